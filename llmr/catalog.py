@@ -1,0 +1,193 @@
+"""Who can be asked, for what, at what price: facts about providers and models, as values.
+
+`Provider` is an account at a URL; `Model` is one model at one provider, keyed `provider/model-id` (the id may itself hold
+slashes: `openrouter/openai/gpt-4o`); `NamedModel` is a name that a user asks for. A provider that cannot be used is kept,
+with the reason in `off_reason`, because "why not that one?" must have an answer.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from llmr.secret import Secret
+
+
+class WireFormat(StrEnum):
+    """The dialect a provider speaks."""
+
+    OPENAI = "openai"
+    ANTHROPIC = "anthropic"
+    GEMINI = "gemini"
+
+
+class Strategy(StrEnum):
+    """How candidates are put in order; settings of one formula, see routing/score.py."""
+
+    PRIORITY = "priority"
+    COST = "cost"
+    LATENCY = "latency"
+    BALANCED = "balanced"
+    QUALITY = "quality"
+    ROUND_ROBIN = "round_robin"
+    WEIGHTED = "weighted"
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars per million tokens. None: unknown, which is not free."""
+
+    input_usd: float
+    output_usd: float
+    cached_input_usd: float | None = None
+    cache_write_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a model can take. None: unknown, which rejects nothing."""
+
+    context_window_tokens: int | None = None
+    max_output_tokens: int | None = None
+    tools: bool | None = None
+    images: bool | None = None
+    json: bool | None = None
+    reasoning: bool | None = None
+    documents: bool | None = None
+    audio: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """What an account allows, over all processes on this machine. None: no limit known."""
+
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    concurrent: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds, wall clock. `first_token_s` None is "auto": from the model's own history, see routing/latency.py."""
+
+    connect_s: float = 5.0
+    first_token_s: float | None = None
+    stall_s: float = 30.0
+    deadline_s: float = 60.0
+    total_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class TimeoutOverrides:
+    """A provider's own time-outs; None falls back to the general ones."""
+
+    connect_s: float | None = None
+    first_token_s: float | None = None
+    stall_s: float | None = None
+
+    def over(self, general: Timeouts) -> Timeouts:
+        """The general time-outs with these laid over them."""
+        return Timeouts(
+            connect_s=general.connect_s if self.connect_s is None else self.connect_s,
+            first_token_s=general.first_token_s if self.first_token_s is None else self.first_token_s,
+            stall_s=general.stall_s if self.stall_s is None else self.stall_s,
+            deadline_s=general.deadline_s,
+            total_s=general.total_s,
+        )
+
+
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """Where an OpenAI-like provider differs from OpenAI, as facts (wire.md §B.2)."""
+
+    max_tokens_field: str = "max_tokens"
+    usage_in_stream: bool = True  # ask with stream_options.include_usage
+    system_role: str = "system"
+    auth_header: str = "authorization"
+    auth_prefix: str = "Bearer "
+    query: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    chat_path: str = "/chat/completions"
+    reasoning_excluded_from_output: bool = False  # xAI counts reasoning beside completion_tokens
+    reasoning_field: str = ""  # where earlier reasoning goes back: reasoning_content, reasoning, reasoning_details
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """An account at a URL. `key_fingerprint` is 8 hex digits of the key's SHA-256, "" without a key.
+
+    `shares` names a quota or failure domain held in common with other providers. `off_reason` None: it may be asked.
+    `proxy` is the proxy's URL for this origin, None for a direct connection.
+    """
+
+    name: str
+    wire: WireFormat
+    base_url: str
+    key: Secret | None = None
+    key_fingerprint: str = ""
+    api_key_env: str | None = None
+    off_reason: str | None = None
+    shares: str | None = None
+    weight: float = 1.0
+    rate_limit: RateLimit = RateLimit()
+    timeouts: TimeoutOverrides = TimeoutOverrides()
+    headers: Mapping[str, str] = field(default_factory=lambda: _NOTHING, repr=False)  # may come from a variable
+    dialect: Dialect = Dialect()
+    models: tuple[str, ...] = ()
+    local: bool = False
+    tls_ca: str | None = None
+    proxy: str | None = field(default=None, repr=False)  # may hold a password
+
+    @property
+    def account(self) -> str:
+        """`name#fingerprint`: a changed key starts with a clean record."""
+        return f"{self.name}#{self.key_fingerprint}"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model at one provider. `quality` is the user's judgement, 0–1, None when not given."""
+
+    provider: Provider
+    id: str
+    price: Price | None = None
+    capabilities: Capabilities = Capabilities()
+    quality: float | None = None
+
+    @property
+    def key(self) -> str:
+        """`provider/model-id`."""
+        return f"{self.provider.name}/{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedModel:
+    """A name to ask for. `candidates` are keys `provider/model-id` in the user's order; `fallback` are other names."""
+
+    name: str
+    candidates: tuple[str, ...]
+    fallback: tuple[str, ...] = ()
+    strategy: Strategy | None = None
+    quality: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """All that can be asked. Keys of `models` are `provider/model-id`; of the others, names."""
+
+    providers: Mapping[str, Provider]
+    names: Mapping[str, NamedModel]
+    models: Mapping[str, Model]
+    default_model: str | None = None
+
+    def model(self, key: str) -> Model | None:
+        """The model for `provider/model-id`; one that no table describes is made on the spot. None: no such provider."""
+        known = self.models.get(key)
+        if known is not None:
+            return known
+        provider_name, _, model_id = key.partition("/")
+        provider = self.providers.get(provider_name)
+        return Model(provider, model_id) if provider is not None and model_id else None

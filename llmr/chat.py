@@ -1,0 +1,339 @@
+"""One request and one answer, whoever gives it: the values that every other part exchanges.
+
+A `ChatRequest` is what the user wants, in no provider's dialect. An answer is a stream of `Delta`s; an unstreamed reply is
+a stream of one. `ChatResponse` is what the deltas add up to: there is one way to build it, `from_deltas`.
+JSON that belongs to someone else (tool schemas, tool arguments) is kept as JSON text, untouched.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Final
+
+EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class Role(StrEnum):
+    """Who speaks. A tool's result is spoken by TOOL."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+    TOOL = "tool"
+
+
+class MediaKind(StrEnum):
+    """What an attachment is, by content."""
+
+    IMAGE = "image"
+    DOCUMENT = "document"
+    AUDIO = "audio"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Plain text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """An image, document or sound: exactly one of `content` (raw bytes) and `url`."""
+
+    kind: MediaKind
+    media_type: str
+    content: bytes | None = None
+    url: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call that the model asks for. `arguments` is JSON text as the model wrote it; "" means none were given."""
+
+    id: str
+    name: str
+    arguments: str
+    signature: str | None = None  # Gemini's thoughtSignature: echoed unchanged
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a tool returned, for the call `call_id`."""
+
+    call_id: str
+    name: str
+    content: str
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """Reasoning that some providers want back unchanged. `redacted` is opaque content that replaces the text.
+
+    `format` names the origin of a block that passed through a gateway (OpenRouter's `anthropic-claude-v1`).
+    """
+
+    text: str
+    signature: str | None = None
+    redacted: str | None = None
+    format: str | None = None
+
+
+Part = Text | Media | ToolCall | ToolResult | Thinking
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn."""
+
+    role: Role
+    parts: tuple[Part, ...]
+
+    @staticmethod
+    def text(role: Role, text: str) -> "Message":
+        """A turn of nothing but text."""
+        return Message(role, (Text(text),))
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function the model may call. `parameters` is its JSON Schema."""
+
+    name: str
+    description: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
+    strict: bool | None = None
+
+
+class ToolChoiceMode(StrEnum):
+    """Whether a tool must be called."""
+
+    AUTO = "auto"
+    NONE = "none"
+    REQUIRED = "required"
+    NAMED = "named"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolChoice:
+    """`name` is set exactly for NAMED. `parallel` None leaves it to the provider."""
+
+    mode: ToolChoiceMode = ToolChoiceMode.AUTO
+    name: str | None = None
+    parallel: bool | None = None
+
+
+class ResponseFormat(StrEnum):
+    """The shape asked of the answer."""
+
+    TEXT = "text"
+    JSON = "json"
+    JSON_SCHEMA = "json_schema"
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFormat:
+    """`schema` and `name` belong to JSON_SCHEMA."""
+
+    format: ResponseFormat = ResponseFormat.TEXT
+    schema: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
+    name: str = "answer"
+    strict: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """What to ask. `model` is the name the user asked for, or "" for the configured default; None means "not said".
+
+    `max_output_tokens` counts tokens; `temperature` is the provider's own scale. `tags` and `strategy`, `provider` steer
+    routing and never leave the machine. `extra` is passed through to an OpenAI-wire provider as it is.
+    """
+
+    messages: tuple[Message, ...]
+    model: str = ""
+    stream: bool = True
+    max_output_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    reasoning_effort: str | None = None
+    logprobs: int | None = None
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice = ToolChoice()
+    output: OutputFormat = OutputFormat()
+    extra: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
+    provider: str | None = None
+    strategy: str | None = None
+    tags: tuple[str, ...] = ()
+
+    @property
+    def wants_images(self) -> bool:
+        """Whether an image is attached anywhere in the conversation."""
+        return any(isinstance(p, Media) and p.kind is MediaKind.IMAGE for m in self.messages for p in m.parts)
+
+    @property
+    def wants_json(self) -> bool:
+        """Whether the answer must be JSON."""
+        return self.output.format is not ResponseFormat.TEXT
+
+
+class FinishReason(StrEnum):
+    """Why the answer ended; the mapping per wire is wire.md §B.3."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    TOOL_CALLS = "tool_calls"
+    CONTENT_FILTER = "content_filter"
+    REFUSAL = "refusal"
+    PAUSED = "paused"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens, normalised (wire.md §B.5): `input` includes cached and cache-written ones, `output` includes reasoning.
+
+    None means the provider did not say, which is not 0. `cost_usd` is the provider's own figure where it gives one.
+    """
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    audio_input_tokens: int | None = None
+    audio_output_tokens: int | None = None
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A piece of a tool call. Pieces with equal `index` belong together; id and name come once, arguments in pieces."""
+
+    index: int
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+    signature: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of an answer. Empty fields say nothing; `usage` replaces what an earlier delta said, it is never added."""
+
+    text: str = ""
+    reasoning: str = ""
+    reasoning_signature: str | None = None
+    redacted_reasoning: str | None = None
+    reasoning_format: str | None = None
+    refusal: str = ""
+    tool_calls: tuple[ToolCallDelta, ...] = ()
+    citations: tuple[Mapping[str, Any], ...] = ()
+    logprobs: tuple[Mapping[str, Any], ...] = ()
+    finish_reason: FinishReason | None = None
+    usage: Usage | None = None
+    served_model: str | None = None
+
+    @property
+    def has_content(self) -> bool:
+        """Whether this is a token of the answer: what stops the first-token clock and commits the router."""
+        return bool(self.text or self.reasoning or self.refusal or self.tool_calls or self.redacted_reasoning)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatResponse:
+    """A whole answer, or as much of one as came."""
+
+    text: str
+    finish_reason: FinishReason | None
+    reasoning: str = ""
+    thinking: tuple[Thinking, ...] = ()
+    refusal: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    citations: tuple[Mapping[str, Any], ...] = ()
+    logprobs: tuple[Mapping[str, Any], ...] = ()
+    usage: Usage | None = None
+    served_model: str | None = None
+
+    @staticmethod
+    def from_deltas(deltas: Iterable[Delta]) -> "ChatResponse":
+        """Add the deltas up, in order. The last usage, finish reason and model name win."""
+        text: list[str] = []
+        refusal: list[str] = []
+        thinking = _ThinkingBlocks()
+        calls: dict[int, ToolCall] = {}
+        citations: list[Mapping[str, Any]] = []
+        logprobs: list[Mapping[str, Any]] = []
+        finish: FinishReason | None = None
+        usage: Usage | None = None
+        served: str | None = None
+        for delta in deltas:
+            text.append(delta.text)
+            refusal.append(delta.refusal)
+            thinking.add(delta)
+            for piece in delta.tool_calls:
+                calls[piece.index] = _join(calls.get(piece.index), piece)
+            citations += delta.citations
+            logprobs += delta.logprobs
+            finish = delta.finish_reason or finish
+            usage = delta.usage or usage
+            served = delta.served_model or served
+        blocks = thinking.blocks()
+        return ChatResponse(
+            text="".join(text),
+            finish_reason=finish,
+            reasoning="".join(block.text for block in blocks),
+            thinking=blocks,
+            refusal="".join(refusal),
+            tool_calls=tuple(call for _, call in sorted(calls.items())),
+            citations=tuple(citations),
+            logprobs=tuple(logprobs),
+            usage=usage,
+            served_model=served,
+        )
+
+
+class _ThinkingBlocks:
+    """Collects reasoning; a signature or a redacted block closes the block it belongs to."""
+
+    def __init__(self) -> None:
+        self._done: list[Thinking] = []
+        self._open: list[str] = []
+        self._format: str | None = None
+
+    def add(self, delta: Delta) -> None:
+        if delta.reasoning_format is not None:
+            self._format = delta.reasoning_format
+        if delta.reasoning:
+            self._open.append(delta.reasoning)
+        if delta.reasoning_signature is not None:
+            self._close(delta.reasoning_signature)
+        if delta.redacted_reasoning is not None:
+            self._close(None)
+            self._done.append(Thinking("", redacted=delta.redacted_reasoning, format=delta.reasoning_format))
+            self._format = None
+
+    def _close(self, signature: str | None) -> None:
+        if self._open or signature is not None:
+            self._done.append(Thinking("".join(self._open), signature, format=self._format))
+            self._open.clear()
+            self._format = None
+
+    def blocks(self) -> tuple[Thinking, ...]:
+        self._close(None)
+        return tuple(self._done)
+
+
+def _join(call: ToolCall | None, piece: ToolCallDelta) -> ToolCall:
+    if call is None:
+        return ToolCall(piece.id, piece.name, piece.arguments, piece.signature)
+    return ToolCall(
+        piece.id or call.id,
+        piece.name or call.name,
+        call.arguments + piece.arguments,
+        piece.signature or call.signature,
+    )
