@@ -1,0 +1,301 @@
+"""The circuit breaker: one pure state machine, run inside the store's transaction by every process on the machine.
+
+                      fails ≥ threshold · 429 · bad key
+        ┌──────────┐ ─────────────────────────────────────▶ ┌────────┐ ◀───────────┐
+        │  CLOSED  │                                        │  OPEN  │             │ the probe failed
+        └──────────┘ ◀──┐                                   └────────┘             │
+                        │ the probe's first content token        │ time is up      │
+                        │                                        ▼ (or last resort)│
+                        └───────────────────────────────── ┌───────────┐ ──────────┘
+                                                           │ HALF_OPEN │ ⟲ lease ran out: the prober died, a new probe
+                                                           └───────────┘
+
+Why it is so (shared/design/routing.md §1; every row of its table is a branch below):
+
+- **Epochs are fencing tokens.** Each change of phase takes the next number. A result is believed only if it carries the
+  current one, so an answer from before the circuit opened can neither close nor re-open it. The probe's grant is the only
+  one that carries the half-open epoch: nobody else can end it.
+- **A probe is a lease.** pybreaker, aiobreaker and purgatory let 16 of 16 processes probe at once; interlock lost its slot
+  for ever when the prober died. Here the slot is one row with a time on it.
+- **429 is not illness.** It opens the circuit for as long as the server says, without counting as a trip.
+- **What depends on the request never counts**: 400, content filter, a user's Ctrl-C.
+- **A clock may jump.** A time that lies before the opening (less a tolerance) ends the wait: at worst one extra probe.
+
+Times are wall-clock seconds, because they are compared between processes; `now` is read after the store's lock is held.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, Final, assert_never
+
+from llmr.routing.policy import BreakerPolicy
+
+MAX_DOUBLINGS: Final = 16  # 2^16 base periods exceed any sane cap; keeps the power finite
+
+
+class Phase(StrEnum):
+    """Where the machine stands."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+class Cause(StrEnum):
+    """Why a circuit is open."""
+
+    ERROR = "error"
+    RATE = "rate"
+    HARD = "hard"
+
+
+class Forced(StrEnum):
+    """A person's override; it survives restarts."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class Outcome(StrEnum):
+    """What an attempt says about the scope it was admitted to."""
+
+    OK = "ok"
+    ERROR = "error"
+    RATE = "rate"
+    HARD = "hard"
+    NEUTRAL = "neutral"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A result as the circuit sees it. `retry_after_s` is the server's word, clamped here; `jitter` a draw from [-1, 1];
+    `why` the ErrorKind, kept for people."""
+
+    outcome: Outcome
+    retry_after_s: float | None = None
+    jitter: float = 0.0
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerState:
+    """One circuit. `lease_until` 0: no probe is out. `opened_at`, `closed_at` 0: never. `why` is the ErrorKind that
+    opened it, "" while it never was."""
+
+    phase: Phase = Phase.CLOSED
+    epoch: int = 0
+    fails: int = 0  # the current run of countable errors
+    trips: int = 0  # consecutive openings by error; sets the cool-down
+    rate_hits: int = 0  # consecutive 429s without Retry-After
+    opened_at: float = 0.0
+    open_until: float = 0.0
+    cause: Cause | None = None
+    closed_at: float = 0.0
+    lease_from: float = 0.0
+    lease_until: float = 0.0
+    lost: int = 0  # probes whose process died
+    forced: Forced | None = None
+    why: str = ""
+
+    def to_row(self) -> list[Any]:
+        """The state as JSON values, in field order."""
+        return [
+            self.phase.value, self.epoch, self.fails, self.trips, self.rate_hits, self.opened_at, self.open_until,
+            self.cause and self.cause.value, self.closed_at, self.lease_from, self.lease_until, self.lost,
+            self.forced and self.forced.value, self.why,
+        ]  # fmt: skip
+
+    @staticmethod
+    def from_row(row: Any) -> "BreakerState":
+        """The state in `row`; a missing or unreadable row is a fresh, closed circuit."""
+        try:
+            phase, epoch, fails, trips, hits, opened, until, cause, closed, lent, lease, lost, forced, why = row
+            return BreakerState(
+                Phase(phase), int(epoch), int(fails), int(trips), int(hits), float(opened), float(until),
+                Cause(cause) if cause else None, float(closed), float(lent), float(lease), int(lost),
+                Forced(forced) if forced else None, str(why),
+            )  # fmt: skip
+        except (TypeError, ValueError):
+            return BreakerState()
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Permission to try. Results carry it back; only the current epoch's are believed."""
+
+    epoch: int
+    probe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """No. `retry_at` is when to ask again, None: not before somebody changes something. `early_at`: from then on an early
+    probe is possible if there is nobody else, None: it is not. `why` is the ErrorKind behind it, "" where there is none."""
+
+    reason: str
+    retry_at: float | None = None
+    early_at: float | None = None
+    why: str = ""
+
+
+Admission = Grant | Refusal
+
+
+def admit(
+    state: BreakerState, now: float, policy: BreakerPolicy, *, lease_s: float, last_resort: bool = False
+) -> tuple[BreakerState, Admission]:
+    """Ask to try. A refusal, and a grant by a closed circuit, return `state` itself: nothing is to be written.
+
+    `lease_s` bounds the probe if this turns out to be one. `last_resort` says that no candidate is closed.
+    """
+    match state.forced:
+        case Forced.OPEN:
+            return state, Refusal("held open by hand")
+        case Forced.CLOSED:
+            return state, Grant(state.epoch)
+        case None:
+            pass
+    match state.phase:
+        case Phase.CLOSED:
+            return state, Grant(state.epoch)
+        case Phase.OPEN:
+            if _may_probe(state, now, policy, last_resort=last_resort):
+                return _probe(state, now, lease_s)
+            return state, _refused_open(state, policy)
+        case Phase.HALF_OPEN:
+            if now < state.lease_from - policy.clock_skew_s or now >= state.lease_until:
+                died = state.lease_until > 0.0
+                return _probe(replace(state, lost=state.lost + died), now, lease_s)
+            return state, Refusal("another process is probing it", retry_at=state.lease_until)
+        case _:
+            assert_never(state.phase)
+
+
+def report(state: BreakerState, grant: Grant, verdict: Verdict, now: float, policy: BreakerPolicy) -> BreakerState:
+    """Take the result of an attempt. Equal state back: nothing is to be written."""
+    if grant.epoch != state.epoch:
+        return _stale(state, verdict, now, policy)
+    match state.phase:
+        case Phase.CLOSED:
+            return _report_closed(state, verdict, now, policy)
+        case Phase.HALF_OPEN:
+            return _report_probe(state, verdict, now, policy)
+        case Phase.OPEN:
+            return state  # no grant ever carries an open epoch
+        case _:
+            assert_never(state.phase)
+
+
+def force(state: BreakerState, forced: Forced | None) -> BreakerState:
+    """Hold the circuit open or closed by hand, or (None) let it judge again. Answers in flight become stale."""
+    return replace(state, forced=forced, epoch=state.epoch + 1)
+
+
+def reset(state: BreakerState) -> BreakerState:
+    """Forget everything but the epoch, which goes on so that answers in flight are stale."""
+    return BreakerState(epoch=state.epoch + 1)
+
+
+def remaining_s(state: BreakerState, now: float) -> float | None:
+    """Seconds until the circuit may be probed, for people; None when that is not a matter of time."""
+    if state.forced is not None or state.phase is Phase.CLOSED:
+        return None
+    return max(0.0, (state.open_until if state.phase is Phase.OPEN else state.lease_until) - now)
+
+
+def _may_probe(state: BreakerState, now: float, policy: BreakerPolicy, *, last_resort: bool) -> bool:
+    if now >= min(state.open_until, state.opened_at + _longest_open_s(policy)):
+        return True
+    if now < state.opened_at - policy.clock_skew_s:
+        return True  # the clock went back: what is stored no longer bounds anything
+    return last_resort and state.cause is Cause.ERROR and now >= state.opened_at + policy.early_probe_s
+
+
+def _longest_open_s(policy: BreakerPolicy) -> float:
+    """No honest opening is longer, so a longer one on disk is damage and counts as expired (trust.md §5)."""
+    return max(policy.cooldown_cap_s * (1 + policy.jitter), policy.retry_after_cap_s, policy.hard_s)
+
+
+def _probe(state: BreakerState, now: float, lease_s: float) -> tuple[BreakerState, Grant]:
+    epoch = state.epoch + 1
+    probing = replace(state, phase=Phase.HALF_OPEN, epoch=epoch, lease_from=now, lease_until=now + lease_s)
+    return probing, Grant(epoch, probe=True)
+
+
+def _refused_open(state: BreakerState, policy: BreakerPolicy) -> Refusal:
+    match state.cause:
+        case Cause.ERROR:
+            early_at = state.opened_at + policy.early_probe_s
+            return Refusal("circuit open after repeated failures", state.open_until, early_at, state.why)
+        case Cause.RATE:
+            return Refusal("rate-limited", state.open_until, why=state.why)
+        case Cause.HARD | None:
+            return Refusal("out of service", state.open_until, why=state.why)
+
+
+def _stale(state: BreakerState, verdict: Verdict, now: float, policy: BreakerPolicy) -> BreakerState:
+    """A result from an earlier era changes nothing, but for a 429 that knows of a longer wait."""
+    if state.phase is not Phase.OPEN or verdict.outcome is not Outcome.RATE or verdict.retry_after_s is None:
+        return state
+    until = min(now + max(0.0, verdict.retry_after_s), state.opened_at + policy.retry_after_cap_s)
+    return replace(state, open_until=until, cause=Cause.RATE, why=verdict.why) if until > state.open_until else state
+
+
+def _report_closed(state: BreakerState, verdict: Verdict, now: float, policy: BreakerPolicy) -> BreakerState:
+    match verdict.outcome:
+        case Outcome.OK:
+            stable = abs(now - state.closed_at) >= policy.stable_s
+            return replace(state, fails=0, rate_hits=0, trips=0 if stable else state.trips)
+        case Outcome.ERROR:
+            failed = replace(state, fails=state.fails + 1)
+            return failed if failed.fails < policy.failure_threshold else _trip(failed, verdict, now, policy)
+        case Outcome.RATE:
+            return _open_for_rate(state, verdict, now, policy)
+        case Outcome.HARD:
+            return _open(state, Cause.HARD, now, now + policy.hard_s, verdict.why)
+        case Outcome.NEUTRAL:
+            return state
+
+
+def _report_probe(state: BreakerState, verdict: Verdict, now: float, policy: BreakerPolicy) -> BreakerState:
+    match verdict.outcome:
+        case Outcome.OK:
+            return replace(
+                state, phase=Phase.CLOSED, epoch=state.epoch + 1, fails=0, rate_hits=0, cause=None, closed_at=now,
+                lease_from=0.0, lease_until=0.0, lost=0,
+            )  # fmt: skip
+        case Outcome.ERROR:
+            return _trip(state, verdict, now, policy)
+        case Outcome.RATE:
+            return _open_for_rate(state, verdict, now, policy)
+        case Outcome.HARD:
+            again = replace(state, trips=state.trips + 1)
+            return _open(again, Cause.HARD, now, now + policy.hard_s, verdict.why)
+        case Outcome.NEUTRAL:
+            return replace(state, lease_from=0.0, lease_until=0.0)  # the slot is free; no verdict
+
+
+def _trip(state: BreakerState, verdict: Verdict, now: float, policy: BreakerPolicy) -> BreakerState:
+    trips = state.trips + 1
+    base_s = min(policy.cooldown_s * 2 ** min(trips - 1, MAX_DOUBLINGS), policy.cooldown_cap_s)
+    wait_s = max(base_s * (1 + policy.jitter * verdict.jitter), _clamped(verdict.retry_after_s, policy) or 0.0)
+    return _open(replace(state, trips=trips), Cause.ERROR, now, now + wait_s, verdict.why)
+
+
+def _open_for_rate(state: BreakerState, verdict: Verdict, now: float, policy: BreakerPolicy) -> BreakerState:
+    told_s = _clamped(verdict.retry_after_s, policy)
+    if told_s is not None:
+        return _open(replace(state, rate_hits=0), Cause.RATE, now, now + told_s, verdict.why)
+    wait_s = min(policy.rate_backoff_s * 2 ** min(state.rate_hits, MAX_DOUBLINGS), policy.rate_backoff_cap_s)
+    return _open(replace(state, rate_hits=state.rate_hits + 1), Cause.RATE, now, now + wait_s, verdict.why)
+
+
+def _open(state: BreakerState, cause: Cause, now: float, until: float, why: str) -> BreakerState:
+    return replace(
+        state, phase=Phase.OPEN, epoch=state.epoch + 1, cause=cause, why=why, opened_at=now, open_until=until,
+        lease_from=0.0, lease_until=0.0,
+    )  # fmt: skip
+
+
+def _clamped(retry_after_s: float | None, policy: BreakerPolicy) -> float | None:
+    return None if retry_after_s is None else min(max(0.0, retry_after_s), policy.retry_after_cap_s)

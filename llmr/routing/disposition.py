@@ -1,0 +1,80 @@
+"""What follows from each kind of failure, as one table.
+
+Three questions, answered per `ErrorKind` and nowhere else: may the same candidate be asked again in this request, who may
+be asked instead, and what does it say about the circuit of the provider's account, of the model at it, and of the quota
+that the provider `shares` with others? Reasons: shared/design/wire.md §A.4 and routing.md §1. In short: a failure that
+depends on the request must not open a circuit, or one bad prompt disables a provider; a bad key and an empty purse do not
+heal in seconds; a 429 brings its own clock.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from llmr.errors import ErrorKind
+from llmr.routing.breaker import Outcome
+
+
+class Onward(StrEnum):
+    """Who may be asked after this failure."""
+
+    ANYONE = "anyone"
+    LARGER_WINDOW = "larger_window"
+    NOBODY = "nobody"
+
+
+@dataclass(frozen=True, slots=True)
+class Disposition:
+    """One row. `retries` is how often the same candidate may be asked again, before the policy's own bound."""
+
+    retries: int
+    onward: Onward
+    provider: Outcome
+    model: Outcome
+    shared: Outcome = Outcome.NEUTRAL
+
+
+_OK, _ERROR, _RATE, _HARD, _NEUTRAL = Outcome.OK, Outcome.ERROR, Outcome.RATE, Outcome.HARD, Outcome.NEUTRAL
+_ANYONE, _LARGER, _NOBODY = Onward.ANYONE, Onward.LARGER_WINDOW, Onward.NOBODY
+
+DISPOSITIONS: Final[Mapping[ErrorKind, Disposition]] = MappingProxyType(
+    {
+        # kind                                     retries  onward  provider  model     shared
+        ErrorKind.CONNECT:             Disposition(1, _ANYONE, _ERROR, _NEUTRAL),
+        ErrorKind.CONNECT_TIMEOUT:     Disposition(1, _ANYONE, _ERROR, _NEUTRAL),
+        ErrorKind.TLS:                 Disposition(0, _ANYONE, _ERROR, _NEUTRAL),
+        ErrorKind.FIRST_TOKEN_TIMEOUT: Disposition(1, _ANYONE, _ERROR, _ERROR),
+        ErrorKind.STALL:               Disposition(1, _ANYONE, _ERROR, _ERROR),
+        ErrorKind.SERVER:              Disposition(1, _ANYONE, _ERROR, _ERROR),
+        ErrorKind.OVERLOADED:          Disposition(1, _ANYONE, _ERROR, _ERROR),
+        ErrorKind.RATE_LIMIT:          Disposition(1, _ANYONE, _ERROR, _RATE, _RATE),
+        ErrorKind.TOO_LARGE_FOR_LIMIT: Disposition(0, _ANYONE, _NEUTRAL, _NEUTRAL),
+        ErrorKind.QUOTA:               Disposition(0, _ANYONE, _HARD, _NEUTRAL, _HARD),
+        ErrorKind.AUTH:                Disposition(0, _ANYONE, _HARD, _NEUTRAL),
+        ErrorKind.MODEL_NOT_FOUND:     Disposition(0, _ANYONE, _NEUTRAL, _HARD),
+        ErrorKind.CONTEXT_LENGTH:      Disposition(0, _LARGER, _NEUTRAL, _NEUTRAL),
+        ErrorKind.UNSUPPORTED:         Disposition(0, _ANYONE, _NEUTRAL, _NEUTRAL),
+        ErrorKind.CONTENT_FILTER:      Disposition(0, _NOBODY, _NEUTRAL, _NEUTRAL),
+        ErrorKind.BAD_REQUEST:         Disposition(0, _NOBODY, _NEUTRAL, _NEUTRAL),
+        ErrorKind.TOOL_USE_FAILED:     Disposition(1, _ANYONE, _NEUTRAL, _NEUTRAL),
+        ErrorKind.BAD_RESPONSE:        Disposition(1, _ANYONE, _ERROR, _ERROR),
+        ErrorKind.INCOMPLETE:          Disposition(1, _ANYONE, _ERROR, _ERROR),
+        ErrorKind.CANCELLED:           Disposition(0, _NOBODY, _NEUTRAL, _NEUTRAL),
+    }
+)  # fmt: skip
+
+SUCCESS: Final = Disposition(0, _NOBODY, _OK, _OK, _OK)
+
+_RETRY_AFTER_MEANS_RATE: Final = frozenset({ErrorKind.SERVER, ErrorKind.OVERLOADED})  # routing.md §1: 503/529 with RA
+
+
+def disposition(kind: ErrorKind | None, *, retry_after_s: float | None = None) -> Disposition:
+    """The row for `kind`; None is success. A 503 or 529 that says when to come back is a rate limit to the model's circuit."""
+    if kind is None:
+        return SUCCESS
+    row = DISPOSITIONS[kind]
+    if kind in _RETRY_AFTER_MEANS_RATE and retry_after_s is not None:
+        return Disposition(row.retries, row.onward, row.provider, Outcome.RATE, row.shared)
+    return row

@@ -1,0 +1,217 @@
+"""The fallback handler: what to do next, as a value. The loop in router.py obeys it.
+
+    Selection ─┐                       ┌─▶ Try(candidate)      ask it now
+    failures ──┼─▶ next_action(…) ─────┼─▶ Wait(seconds)       nobody can be asked yet, and waiting is worth it
+    clock ─────┘                       └─▶ GiveUp(why)         keeps every failure
+
+In this order (shared/design/routing.md §4): someone who has not been tried, at once, for back-off protects only the one that
+failed; then a retry of one that may be retried, after full jitter; then, with every circuit open, the earliest moment at
+which one may be asked or probed; then the end. A wait is never longer than `max_wait_s`, nor than half of what is left of
+the request. Nothing is tried after the deadline, and at most `max_attempts` times in all.
+
+Two clocks come in: `now`, wall-clock seconds, for what other processes wrote down; `elapsed_s`, monotonic seconds since the
+request began, for everything about this request.
+"""
+
+import math
+from dataclasses import dataclass, field
+from enum import StrEnum
+from random import Random
+from typing import Final
+
+from llmr.catalog import Timeouts
+from llmr.errors import Failure, ProviderError
+from llmr.routing.disposition import Disposition, Onward, disposition
+from llmr.routing.policy import FallbackPolicy
+from llmr.routing.rules import Candidate
+from llmr.routing.selector import Rejected, Selection
+
+_SHORTEST_WAIT_S: Final = 0.02  # so that a refusal that names this very moment cannot spin
+
+
+class Ending(StrEnum):
+    """Why there is no further attempt."""
+
+    EXHAUSTED = "exhausted"  # everyone was tried or cannot be
+    FATAL = "fatal"  # the failure is the request's own: the next one would reject it too
+    DEADLINE = "deadline"
+    ATTEMPTS = "attempts"
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """Ask this candidate now. `last_resort`: an early probe of an open circuit is allowed. `alone`: nobody else is left, so
+    its first token may take whatever is left of the deadline."""
+
+    candidate: Candidate
+    last_resort: bool = False
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nobody can be asked before `seconds` from now; then look again."""
+
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """It is over. `retry_at` is the earliest wall-clock second at which anyone may be asked, None: not a matter of time."""
+
+    ending: Ending
+    failures: tuple[Failure, ...]
+    retry_at: float | None
+
+
+Action = Try | Wait | GiveUp
+
+
+@dataclass(slots=True)
+class _Tried:
+    """One candidate in this request."""
+
+    attempts: int = 0
+    retries_left: int = 0
+    not_before_s: float = 0.0  # elapsed seconds
+    provider: str = ""
+
+
+@dataclass(slots=True)
+class FallbackHandler:
+    """One request's way through its candidates. `selection` is the newest ranking: replace it after each failure."""
+
+    selection: Selection
+    policy: FallbackPolicy
+    timeouts: Timeouts
+    chance: Random
+    failures: list[Failure] = field(default_factory=list[Failure])
+    _tried: dict[str, _Tried] = field(default_factory=dict[str, _Tried])
+    _attempts: int = 0
+    _fatal: bool = False
+    _least_window_tokens: int | None = None
+    _barred_until_s: dict[str, float] = field(default_factory=dict[str, float])  # elapsed seconds, inf: for good
+
+    def next_action(self, now: float, elapsed_s: float) -> Action:
+        """What to do at this moment."""
+        if self._fatal:
+            return self._give_up(Ending.FATAL)
+        if elapsed_s >= self.timeouts.deadline_s:
+            return self._give_up(Ending.DEADLINE)
+        if self._attempts >= self.policy.max_attempts:
+            return self._give_up(Ending.ATTEMPTS)
+        fresh = self._fresh(elapsed_s)
+        if fresh:
+            return Try(fresh[0], alone=len(fresh) == 1 and not self._retryable(elapsed_s))
+        return self._again(elapsed_s) or self._later(now, elapsed_s) or self._give_up(Ending.EXHAUSTED)
+
+    def failed(self, candidate: Candidate, error: ProviderError, elapsed_s: float) -> None:
+        """An attempt failed before anything was shown. `error` decides who may be asked now."""
+        row = disposition(error.kind, retry_after_s=error.retry_after_s)
+        self.failures.append(Failure(candidate.key, error.message, error.kind, error))
+        self._attempts += 1
+        tried = self._tried.setdefault(candidate.key, _Tried(retries_left=self._retries(row, error)))
+        tried.provider = candidate.model.provider.name
+        tried.attempts += 1
+        if tried.attempts > 1:
+            tried.retries_left = min(tried.retries_left, self._retries(row, error)) - 1
+        backoff_s = min(self.policy.backoff_cap_s, self.policy.backoff_base_s * 2.0 ** (tried.attempts - 1))
+        tried.not_before_s = elapsed_s + max(self.chance.uniform(0.0, backoff_s), error.retry_after_s or 0.0)
+        match row.onward:
+            case Onward.ANYONE:
+                pass
+            case Onward.LARGER_WINDOW:
+                window = candidate.model.capabilities.context_window_tokens or self.selection.prompt_tokens
+                self._least_window_tokens = max(window, self._least_window_tokens or 0)
+            case Onward.NOBODY:
+                self._fatal = True
+
+    def refused(self, candidate: Candidate, retry_at: float | None, now: float, elapsed_s: float) -> None:
+        """Admission was refused although the ranking allowed it: another process was faster, or the state cannot be
+        written. Until `retry_at` (None: for the rest of this request) the candidate is passed over."""
+        wait_s = math.inf if retry_at is None else max(retry_at - now, _SHORTEST_WAIT_S)
+        self._barred_until_s[candidate.key] = elapsed_s + wait_s
+
+    def _retries(self, row: Disposition, error: ProviderError) -> int:
+        return 0 if error.should_retry is False else min(row.retries, self.policy.retries_per_candidate)
+
+    def _fresh(self, elapsed_s: float) -> list[Candidate]:
+        """Candidates in order that this request has not tried and may still try."""
+        if len(self._tried) >= self.policy.max_candidates:
+            return []
+        return [c for c in self._open_to_us(elapsed_s) if c.key not in self._tried]
+
+    def _retryable(self, elapsed_s: float) -> list[Candidate]:
+        """Candidates in order that failed and may be asked once more."""
+        return [c for c in self._open_to_us(elapsed_s) if c.key in self._tried and self._tried[c.key].retries_left > 0]
+
+    def _open_to_us(self, elapsed_s: float) -> list[Candidate]:
+        return [
+            ranked.candidate
+            for ranked in self.selection.ranked
+            if self._window_suffices(ranked.candidate)
+            and self._barred_until_s.get(ranked.candidate.key, 0.0) <= elapsed_s
+        ]
+
+    def _window_suffices(self, candidate: Candidate) -> bool:
+        if self._least_window_tokens is None:
+            return True
+        window = candidate.model.capabilities.context_window_tokens
+        return window is not None and window > self._least_window_tokens
+
+    def _again(self, elapsed_s: float) -> Action | None:
+        candidates = self._retryable(elapsed_s)
+        if not candidates:
+            return None
+        first = min(candidates, key=lambda c: self._tried[c.key].not_before_s)
+        wait_s = self._tried[first.key].not_before_s - elapsed_s
+        if wait_s <= 0:
+            return Try(first, alone=len(candidates) == 1)
+        return self._worth_waiting(wait_s, f"before asking {first.key} again", elapsed_s)
+
+    def _later(self, now: float, elapsed_s: float) -> Action | None:
+        """Everyone left is refused for a time: probe early where that is possible, else wait for the first."""
+        blocked = [
+            rejected
+            for rejected in self.selection.rejected
+            if rejected.retry_at is not None and self._may_follow(rejected.candidate)
+        ]
+        early = [r for r in blocked if r.early_at is not None and r.early_at <= now and not self._barred(r, elapsed_s)]
+        if early:
+            best = min(early, key=lambda r: (r.candidate.tier, r.candidate.favour, r.candidate.position))
+            return Try(best.candidate, last_resort=True, alone=len(blocked) == 1)
+        waits = [
+            (moment - now, f"for {r.candidate.key}: {r.reason}")
+            for r in blocked
+            for moment in (r.retry_at, r.early_at)
+            if moment is not None
+        ]
+        barred = ((key, until_s) for key, until_s in self._barred_until_s.items() if elapsed_s < until_s < math.inf)
+        waits += [(until_s - elapsed_s, f"for {key}: another process was faster") for key, until_s in barred]
+        if not waits:
+            return None
+        wait_s, reason = min(waits)
+        return self._worth_waiting(wait_s, reason, elapsed_s)
+
+    def _barred(self, rejected: Rejected, elapsed_s: float) -> bool:
+        return self._barred_until_s.get(rejected.candidate.key, 0.0) > elapsed_s
+
+    def _may_follow(self, candidate: Candidate) -> bool:
+        tried = self._tried.get(candidate.key)
+        if tried is None:
+            return len(self._tried) < self.policy.max_candidates and self._window_suffices(candidate)
+        return tried.retries_left > 0 and self._window_suffices(candidate)
+
+    def _worth_waiting(self, wait_s: float, reason: str, elapsed_s: float) -> Wait | None:
+        longest_s = min(self.policy.max_wait_s, (self.timeouts.deadline_s - elapsed_s) / 2)
+        return Wait(max(wait_s, _SHORTEST_WAIT_S), reason) if wait_s <= longest_s else None
+
+    def _give_up(self, ending: Ending) -> GiveUp:
+        rejected = [
+            Failure(r.candidate.key, r.reason, r.kind, retry_at=r.retry_at)
+            for r in self.selection.rejected
+            if r.candidate.key not in self._tried
+        ]
+        moments = [r.retry_at for r in self.selection.rejected if r.retry_at is not None]
+        return GiveUp(ending, (*self.failures, *rejected), min(moments, default=None))

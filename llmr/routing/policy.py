@@ -1,0 +1,66 @@
+"""The settings that routing obeys, as values. Defaults are shared/design/routing.md §1 and §4, all tunable in routing.toml.
+
+Durations are seconds. The pure parts take one of these and never read a setting from anywhere else.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from llmr.catalog import Strategy, Timeouts
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerPolicy:
+    """When a circuit opens, and for how long.
+
+    The n-th trip in a row stays open for min(cooldown_s · 2ⁿ⁻¹, cooldown_cap_s), ± `jitter` of it. A probe holds a lease of
+    `lease_s`; a prober that dies costs that long and no more.
+    """
+
+    failure_threshold: int = 5
+    cooldown_s: float = 30.0
+    cooldown_cap_s: float = 120.0  # 600 s came back too slowly in simulation
+    jitter: float = 0.1
+    stable_s: float = 300.0  # closed for so long, earlier trips are forgotten
+    lease_s: float = 45.0
+    rate_backoff_s: float = 5.0  # a 429 without Retry-After: rate_backoff_s · 2^k, at most rate_backoff_cap_s
+    rate_backoff_cap_s: float = 60.0
+    retry_after_cap_s: float = 900.0
+    hard_s: float = 900.0  # bad key, no money, no such model: none of these heals in seconds
+    early_probe_s: float = 2.0  # with nobody else left, an open circuit may be probed after this
+    clock_skew_s: float = 5.0  # a clock that went back by more is recognised as such
+
+
+class OnBreak(StrEnum):
+    """What to do when a stream breaks after text was shown."""
+
+    FAIL = "fail"
+    RESTART = "restart"
+    CONTINUE = "continue"
+    BUFFER = "buffer"
+
+
+@dataclass(frozen=True, slots=True)
+class FallbackPolicy:
+    """How hard to try. `max_attempts` bounds the whole request, retries included."""
+
+    max_candidates: int = 4
+    retries_per_candidate: int = 1
+    max_attempts: int = 6
+    backoff_base_s: float = 0.5
+    backoff_cap_s: float = 8.0
+    max_wait_s: float = 10.0  # never wait longer inside a request, nor longer than half of what is left of it
+    on_break: OnBreak = OnBreak.FAIL
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Everything routing obeys. `exploration` is the share of requests ranked by a draw from what is still possible."""
+
+    strategy: Strategy = Strategy.BALANCED
+    second_is_worth_usd: float = 0.002
+    quality_is_worth_usd: float = 0.002  # what quality 1 over quality 0 is worth, per request
+    exploration: float = 0.1
+    breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
+    fallback: FallbackPolicy = field(default_factory=FallbackPolicy)
+    timeouts: Timeouts = field(default_factory=Timeouts)

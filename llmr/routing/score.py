@@ -1,0 +1,140 @@
+"""The score: one index in dollars per candidate, with every term named.
+
+An attempt on candidate i costs cᵢ in expectation whenever it is made and succeeds with probability pᵢ. The expected cost of
+trying an order is Σₖ(Πⱼ<ₖ qⱼ)cₖ with q = 1 − p; swapping two neighbours shows that i belongs before j exactly when
+cᵢ/pᵢ ≤ cⱼ/pⱼ, so sorting by c/p gives the cheapest order (the exchange argument of Smith's rule, 1956). With
+c = λ(p·s + q·f) + $ − p·V this becomes
+
+    index = λ·[ s + (q/p)·f + ρ·(p95 − mean) ] + $/p − V          in dollars; ÷ λ, in seconds
+
+λ  what a second is worth, $/s     s  seconds to the first token, and to read on    f  seconds a failure takes
+ρ  dislike of a long tail          $  expected price of the request                V  what the model's quality is worth, $
+
+Strategies are settings of λ, $ and V, in `WEIGHTS`. A price nobody knows counts as the dearest known one among the
+candidates: unknown is not free, and not a reason to leave either.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from llmr.catalog import Price, Strategy
+from llmr.chat import Usage
+from llmr.routing.latency import Estimate
+
+TAIL_AVERSION: Final = 0.25  # ρ, routing.md §3
+LEAST_SUCCESS: Final = 0.01  # keeps q/p finite for a candidate that has only failed
+READING_TOKENS_PER_S: Final = 15.0  # fast silent reading, 350 words a minute at 1.3 tokens a word, with slack
+NEUTRAL_QUALITY: Final = 0.5  # a model without a judgement is neither good nor bad
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """How much of each term a strategy looks at, as factors."""
+
+    time: float
+    price: float
+    quality: float
+
+
+WEIGHTS: Final[Mapping[Strategy, Weights]] = MappingProxyType(
+    {
+        Strategy.BALANCED: Weights(1.0, 1.0, 1.0),
+        Strategy.LATENCY: Weights(1.0, 0.0, 0.0),  # λ → ∞
+        Strategy.COST: Weights(0.0, 1.0, 0.0),  # λ → 0
+        Strategy.QUALITY: Weights(1.0, 1.0, 0.0),  # V is compared first, on its own
+        Strategy.PRIORITY: Weights(1.0, 1.0, 1.0),  # shown, not used
+        Strategy.ROUND_ROBIN: Weights(1.0, 1.0, 1.0),
+        Strategy.WEIGHTED: Weights(1.0, 1.0, 1.0),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The terms of the index, each in seconds at the user's rate λ; `index_s` is their sum.
+
+    `price_usd` None: no candidate's price is known. `price_assumed`: it is another candidate's.
+    """
+
+    first_token_s: float
+    reading_s: float
+    failure_s: float
+    tail_s: float
+    price_s: float
+    quality_s: float
+    price_usd: float | None
+    price_assumed: bool
+    quality: float
+
+    @property
+    def time_s(self) -> float:
+        """What the candidate costs in time, risk included."""
+        return self.first_token_s + self.reading_s + self.failure_s + self.tail_s
+
+    @property
+    def index_s(self) -> float:
+        """The whole index, in seconds."""
+        return self.time_s + self.price_s - self.quality_s
+
+
+def expected_price_usd(price: Price | None, *, prompt_tokens: int, output_tokens: float) -> float | None:
+    """Dollars for one request; None where the price is unknown."""
+    if price is None:
+        return None
+    return (prompt_tokens * price.input_usd + output_tokens * price.output_usd) / 1e6
+
+
+def request_cost_usd(price: Price | None, usage: Usage | None) -> float | None:
+    """Dollars that an answer cost: the provider's own figure, else usage × price; None where either is unknown.
+
+    Cached and cache-written tokens are part of the input and have their own prices where the table has them.
+    """
+    if usage is None:
+        return None
+    if usage.cost_usd is not None:
+        return usage.cost_usd
+    if price is None or usage.input_tokens is None or usage.output_tokens is None:
+        return None
+    cached, written = usage.cached_tokens or 0, usage.cache_write_tokens or 0
+    plain = max(0, usage.input_tokens - cached - written)
+    cached_usd = price.input_usd if price.cached_input_usd is None else price.cached_input_usd
+    written_usd = price.input_usd if price.cache_write_usd is None else price.cache_write_usd
+    spent = (
+        plain * price.input_usd + cached * cached_usd + written * written_usd + usage.output_tokens * price.output_usd
+    )
+    return spent / 1e6
+
+
+def reading_s(tokens_per_s: float, output_tokens: float) -> float:
+    """Seconds by which the answer's speed holds a reader up: nothing once it is faster than one reads."""
+    return max(0.0, output_tokens / tokens_per_s - output_tokens / READING_TOKENS_PER_S)
+
+
+def score(
+    estimate: Estimate,
+    *,
+    weights: Weights,
+    second_is_worth_usd: float,
+    quality_is_worth_usd: float,
+    price_usd: float | None,
+    price_assumed: bool,
+    quality: float | None,
+    streamed: bool,
+    output_tokens: float,
+) -> Score:
+    """The index of one candidate. `price_usd` is what to reckon with; see the header for an unknown one."""
+    p = max(estimate.success, LEAST_SUCCESS)
+    quality = NEUTRAL_QUALITY if quality is None else quality
+    return Score(
+        first_token_s=estimate.mean_s,
+        reading_s=reading_s(estimate.tokens_per_s, output_tokens) if streamed else 0.0,
+        failure_s=(1 - p) / p * estimate.failure_s,
+        tail_s=TAIL_AVERSION * max(0.0, estimate.p95_s - estimate.mean_s),
+        price_s=weights.price * (price_usd or 0.0) / p / second_is_worth_usd,
+        quality_s=weights.quality * quality * quality_is_worth_usd / second_is_worth_usd,
+        price_usd=price_usd,
+        price_assumed=price_assumed,
+        quality=quality,
+    )

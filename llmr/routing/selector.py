@@ -1,0 +1,206 @@
+"""The model selector: health, fit and price in, an order and its reasons out.
+
+    Plan ─▶ can it be asked? ─▶ can it take this? ─▶ would its circuits and limits admit it? ─▶ score ─▶ sort ─▶ Selection
+                 │ off              │ window, tools            │ open, full
+                 └──────────────────┴──────────────────────────┴──▶ rejected, each with its reason and when to ask again
+
+Whether a circuit would admit the candidate is asked of `breaker.admit` itself, not of a second opinion; `rank` and `chat`
+run this same code. Tiers come first (a fallback *model* never overtakes the model asked for), then what a rule prefers or
+avoids, then the strategy. The order is total: ties end at the candidate's key. Chance is drawn per candidate from (seed,
+key), so it does not depend on the order of the input.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from random import Random
+
+from llmr.catalog import Strategy
+from llmr.chat import ChatRequest
+from llmr.errors import ErrorKind
+from llmr.routing import breaker
+from llmr.routing.breaker import Refusal
+from llmr.routing.fit import misfit
+from llmr.routing.health import CandidateHealth, Health
+from llmr.routing.latency import Estimate
+from llmr.routing.policy import Policy
+from llmr.routing.rate_limit import head_room
+from llmr.routing.rules import Candidate, Plan, RuleTrace
+from llmr.routing.score import WEIGHTS, Score, expected_price_usd, score
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A candidate in its place. `estimate` is what the score was made from: a draw, where this request explores."""
+
+    candidate: Candidate
+    score: Score
+    estimate: Estimate
+
+
+class Barrier(StrEnum):
+    """What keeps a candidate from being asked."""
+
+    RULE = "rule"  # a rule, or the user's own choice of provider
+    OFF = "off"  # no key, no endpoint
+    UNFIT = "unfit"  # it cannot take this request
+    CIRCUIT = "circuit"
+    LIMIT = "limit"
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A candidate that is not asked now. `kind` is what it comes down to, None for RULE and OFF; `retry_at`, `early_at` are
+    wall-clock seconds as in breaker.Refusal, None: time does not mend it."""
+
+    candidate: Candidate
+    barrier: Barrier
+    reason: str
+    kind: ErrorKind | None = None
+    retry_at: float | None = None
+    early_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The order to try, best first, and everyone who is not in it."""
+
+    asked: str
+    strategy: Strategy
+    ranked: tuple[Ranked, ...]
+    rejected: tuple[Rejected, ...]
+    trace: tuple[RuleTrace, ...]
+    prompt_tokens: int
+    explored: bool = False
+
+
+class ModelSelector:
+    """Puts candidates in order. Holds the policy and nothing that changes."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+
+    def select(
+        self,
+        plan: Plan,
+        request: ChatRequest,
+        health: Health,
+        now: float,
+        *,
+        seed: int,
+        explore: bool = False,
+    ) -> Selection:
+        """Rank the plan's candidates at wall-clock `now`. `explore`: rank by a draw from what is still possible."""
+        rejected = [Rejected(e.candidate, Barrier.RULE, e.reason) for e in plan.excluded]
+        admissible: list[tuple[Candidate, CandidateHealth, Estimate]] = []
+        for candidate in plan.candidates:
+            own = health.candidates[candidate.key]
+            refusal = self._refusal(candidate, own, request, plan.prompt_tokens, now)
+            if refusal is not None:
+                rejected.append(refusal)
+            else:
+                estimate = _drawn(own.estimate, _chance(seed, candidate)) if explore else own.estimate
+                admissible.append((candidate, own, estimate))
+        scored = self._scored(admissible, plan, request)
+        ordered = sorted(scored, key=lambda pair: self._sort_key(plan.strategy, pair[0], pair[1], seed))
+        return Selection(
+            asked=plan.asked,
+            strategy=plan.strategy,
+            ranked=tuple(ranked for ranked, _ in ordered),
+            rejected=tuple(rejected),
+            trace=plan.trace,
+            prompt_tokens=plan.prompt_tokens,
+            explored=explore,
+        )
+
+    def _refusal(
+        self, candidate: Candidate, own: CandidateHealth, request: ChatRequest, prompt_tokens: int, now: float
+    ) -> Rejected | None:
+        provider = candidate.model.provider
+        if provider.off_reason is not None:
+            return Rejected(candidate, Barrier.OFF, provider.off_reason)
+        unfit = misfit(candidate.model.capabilities, request, prompt_tokens)
+        if unfit is not None:
+            return Rejected(candidate, Barrier.UNFIT, unfit.reason, unfit.kind)
+        for circuit in own.circuits:
+            _, answer = breaker.admit(circuit.state, now, self._policy.breaker, lease_s=self._policy.breaker.lease_s)
+            if isinstance(answer, Refusal):
+                why = ErrorKind(answer.why) if answer.why else None
+                reason = f"{circuit.scope}: {answer.reason}" + (f" ({why})" if why else "")
+                return Rejected(candidate, Barrier.CIRCUIT, reason, why, answer.retry_at, answer.early_at)
+        full = head_room(own.limiter, provider.rate_limit, prompt_tokens, now)
+        if full is not None:
+            return Rejected(candidate, Barrier.LIMIT, full.reason, ErrorKind.RATE_LIMIT, full.retry_at)
+        return None
+
+    def _scored(
+        self,
+        admissible: Sequence[tuple[Candidate, CandidateHealth, Estimate]],
+        plan: Plan,
+        request: ChatRequest,
+    ) -> list[tuple[Ranked, CandidateHealth]]:
+        outputs = [min(estimate.output_tokens, request.max_output_tokens or math.inf) for _, _, estimate in admissible]
+        prices = [
+            expected_price_usd(candidate.model.price, prompt_tokens=plan.prompt_tokens, output_tokens=output)
+            for (candidate, _, _), output in zip(admissible, outputs, strict=True)
+        ]
+        dearest = max((price for price in prices if price is not None), default=None)
+        return [
+            (
+                Ranked(
+                    candidate,
+                    score(
+                        estimate,
+                        weights=WEIGHTS[plan.strategy],
+                        second_is_worth_usd=self._policy.second_is_worth_usd,
+                        quality_is_worth_usd=self._policy.quality_is_worth_usd,
+                        price_usd=dearest if price is None else price,
+                        price_assumed=price is None,
+                        quality=candidate.model.quality,
+                        streamed=request.stream,
+                        output_tokens=output,
+                    ),
+                    estimate,
+                ),
+                own,
+            )
+            for (candidate, own, estimate), price, output in zip(admissible, prices, outputs, strict=True)
+        ]
+
+    def _sort_key(self, strategy: Strategy, ranked: Ranked, own: CandidateHealth, seed: int) -> tuple[float | str, ...]:
+        candidate, terms = ranked.candidate, ranked.score
+        place = (candidate.tier, candidate.favour)
+        last = (candidate.position, candidate.key)
+        match strategy:
+            case Strategy.PRIORITY:
+                return (*place, *last)
+            case Strategy.BALANCED:
+                return (*place, terms.index_s, *last)
+            case Strategy.LATENCY:
+                return (*place, terms.time_s, terms.price_usd or 0.0, *last)
+            case Strategy.COST:
+                return (*place, terms.price_s, terms.time_s, *last)
+            case Strategy.QUALITY:
+                return (*place, -terms.quality, terms.index_s, *last)
+            case Strategy.ROUND_ROBIN:
+                return (*place, own.last_used_seq, *last)
+            case Strategy.WEIGHTED:
+                weight = max(candidate.model.provider.weight, 1e-9)
+                return (*place, -(_chance(seed, candidate).random() ** (1 / weight)), *last)
+
+
+def _chance(seed: int, candidate: Candidate) -> Random:
+    """The candidate's own chance, whatever its place in the input."""
+    return Random(f"{seed}/{candidate.key}")  # noqa: S311 - chance, not secrecy
+
+
+def _drawn(estimate: Estimate, chance: Random) -> Estimate:
+    """Thompson sampling: mean and success drawn from their posteriors (normal with σ/√(n+1); Beta)."""
+    spread = math.sqrt(estimate.variance / (estimate.short_samples + 1))
+    successes, failures = estimate.successes, estimate.failures
+    return replace(
+        estimate,
+        mu=chance.gauss(estimate.mu, spread),
+        success=chance.betavariate(max(successes, 1e-3), max(failures, 1e-3)),
+    )
