@@ -1,0 +1,135 @@
+"""The composition root: the only place that picks the real clock, HTTP client, state store and chance.
+
+`App` is what a command works with: a frozen configuration, the registry over the opened store, and the router. The HTTP
+client is imported when the first request leaves, so that `rank` and `providers status` never pay for it.
+"""
+
+import random
+import time
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+from llmr.catalog import Provider
+from llmr.config.build import Config
+from llmr.exchange import HttpReply
+from llmr.registry import ProviderRegistry
+from llmr.router import Router
+from llmr.routing.rules import RulesEngine
+from llmr.secret import Redactor
+from llmr.state import StateStore
+from llmr.wire import wire_for
+from llmr.wire.contract import HttpRequest
+
+if TYPE_CHECKING:
+    from llmr.transport import HttpTransport
+
+
+@final
+class SystemClock:
+    """Real time."""
+
+    def now(self) -> float:
+        """Wall-clock seconds since the epoch."""
+        return time.time()  # noqa: TID251 - the real clock's home
+
+    def monotonic(self) -> float:
+        """Seconds that never run backwards."""
+        return time.monotonic()  # noqa: TID251 - the real clock's home
+
+    def minute_of_day(self) -> int:
+        """Local minutes after midnight."""
+        local = time.localtime()
+        return local.tm_hour * 60 + local.tm_min
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after `seconds`."""
+        import asyncio
+
+        await asyncio.sleep(seconds)
+
+    def timeout(self, seconds: float) -> AbstractAsyncContextManager[object]:
+        """A block that ends in TimeoutError after `seconds`."""
+        import asyncio
+
+        return asyncio.timeout(seconds)
+
+
+@final
+class LateTransport:
+    """The HTTP transport, imported and opened when the first request leaves."""
+
+    def __init__(self) -> None:
+        self._stack = AsyncExitStack()
+        self._transport: HttpTransport | None = None
+
+    @asynccontextmanager
+    async def stream(
+        self, request: HttpRequest, provider: Provider, *, connect_s: float
+    ) -> AsyncGenerator[HttpReply, None]:
+        """As exchange.Transport.stream."""
+        if self._transport is None:
+            from llmr.transport import HttpTransport
+
+            self._transport = await self._stack.enter_async_context(HttpTransport())
+        async with self._transport.stream(request, provider, connect_s=connect_s) as reply:
+            yield reply
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._stack.aclose()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class App:
+    """What a command works with. `redact` is the last filter before any text leaves for stderr or JSON."""
+
+    config: Config
+    registry: ProviderRegistry
+    router: Router
+    transport: LateTransport
+    clock: SystemClock
+    redact: Redactor
+
+
+@contextmanager
+def opened(config: Config, *, remember: bool = True) -> Iterator[App]:
+    """The parts, put together over the configured state; `remember` False: over memory that is gone with the process.
+
+    What had to wait for the store's lock is written at the end. Trouble with the store is told by `registry.notices`.
+    """
+    clock = SystemClock()
+    chance = random.Random()  # noqa: S311 - jitter and exploration, no secrets
+    with _store(config, clock, remember=remember) as store:
+        registry = ProviderRegistry(store, config.policy.breaker, chance)
+        transport = LateTransport()
+        router = Router(
+            catalog=config.catalog,
+            rules=RulesEngine(config.rules, config.policy.strategy),
+            policy=config.policy,
+            registry=registry,
+            transport=transport,
+            wires=wire_for,
+            clock=clock,
+            chance=chance,
+        )
+        try:
+            yield App(config, registry, router, transport, clock, Redactor(config.secrets()))
+        finally:
+            registry.flush()
+
+
+def _store(config: Config, clock: SystemClock, *, remember: bool) -> StateStore:
+    if not remember:
+        from llmr.state.memory import MemoryStore
+
+        return MemoryStore(clock.now)
+    if config.state_path is None:
+        from llmr.state.memory import MemoryStore
+
+        return MemoryStore(clock.now, notices=("no home directory: nothing is remembered after this run",))
+    from llmr.state.sqlite import open_store
+
+    return open_store(config.state_path, clock.now)

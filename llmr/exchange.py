@@ -1,0 +1,155 @@
+"""One exchange with one provider, under watch: request out, deltas in, or a ProviderError.
+
+The watchdog bounds every wait for bytes by the wall clock, because HTTP clients' own time-outs bound a read and not a
+request: a provider that drips one byte a second keeps those happy for ever (trust.md §0.5). Only content moves its
+deadlines: keep-alive comments and empty deltas do not (trust.md T23). Leaving the block closes the socket.
+
+This module also declares what the router needs of the world: Clock, Transport, Wires. Others implement them; nothing here
+imports an HTTP client, an event loop or the time.
+"""
+
+from collections.abc import AsyncGenerator, Awaitable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeVar
+
+from llmr.catalog import Model, Provider, WireFormat
+from llmr.chat import ChatRequest, Delta
+from llmr.errors import ErrorKind, ProviderError
+from llmr.wire.contract import HttpRequest, Wire
+
+T = TypeVar("T")
+
+ERROR_BODY_BYTES: Final = 256 * 1024  # no more of an error's body is read
+
+
+class Clock(Protocol):
+    """Time."""
+
+    def now(self) -> float:
+        """Wall-clock seconds since the epoch."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never run backwards, from anywhere."""
+        ...
+
+    def minute_of_day(self) -> int:
+        """Local minutes after midnight, for rules."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after `seconds`."""
+        ...
+
+    def timeout(self, seconds: float) -> AbstractAsyncContextManager[object]:
+        """A block that ends in TimeoutError after `seconds`."""
+        ...
+
+
+class HttpReply(Protocol):
+    """An answer's head, and its body as it comes. Header names are lower-case."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    def chunks(self) -> AsyncGenerator[bytes, None]:
+        """The body, decoded and bounded. Raises ProviderError."""
+        ...
+
+    async def body(self, limit_bytes: int) -> bytes:
+        """The body's first `limit_bytes`. Raises ProviderError."""
+        ...
+
+
+class Transport(Protocol):
+    """The network. Entering raises ProviderError for what goes wrong before the head; leaving closes the socket."""
+
+    def stream(
+        self, request: HttpRequest, provider: Provider, *, connect_s: float
+    ) -> AbstractAsyncContextManager[HttpReply]: ...
+
+
+class Wires(Protocol):
+    """Who speaks which dialect."""
+
+    def __call__(self, wire: WireFormat, /) -> Wire: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds of waiting for the provider: until its first content, between two pieces of content, and in all."""
+
+    connect_s: float
+    first_token_s: float
+    stall_s: float
+    total_s: float
+
+
+class _Watchdog:
+    """Bounds each wait for bytes by whichever limit comes first.
+
+    Only time spent waiting counts: a reader that pauses its pager for a minute has not made the provider silent.
+    """
+
+    def __init__(self, clock: Clock, limits: Limits) -> None:
+        self._clock = clock
+        self._limits = limits
+        self._waited_s = 0.0
+        self._silent_s = 0.0
+        self._answering = False
+
+    def saw(self, delta: Delta) -> None:
+        """Content ends a silence, and the wait for the first token."""
+        if delta.has_content or delta.finish_reason is not None:
+            self._answering = True
+            self._silent_s = 0.0
+
+    async def wait(self, awaitable: Awaitable[T]) -> T:
+        """The result of `awaitable`. Raises ProviderError(FIRST_TOKEN_TIMEOUT or STALL) when its time is up."""
+        left_s, kind, message = self._strictest()
+        began_s = self._clock.monotonic()
+        try:
+            async with self._clock.timeout(left_s):
+                return await awaitable
+        except TimeoutError as error:
+            raise ProviderError(kind, message) from error
+        finally:
+            waited_s = self._clock.monotonic() - began_s
+            self._waited_s += waited_s
+            self._silent_s += waited_s
+
+    def _strictest(self) -> tuple[float, ErrorKind, str]:
+        """Seconds left, and what it is called when they are over."""
+        limits = self._limits
+        total = (limits.total_s - self._waited_s, ErrorKind.STALL, f"no end of the answer within {limits.total_s:g} s")
+        if self._answering:
+            return min((limits.stall_s - self._silent_s, ErrorKind.STALL, f"silent for {limits.stall_s:g} s"), total)
+        first = f"no first token within {limits.first_token_s:.3g} s"
+        return min((limits.first_token_s - self._waited_s, ErrorKind.FIRST_TOKEN_TIMEOUT, first), total)
+
+
+async def exchange(
+    request: ChatRequest, model: Model, *, transport: Transport, wires: Wires, clock: Clock, limits: Limits
+) -> AsyncGenerator[Delta, None]:
+    """Ask `model` and yield its answer. Raises ProviderError for everything that can go wrong on the way."""
+    watchdog = _Watchdog(clock, limits)
+    wire = wires(model.provider.wire)
+    http = wire.encode(request, model)
+    async with AsyncExitStack() as stack:
+        connection = transport.stream(http, model.provider, connect_s=limits.connect_s)
+        reply = await watchdog.wait(stack.enter_async_context(connection))
+        if not 200 <= reply.status < 300:
+            body = await watchdog.wait(reply.body(ERROR_BODY_BYTES))
+            raise wire.classify(reply.status, reply.headers, body, now=clock.now())
+        decoder = wire.decoder(model, streamed=request.stream)
+        chunks = await stack.enter_async_context(aclosing(reply.chunks()))
+        while (chunk := await watchdog.wait(anext(chunks, None))) is not None:
+            for delta in decoder.feed(chunk):
+                watchdog.saw(delta)
+                yield delta
+        for delta in decoder.end():
+            yield delta

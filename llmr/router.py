@@ -1,0 +1,383 @@
+"""The router: the only loop. It obeys the fallback handler and touches the world through four protocols.
+
+      plan ─▶ snapshot ─▶ select ─▶ ┌─▶ next_action
+                                    │     Try     admit ─▶ encode ─▶ transport ─▶ decode ─▶ first token ─▶ report
+                                    │     Wait    sleep, then look again
+                                    │     GiveUp  raise, with every failure
+                                    └── failed with nothing shown: book it, rank what is left, go round
+
+The first content token is the **commit point**. Before it every failure is the loop's business; after it nothing is
+repeated and nobody else continues: the caller gets `StreamInterrupted` and keeps what it has. Everything that happens on
+the way is told as an `Event`, in order, by the one stream that also carries the answer.
+
+The candidate that nobody stands behind gets all the time that is left: giving up on it after five seconds would trade a
+slow answer for none. (routing.md §4 has no such exception; a cold local model needs it.)
+"""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from random import Random
+from types import MappingProxyType
+from typing import Final, assert_never
+
+from llmr.catalog import Catalog
+from llmr.chat import ChatRequest, ChatResponse, Delta
+from llmr.errors import AllAttemptsFailed, ErrorKind, NoProviderReady, ProviderError, StreamInterrupted
+from llmr.exchange import Clock, Limits, Transport, Wires, exchange
+from llmr.registry import Attempt, Permit, ProviderRegistry
+from llmr.routing.breaker import Refusal
+from llmr.routing.fallback import Ending, FallbackHandler, GiveUp, Try, Wait
+from llmr.routing.latency import first_token_timeout_s
+from llmr.routing.policy import Policy
+from llmr.routing.rules import Candidate, Plan, RulesEngine
+from llmr.routing.score import request_cost_usd
+from llmr.routing.selector import Barrier, ModelSelector, Selection
+from llmr.routing.tokens import estimate_tokens
+from llmr.state import RequestRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The ranking that the request starts with."""
+
+    selection: Selection
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStarted:
+    """A candidate is being asked. `number` counts from 1."""
+
+    candidate: Candidate
+    number: int
+    probe: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFailed:
+    """An attempt failed with nothing shown; the loop goes on. `after_s` seconds from its start."""
+
+    candidate: Candidate
+    error: ProviderError
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Nobody can be asked for `seconds`."""
+
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """The commit point: the first content token, `ttft_s` seconds after this attempt began."""
+
+    candidate: Candidate
+    ttft_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The whole answer came. Durations in seconds; `total_s` of the whole request, `attempt_s` of the attempt that
+    answered. `cost_usd` None: unknown."""
+
+    candidate: Candidate
+    response: ChatResponse
+    ttft_s: float
+    attempt_s: float
+    total_s: float
+    attempts: int
+    cost_usd: float | None
+    request_id: str
+
+
+Event = Decided | AttemptStarted | AttemptFailed | Waiting | Answering | Delta | Finished
+
+
+@dataclass(slots=True)
+class _Progress:
+    """One request under way."""
+
+    request: ChatRequest
+    plan: Plan
+    handler: FallbackHandler
+    request_id: str
+    started_at: float
+    started_s: float
+    seed: int
+    explore: bool
+    attempts: int = 0
+
+
+@dataclass(slots=True)
+class _Answer:
+    """One attempt and its answer as it grows. `started_at` is wall clock, `started_s` monotonic."""
+
+    candidate: Candidate
+    permit: Permit
+    started_at: float
+    started_s: float
+    reported: bool = False
+    deltas: list[Delta] = field(default_factory=list[Delta])
+    ttft_s: float | None = None
+
+
+class Router:
+    """Plans, ranks, asks and falls back. One per process; safe for concurrent requests in one event loop."""
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        rules: RulesEngine,
+        policy: Policy,
+        registry: ProviderRegistry,
+        transport: Transport,
+        wires: Wires,
+        clock: Clock,
+        chance: Random,
+    ) -> None:
+        self._catalog = catalog
+        self._rules = rules
+        self._policy = policy
+        self._selector = ModelSelector(policy)
+        self._registry = registry
+        self._transport = transport
+        self._wires = wires
+        self._clock = clock
+        self._chance = chance
+
+    def rank(self, request: ChatRequest) -> Selection:
+        """The order that `stream` would use now, without exploration. Writes nothing. Raises UsageError, RequestDenied."""
+        return self._select(request, self._plan(request), seed=self._chance.getrandbits(64), explore=False)
+
+    async def chat(self, request: ChatRequest) -> Finished:
+        """The whole answer at once. Raises what `stream` raises."""
+        async with aclosing(self.stream(request)) as events:
+            async for event in events:
+                if isinstance(event, Finished):
+                    return event
+        raise AssertionError("a stream ends in Finished or raises")  # pragma: no cover
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
+        """Ask, and tell everything that happens. The last event is `Finished`.
+
+        Raises UsageError, RequestDenied, NoProviderReady before anything is asked; AllAttemptsFailed when nobody answered;
+        StreamInterrupted when the answer broke off after its first token. Closing the generator cancels the attempt.
+        """
+        plan = self._plan(request)
+        seed = self._chance.getrandbits(64)
+        explore = self._chance.random() < self._policy.exploration
+        selection = self._select(request, plan, seed=seed, explore=explore)
+        _refuse_if_nobody_is_ready(selection)
+        progress = _Progress(
+            request=request,
+            plan=plan,
+            handler=FallbackHandler(selection, self._policy.fallback, self._policy.timeouts, self._chance),
+            request_id=f"{self._chance.getrandbits(64):016x}",
+            started_at=self._clock.now(),
+            started_s=self._clock.monotonic(),
+            seed=seed,
+            explore=explore,
+        )
+        yield Decided(selection)
+        async with aclosing(self._run(progress)) as events:
+            async for event in events:
+                yield event
+
+    async def _run(self, progress: _Progress) -> AsyncGenerator[Event, None]:
+        handler = progress.handler
+        while True:
+            action = handler.next_action(self._clock.now(), self._elapsed_s(progress))
+            match action:
+                case Wait():
+                    yield Waiting(action.seconds, action.reason)
+                    await self._clock.sleep(action.seconds)
+                case GiveUp():
+                    raise self._gave_up(progress, action)
+                case Try():
+                    async with aclosing(self._try(progress, action)) as events:
+                        async for event in events:
+                            yield event
+                            if isinstance(event, Finished):
+                                return
+                case _:
+                    assert_never(action)
+            handler.selection = self._select(
+                progress.request, progress.plan, seed=progress.seed, explore=progress.explore
+            )
+
+    async def _try(self, progress: _Progress, action: Try) -> AsyncGenerator[Event, None]:
+        """Admit and ask one candidate. Ends in Finished, or with the failure told to the handler."""
+        limits = self._limits(progress, action)
+        permit = self._registry.admit(
+            action.candidate.model,
+            streamed=progress.request.stream,
+            prompt_tokens=progress.plan.prompt_tokens,
+            reasoning=progress.request.reasoning_effort is not None,
+            first_token_s=limits.first_token_s,
+            token=f"{progress.request_id}.{progress.attempts}",
+            last_resort=action.last_resort,
+        )
+        if isinstance(permit, Refusal):
+            progress.handler.refused(action.candidate, permit.retry_at, self._clock.now(), self._elapsed_s(progress))
+            return
+        progress.attempts += 1
+        yield AttemptStarted(action.candidate, progress.attempts, permit.probe)
+        answer = _Answer(action.candidate, permit, self._clock.now(), self._clock.monotonic())
+        try:
+            async with aclosing(self._answer(progress, answer, limits)) as events:
+                async for event in events:
+                    yield event
+        except ProviderError as error:
+            self._report(progress, answer, error)
+            if answer.ttft_s is not None:
+                self._record(progress, error.kind.value, answer)
+                raise _interrupted(answer.candidate, error) from error
+            progress.handler.failed(answer.candidate, error, self._elapsed_s(progress))
+            yield AttemptFailed(answer.candidate, error, self._clock.monotonic() - answer.started_s)
+        finally:
+            if not answer.reported:  # the caller left or was interrupted: held against nobody
+                self._report(progress, answer, ProviderError(ErrorKind.CANCELLED, "cancelled"))
+                self._record(progress, ErrorKind.CANCELLED.value, answer)
+
+    async def _answer(self, progress: _Progress, answer: "_Answer", limits: Limits) -> AsyncGenerator[Event, None]:
+        """The answer of one attempt, from first token to Finished. Raises ProviderError."""
+        deltas = exchange(
+            progress.request,
+            answer.candidate.model,
+            transport=self._transport,
+            wires=self._wires,
+            clock=self._clock,
+            limits=limits,
+        )
+        async with aclosing(deltas):
+            async for delta in deltas:
+                if answer.ttft_s is None and delta.has_content:
+                    answer.ttft_s = self._clock.monotonic() - answer.started_s
+                    answer.permit = self._registry.first_token(answer.permit)
+                    yield Answering(answer.candidate, answer.ttft_s)
+                answer.deltas.append(delta)
+                yield delta
+        if answer.ttft_s is None:
+            raise ProviderError(ErrorKind.BAD_RESPONSE, "the answer has no content")
+        finished = self._finished(progress, answer, answer.ttft_s)
+        self._report(progress, answer, None)
+        self._record(progress, "ok", answer)
+        yield finished
+
+    def _finished(self, progress: _Progress, answer: "_Answer", ttft_s: float) -> Finished:
+        response = ChatResponse.from_deltas(answer.deltas)
+        return Finished(
+            candidate=answer.candidate,
+            response=response,
+            ttft_s=ttft_s,
+            attempt_s=self._clock.monotonic() - answer.started_s,
+            total_s=self._elapsed_s(progress),
+            attempts=progress.attempts,
+            cost_usd=request_cost_usd(answer.candidate.model.price, response.usage),
+            request_id=progress.request_id,
+        )
+
+    def _limits(self, progress: _Progress, action: Try) -> Limits:
+        """Time for one attempt. The first token's share of it is the candidate's own, or all that is left where nobody
+        else could be asked."""
+        model = action.candidate.model
+        timeouts = model.provider.timeouts.over(self._policy.timeouts)
+        left_s = timeouts.deadline_s - self._elapsed_s(progress)
+        first_token_s = timeouts.first_token_s
+        if first_token_s is None:
+            reasoning = progress.request.reasoning_effort is not None or model.capabilities.reasoning is True
+            ranked = (r.estimate for r in progress.handler.selection.ranked if r.candidate.key == model.key)
+            usual_s = first_token_timeout_s(next(ranked, None), reasoning=reasoning)
+            first_token_s = left_s if action.alone else usual_s
+        return Limits(timeouts.connect_s, min(first_token_s, left_s), timeouts.stall_s, timeouts.total_s)
+
+    def _report(self, progress: _Progress, answer: "_Answer", error: ProviderError | None) -> None:
+        usage = next((delta.usage for delta in reversed(answer.deltas) if delta.usage is not None), None)
+        answer.reported = True
+        self._registry.report(
+            answer.permit,
+            Attempt(
+                request_id=progress.request_id,
+                at=answer.started_at,
+                streamed=progress.request.stream,
+                total_s=self._clock.monotonic() - answer.started_s,
+                ttft_s=answer.ttft_s,
+                error=error,
+                usage=usage,
+                cost_usd=request_cost_usd(answer.candidate.model.price, usage),
+            ),
+        )
+
+    def _record(self, progress: _Progress, outcome: str, answer: "_Answer | None") -> None:
+        self._registry.record(
+            RequestRecord(
+                id=progress.request_id,
+                at=progress.started_at,
+                asked_model=progress.plan.asked,
+                strategy=progress.plan.strategy.value,
+                outcome=outcome,
+                total_s=self._elapsed_s(progress),
+                attempts=progress.attempts,
+                provider=answer.candidate.model.provider.name if answer else None,
+                model=answer.candidate.model.id if answer else None,
+                ttft_s=answer.ttft_s if answer else None,
+            )
+        )
+
+    def _gave_up(self, progress: _Progress, end: GiveUp) -> AllAttemptsFailed:
+        last = next((failure.kind for failure in reversed(end.failures) if failure.error is not None), None)
+        self._record(progress, last.value if last else "refused", None)
+        retry_after_s = None if end.retry_at is None else max(0.0, end.retry_at - self._clock.now())
+        tried = sum(failure.error is not None for failure in end.failures)
+        message = f"no answer for {progress.plan.asked!r}: {_ENDINGS[end.ending]}, {tried} attempts"
+        return AllAttemptsFailed(message, failures=end.failures, retry_after_s=retry_after_s)
+
+    def _elapsed_s(self, progress: _Progress) -> float:
+        return self._clock.monotonic() - progress.started_s
+
+    def _plan(self, request: ChatRequest) -> Plan:
+        return self._rules.evaluate(
+            request,
+            self._catalog,
+            prompt_tokens=estimate_tokens(request),
+            minute_of_day=self._clock.minute_of_day(),
+        )
+
+    def _select(self, request: ChatRequest, plan: Plan, *, seed: int, explore: bool) -> Selection:
+        now = self._clock.now()
+        health = self._registry.snapshot(
+            [candidate.model for candidate in plan.candidates],
+            streamed=request.stream,
+            prompt_tokens=plan.prompt_tokens,
+            reasoning=request.reasoning_effort is not None,
+            now=now,
+        )
+        return self._selector.select(plan, request, health, now, seed=seed, explore=explore)
+
+
+_ENDINGS: Final[Mapping[Ending, str]] = MappingProxyType(
+    {
+        Ending.EXHAUSTED: "nobody else can be asked",
+        Ending.FATAL: "the request itself was rejected",
+        Ending.DEADLINE: "the deadline is over",
+        Ending.ATTEMPTS: "enough has been tried",
+    }
+)
+
+
+def _interrupted(candidate: Candidate, error: ProviderError) -> StreamInterrupted:
+    return StreamInterrupted(f"{candidate.key} broke off: {error.message}", candidate=candidate.key, error=error)
+
+
+def _refuse_if_nobody_is_ready(selection: Selection) -> None:
+    """Raise NoProviderReady where no candidate is so much as set up: there is nothing to try, wait for or book."""
+    if selection.ranked or any(r.barrier not in (Barrier.OFF, Barrier.RULE) for r in selection.rejected):
+        return
+    providers = (r.candidate.model.provider for r in selection.rejected if r.barrier is Barrier.OFF)
+    missing = dict.fromkeys(p.api_key_env for p in providers if p.api_key_env and p.key is None)
+    reasons = "; ".join(dict.fromkeys(f"{r.candidate.key}: {r.reason}" for r in selection.rejected))
+    raise NoProviderReady(f"no provider is ready for {selection.asked!r} ({reasons})", missing=tuple(missing))
