@@ -1,0 +1,114 @@
+"""The command line: one file per command, loaded when it is asked for.
+
+`llmr --help` lists the commands from `COMMANDS` without importing one of them, so that help and completion start at the
+speed of the argument parser (a test lists sys.modules). A command's module declares its arguments; what it does is behind
+late imports. Errors of ours end here, as one line and an exit code; anything else is a bug and says so.
+"""
+
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from llmr import __version__
+
+if TYPE_CHECKING:
+    from llmr.errors import LlmrError
+
+COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "chat": "Ask. The answer streams to stdout; if a provider fails, the next one is asked.",
+        "rank": "Show the order that chat would use now, and why.",
+        "providers": "See how the providers are: status, list, reset, open, close.",
+        "config": "See, check and trust configuration files.",
+        "help": "Explain exit codes, the JSON output and the environment variables.",
+    }
+)
+
+
+class LazyGroup(TyperGroup):
+    """Commands by name, imported on use."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # noqa: ARG002 - typer's signature
+        """The names, in the order of COMMANDS."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]  # noqa: ARG002 - likewise
+        """The command, or None: typer then suggests the nearest."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = get_command(import_module(f"llmr.cli.{cmd_name}_command").app)
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]  # noqa: ARG002
+        """The list of commands, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    name="llmr",
+    help="The LLM router that lives in your terminal.",
+    epilog="Start with: llmr chat --demo 'hello'",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"llmr {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(  # pyright: ignore[reportUnusedFunction] - typer calls it
+    version: bool = typer.Option(False, "--version", is_eager=True, callback=_show_version, help="Show the version."),
+) -> None:
+    del version
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line. The exit code; errors have been told on stderr."""
+    from llmr.errors import LlmrError
+
+    try:
+        app(args=arguments, prog_name="llmr")
+    except LlmrError as error:
+        return _told(error)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    return 0
+
+
+def _told(error: "LlmrError") -> int:
+    from llmr.cli.exit_codes import exit_code_of
+    from llmr.cli.say import complain
+
+    complain(error)
+    return int(exit_code_of(error))
+
+
+def crashed(error: BaseException) -> int:
+    """Tell of a bug in one line, with the traceback only where LLMR_DEBUG asks for it."""
+    from llmr.cli.exit_codes import ExitCode
+    from llmr.cli.say import say
+    from llmr.config.environment import Environment
+
+    say(f"llmr: unexpected {type(error).__name__}: {error} (a bug; LLMR_DEBUG=1 shows where)")
+    if Environment.from_process().debug:
+        import traceback
+
+        for line in traceback.format_exception(error):
+            say(line.rstrip("\n"))
+    sys.stdout = None  # whatever is still buffered has been tried
+    return int(ExitCode.UNEXPECTED)

@@ -1,0 +1,230 @@
+"""`llmr chat`, one shot: settings, prompt, request, and the answer on its way to stdout.
+
+arguments ─▶ request ─▶ App ─▶ router events ─┬▶ Transcript   everything, for receipt and JSON
+                                              ├▶ Answer       text, on stdout
+                                              └▶ say          one line per event, on stderr
+"""
+
+import asyncio
+import random
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from llmr.app import App, opened
+from llmr.chat import ChatRequest, Delta, FinishReason, Message, Role
+from llmr.cli.exit_codes import ExitCode, exit_code_of
+from llmr.cli.failure import failure_lines, note_of
+from llmr.cli.output import Answer, ClosedPipe, answer_for, write_stdout
+from llmr.cli.prompt import read_prompt
+from llmr.cli.say import say
+from llmr.cli.signals import Signals
+from llmr.cli.spinner import Spinner, spinner_wanted
+from llmr.cli.strategy import check_strategy
+from llmr.config.environment import Environment
+from llmr.errors import ErrorKind, LlmrError, StreamInterrupted
+from llmr.render.decision import decision_lines
+from llmr.render.transcript import (
+    ErrorNote,
+    Transcript,
+    chat_json,
+    fallback_line,
+    receipt_lines,
+    waiting_line,
+)
+from llmr.router import Answering, AttemptStarted, Decided, Event, Waiting
+from llmr.secret import Redactor
+
+
+@dataclass(frozen=True, slots=True)
+class ChatArguments:
+    """The command line, understood. `loudness` −2: silent, −1: errors, 0: events, 1: receipt, 2: decision."""
+
+    words: tuple[str, ...]
+    model: str | None
+    provider: str | None
+    strategy: str | None
+    system: str | None
+    stream: bool
+    as_json: bool
+    max_output_tokens: int | None
+    temperature: float | None
+    tags: tuple[str, ...]
+    config_file: str | None
+    demo: bool
+    loudness: int
+
+
+def run_chat(arguments: ChatArguments) -> int:
+    """Ask and print. The exit code; what went wrong has been told."""
+    run = _Run(arguments)
+    try:
+        return run.begin()
+    except ClosedPipe:
+        return int(ExitCode.CLOSED_PIPE)
+    except LlmrError as error:
+        return run.failed(error)
+
+
+class _Run:
+    """One request of the command line."""
+
+    def __init__(self, arguments: ChatArguments) -> None:
+        self._arguments = arguments
+        self._environment = Environment.from_process()
+        self._transcript = Transcript()
+        self._answer: Answer | None = None
+        self._redact = Redactor()
+
+    def begin(self) -> int:
+        """Everything before the first byte leaves, then the request. Raises LlmrError."""
+        self._answer = answer_for(as_json=self._arguments.as_json)
+        request = _request(self._arguments)
+        if self._arguments.demo:
+            return asyncio.run(self._demo(request, self._answer))
+        from llmr.config.load import load
+
+        file = self._arguments.config_file
+        config = load(self._environment, config_file=Path(file) if file else None)
+        for notice in config.notices:
+            self._say(notice)
+        with opened(config) as app:
+            code = asyncio.run(self._ask(app, request, self._answer))
+        self._tell_notices(app)
+        return code
+
+    async def _demo(self, request: ChatRequest, answer: Answer) -> int:
+        """Ask the lab's three demo providers, served by this very process, over state that is gone with it."""
+        from llmr.lab.demo import demo_config, demo_lab
+
+        lab = demo_lab(random.Random())  # noqa: S311 - which demo provider fails is no secret
+        async with lab.serving():
+            with opened(demo_config(lab), remember=False) as app:
+                return await self._ask(app, replace(request, model=request.model or "demo"), answer)
+
+    async def _ask(self, app: App, request: ChatRequest, answer: Answer) -> int:
+        """One request under signal handlers. Raises LlmrError."""
+        self._redact = app.redact
+        asking = asyncio.get_running_loop().create_task(self._stream(app, request, answer))
+        with Signals(asking) as signals:
+            try:
+                await asking
+            except asyncio.CancelledError:
+                if signals.code is None:
+                    raise
+                return self._interrupted(signals.code, answer)
+            finally:
+                await app.transport.aclose()
+        return self._finish(answer)
+
+    async def _stream(self, app: App, request: ChatRequest, answer: Answer) -> None:
+        async with (
+            Spinner(shown=spinner_wanted(dumb=self._environment.dumb_terminal) and self._loud(0)) as spinner,
+            aclosing(app.router.stream(request)) as events,
+        ):
+            async for event in events:
+                self._transcript.add(event)
+                self._tell(event, spinner)
+                if isinstance(event, Delta):
+                    answer.write(event.text)
+
+    def _tell(self, event: Event, spinner: Spinner) -> None:
+        """What a person hears of it, on stderr."""
+        match event:
+            case Decided() if self._loud(2):
+                for line in decision_lines(event.selection):
+                    self._say(line)
+            case AttemptStarted():
+                spinner.start(f"asking {event.candidate.key}")
+            case Waiting():
+                spinner.stop()
+                self._note(waiting_line(event))
+            case Answering():
+                spinner.stop()
+                self._note(fallback_line(self._transcript))
+            case _:
+                pass
+
+    def _finish(self, answer: Answer) -> int:
+        """A whole answer came."""
+        answer.end()
+        self._write_json(None)
+        response = self._transcript.response
+        self._tell_receipt()
+        match response.finish_reason:
+            case FinishReason.LENGTH:
+                self._note("the answer was cut at the length limit; raise --max-tokens")
+            case FinishReason.CONTENT_FILTER | FinishReason.REFUSAL:
+                self._note("the answer was ended by a content policy")
+                return int(ExitCode.CONTENT_FILTER)
+            case _:
+                pass
+        return int(ExitCode.OK)
+
+    def _interrupted(self, code: ExitCode, answer: Answer) -> int:
+        """The user ended it: what came stays."""
+        self._transcript.cancelled()
+        answer.end()
+        self._write_json(ErrorNote(ErrorKind.CANCELLED.value, "interrupted", int(code)))
+        self._tell_receipt()
+        return int(code)
+
+    def failed(self, error: LlmrError) -> int:
+        """The request failed: tell it on stderr, and in the JSON where that was asked for."""
+        code = exit_code_of(error)
+        if isinstance(error, StreamInterrupted):
+            self._transcript.broke(error)
+        try:
+            if self._answer is not None:
+                self._answer.end()
+                self._write_json(note_of(error))
+        except ClosedPipe:
+            return int(ExitCode.CLOSED_PIPE)
+        except LlmrError as second:  # the output is broken too: that is what the person must mend first
+            self._note(str(second))
+        if self._loud(-1):
+            for line in failure_lines(error):
+                self._say(line)
+        self._tell_receipt()
+        return int(code)
+
+    def _write_json(self, error: ErrorNote | None) -> None:
+        if self._arguments.as_json:
+            write_stdout(self._redact(chat_json(self._transcript, error)).encode() + b"\n")
+
+    def _tell_receipt(self) -> None:
+        if self._loud(1):
+            for line in receipt_lines(self._transcript):
+                self._say(line)
+
+    def _tell_notices(self, app: App) -> None:
+        """What the state store has to say, once."""
+        for notice in app.registry.notices:
+            self._note(notice)
+
+    def _note(self, line: str | None) -> None:
+        """Say it, unless there is nothing to say or nobody wants to hear it."""
+        if line is not None and self._loud(0):
+            self._say(line)
+
+    def _say(self, line: str) -> None:
+        say(line if line.startswith("  ") else f"llmr: {line}", self._redact)
+
+    def _loud(self, least: int) -> bool:
+        return self._arguments.loudness >= least
+
+
+def _request(arguments: ChatArguments) -> ChatRequest:
+    check_strategy(arguments.strategy)
+    prompt = Message.text(Role.USER, read_prompt(arguments.words))
+    system = (Message.text(Role.SYSTEM, arguments.system),) if arguments.system else ()
+    return ChatRequest(
+        messages=(*system, prompt),
+        model=arguments.model or "",
+        stream=arguments.stream,
+        max_output_tokens=arguments.max_output_tokens,
+        temperature=arguments.temperature,
+        provider=arguments.provider,
+        strategy=arguments.strategy,
+        tags=arguments.tags,
+    )

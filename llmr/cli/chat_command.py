@@ -1,0 +1,65 @@
+"""`llmr chat`: its arguments. What it does is chat.py."""
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+
+
+@app.command()
+def chat(
+    prompt: Annotated[
+        list[str] | None,
+        typer.Argument(help="What to ask. Standard input is added below it; `-` puts it in its place."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="A name from routing.toml, or provider/model-id.")
+    ] = None,
+    provider: Annotated[str | None, typer.Option("--provider", "-p", help="Ask only this provider.")] = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option(help="priority, cost, latency, balanced, quality, round_robin or weighted."),
+    ] = None,
+    system: Annotated[str | None, typer.Option("--system", "-s", help="Instructions to the model.")] = None,
+    no_stream: Annotated[bool, typer.Option("--no-stream", help="Ask for the answer in one piece.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document, failures included.")] = False,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="The longest answer, in tokens.")] = None,
+    temperature: Annotated[float | None, typer.Option(min=0.0, help="The provider's own scale.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="A tag for rules to match; may be repeated.")] = None,
+    config: Annotated[str | None, typer.Option(help="A routing.toml to use instead of yours; it is trusted.")] = None,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Ask three demo providers inside llmr: no key, no network.")
+    ] = False,
+    quiet: Annotated[
+        int, typer.Option("--quiet", "-q", count=True, help="Only errors on stderr; twice: nothing at all.")
+    ] = 0,
+    verbose: Annotated[
+        int, typer.Option("--verbose", "-v", count=True, help="The receipt on stderr; twice: the decision too.")
+    ] = 0,
+) -> None:
+    """Ask. The answer streams to stdout, and nothing else does.
+
+    If a provider fails before its first token, the next one is asked. Everything but the answer goes to stderr.
+    """
+    from llmr.cli.chat import ChatArguments, run_chat
+
+    raise typer.Exit(
+        run_chat(
+            ChatArguments(
+                words=tuple(prompt or ()),
+                model=model,
+                provider=provider,
+                strategy=strategy,
+                system=system,
+                stream=not no_stream,
+                as_json=as_json,
+                max_output_tokens=max_tokens,
+                temperature=temperature,
+                tags=tuple(tag or ()),
+                config_file=config,
+                demo=demo,
+                loudness=verbose - quiet,
+            )
+        )
+    )

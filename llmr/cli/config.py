@@ -1,0 +1,34 @@
+"""`llmr config`: which files speak, whether they are right, and which project's file you vouch for."""
+
+from pathlib import Path
+
+from llmr.cli.exit_codes import ExitCode
+from llmr.cli.listing import configured
+from llmr.cli.output import print_line
+from llmr.config.environment import Environment
+from llmr.config.load import load
+from llmr.config.trust import trust
+
+
+def run_path(config_file: str | None) -> int:
+    """Print the files that speak. Raises LlmrError."""
+    for source in configured(config_file).sources:
+        print_line(str(source))
+    return int(ExitCode.OK)
+
+
+def run_check(config_file: str | None) -> int:
+    """Read everything, with notices as errors. Raises ConfigError, TrustError."""
+    file = Path(config_file) if config_file else None
+    config = load(Environment.from_process(), config_file=file, strict=True)
+    on = sum(provider.off_reason is None for provider in config.catalog.providers.values())
+    print_line(f"ok: {', '.join(map(str, config.sources)) or 'no file'}")
+    print_line(f"{on} of {len(config.catalog.providers)} providers are on, {len(config.rules)} rules")
+    return int(ExitCode.OK)
+
+
+def run_trust(file: str | None) -> int:
+    """Vouch for a project's file, as it is now. Raises TrustError, ConfigError."""
+    trusted = trust(Path(file) if file else None, Environment.from_process())
+    print_line(f"trusted {trusted.path} as it is now; any change of it ends that")
+    return int(ExitCode.OK)

@@ -1,0 +1,105 @@
+"""The exit codes, and which error means which. The table is in the README, `llmr help exit-codes` and the JSON."""
+
+from collections.abc import Iterable, Mapping
+from enum import IntEnum
+from types import MappingProxyType
+from typing import Final
+
+from llmr.errors import (
+    AllAttemptsFailed,
+    ConfigError,
+    CredentialError,
+    ErrorKind,
+    Failure,
+    LlmrError,
+    NoProviderReady,
+    OutputError,
+    RequestDenied,
+    StreamInterrupted,
+    UsageError,
+)
+
+
+class ExitCode(IntEnum):
+    """What a script can rely on (shared/design/cli.md)."""
+
+    OK = 0
+    UNEXPECTED = 1  # a bug
+    USAGE = 2
+    NOT_CONFIGURED = 3  # not configured, invalid, or not trusted
+    NO_KEY = 4  # missing or rejected by every candidate
+    ALL_DOWN = 5
+    RATE_LIMITED = 6  # or out of quota, everywhere
+    TIMEOUT = 7
+    PARTIAL = 8  # what came is on stdout
+    REJECTED = 9  # too long, bad parameters, schema not met
+    CONTENT_FILTER = 10
+    BUDGET = 11
+    OUTPUT = 12
+    HANGUP = 129
+    INTERRUPTED = 130
+    CLOSED_PIPE = 141
+    TERMINATED = 143
+
+
+BY_KIND: Final[Mapping[ErrorKind, ExitCode]] = MappingProxyType(
+    {
+        ErrorKind.CONNECT: ExitCode.ALL_DOWN,
+        ErrorKind.CONNECT_TIMEOUT: ExitCode.TIMEOUT,
+        ErrorKind.TLS: ExitCode.ALL_DOWN,
+        ErrorKind.FIRST_TOKEN_TIMEOUT: ExitCode.TIMEOUT,
+        ErrorKind.STALL: ExitCode.TIMEOUT,
+        ErrorKind.SERVER: ExitCode.ALL_DOWN,
+        ErrorKind.OVERLOADED: ExitCode.ALL_DOWN,
+        ErrorKind.RATE_LIMIT: ExitCode.RATE_LIMITED,
+        ErrorKind.TOO_LARGE_FOR_LIMIT: ExitCode.REJECTED,
+        ErrorKind.QUOTA: ExitCode.RATE_LIMITED,
+        ErrorKind.AUTH: ExitCode.NO_KEY,
+        ErrorKind.MODEL_NOT_FOUND: ExitCode.REJECTED,
+        ErrorKind.CONTEXT_LENGTH: ExitCode.REJECTED,
+        ErrorKind.UNSUPPORTED: ExitCode.REJECTED,
+        ErrorKind.CONTENT_FILTER: ExitCode.CONTENT_FILTER,
+        ErrorKind.BAD_REQUEST: ExitCode.REJECTED,
+        ErrorKind.TOOL_USE_FAILED: ExitCode.REJECTED,
+        ErrorKind.BAD_RESPONSE: ExitCode.ALL_DOWN,
+        ErrorKind.INCOMPLETE: ExitCode.ALL_DOWN,
+        ErrorKind.CANCELLED: ExitCode.INTERRUPTED,
+    }
+)
+
+_MOST_RETRYABLE: Final = (
+    ExitCode.RATE_LIMITED,
+    ExitCode.TIMEOUT,
+    ExitCode.ALL_DOWN,
+    ExitCode.NO_KEY,
+    ExitCode.REJECTED,
+    ExitCode.CONTENT_FILTER,
+)
+
+
+def exit_code_of(error: LlmrError) -> ExitCode:
+    """The code for an error that reached the command line."""
+    match error:
+        case AllAttemptsFailed():
+            return _of_failures(error.failures)
+        case StreamInterrupted():
+            return ExitCode.PARTIAL
+        case UsageError():
+            return ExitCode.USAGE
+        case ConfigError() | NoProviderReady() | RequestDenied():
+            return ExitCode.NOT_CONFIGURED
+        case CredentialError():
+            return ExitCode.NO_KEY
+        case OutputError():
+            return ExitCode.OUTPUT
+        case _:
+            return ExitCode.UNEXPECTED
+
+
+def _of_failures(failures: Iterable[Failure]) -> ExitCode:
+    """The most retryable class wins; an end that the request itself caused is that, whatever went before."""
+    codes = [BY_KIND[failure.kind] for failure in failures if failure.kind is not None]
+    last = codes[-1] if codes else ExitCode.ALL_DOWN
+    if last is ExitCode.CONTENT_FILTER:
+        return last
+    return next((code for code in _MOST_RETRYABLE if code in codes), ExitCode.ALL_DOWN)

@@ -1,0 +1,73 @@
+"""A failed request, told: the lines on stderr and the `error` of the JSON, from the same facts."""
+
+from collections.abc import Iterator
+
+from llmr.cli.exit_codes import BY_KIND, ExitCode, exit_code_of
+from llmr.errors import AllAttemptsFailed, ErrorKind, Failure, LlmrError, NoProviderReady, StreamInterrupted
+from llmr.render.transcript import ErrorNote, milliseconds
+
+_HINTS = {
+    ExitCode.NO_KEY: "check the key: `llmr providers status` shows which one was rejected",
+    ExitCode.ALL_DOWN: "`llmr providers status` shows who is down, and until when nobody is asked",
+    ExitCode.RATE_LIMITED: "wait, or name another model with --model",
+    ExitCode.TIMEOUT: "raise [timeouts] in routing.toml, or name another model with --model",
+    ExitCode.REJECTED: "change the request: no other provider would take it as it is",
+    ExitCode.CONTENT_FILTER: "the provider's policy refuses this content",
+    ExitCode.PARTIAL: "what came is on stdout; ask again for a whole answer",
+}
+
+
+def note_of(error: LlmrError) -> ErrorNote:
+    """The error as the JSON has it."""
+    code = exit_code_of(error)
+    kind = {ExitCode.USAGE: "usage", ExitCode.NOT_CONFIGURED: "not_configured", ExitCode.OUTPUT: "output"}.get(code)
+    match error:
+        case AllAttemptsFailed():
+            return ErrorNote(_kind_of(error, code), str(error), int(code), error.retry_after_s, _HINTS.get(code))
+        case StreamInterrupted():
+            return ErrorNote(error.error.kind.value, str(error), int(code), None, _HINTS.get(code))
+        case NoProviderReady():
+            return ErrorNote("not_configured", str(error), int(code), None, _set_keys(error))
+        case _:
+            return ErrorNote(kind or "unexpected", str(error), int(code))
+
+
+def failure_lines(error: LlmrError) -> Iterator[str]:
+    """What is said on stderr: what, where, what next."""
+    yield str(error)
+    match error:
+        case AllAttemptsFailed():
+            yield from (f"  {failure.candidate}: {_reason(failure)}" for failure in _each_once(error.failures))
+            if error.retry_after_s:
+                yield f"  the first of them may be asked again in {milliseconds(error.retry_after_s)}"
+        case NoProviderReady():
+            hint = _set_keys(error)
+            if hint is not None:
+                yield f"  {hint}"
+        case _:
+            pass
+    hint = _HINTS.get(exit_code_of(error))
+    if hint is not None:
+        yield f"  {hint}"
+
+
+def _set_keys(error: NoProviderReady) -> str | None:
+    return f"set one of {', '.join(error.missing)}, or try `llmr chat --demo`" if error.missing else None
+
+
+def _kind_of(error: AllAttemptsFailed, code: ExitCode) -> str:
+    """The kind of the failure that the exit code stands for."""
+    kinds = (failure.kind for failure in reversed(error.failures) if failure.kind is not None)
+    return next((kind.value for kind in kinds if BY_KIND[kind] is code), ErrorKind.SERVER.value)
+
+
+def _reason(failure: Failure) -> str:
+    status = f"{failure.error.status} " if failure.error and failure.error.status else ""
+    kind = f"{failure.kind.value.replace('_', ' ')}: " if failure.error and failure.kind else ""
+    return f"{status}{kind}{failure.reason}"
+
+
+def _each_once(failures: tuple[Failure, ...]) -> Iterator[Failure]:
+    """The last word on each candidate, in order of first mention; retries say the same thing twice."""
+    last = {failure.candidate: failure for failure in failures}
+    yield from last.values()

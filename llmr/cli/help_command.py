@@ -1,0 +1,15 @@
+"""`llmr help TOPIC`: what scripts rely on, printed from the code that does it."""
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+
+
+@app.command()
+def help_(topic: Annotated[str, typer.Argument(help="exit-codes, json or env.")] = "exit-codes") -> None:
+    """Explain exit codes, the JSON output and the environment variables."""
+    from llmr.cli.topics import run_help
+
+    raise typer.Exit(run_help(topic))

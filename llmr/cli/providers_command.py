@@ -1,0 +1,63 @@
+"""`llmr providers`: arguments of its commands."""
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="See how the providers are, and hold their circuits by hand.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+Config = Annotated[str | None, typer.Option("--config", help="A routing.toml to use instead of yours; it is trusted.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+Name = Annotated[str, typer.Argument(help="A provider's name.")]
+
+
+@app.command()
+def status(
+    everyone: Annotated[bool, typer.Option("--all", "-a", help="Providers that are off too.")] = False,
+    as_json: Json = False,
+    config: Config = None,
+) -> None:
+    """Per provider and model: on or off and why, circuit, first token, success, the last error."""
+    from llmr.cli.providers import run_status
+
+    raise typer.Exit(run_status(config_file=config, as_json=as_json, everyone=everyone))
+
+
+@app.command(name="list")
+def list_(as_json: Json = False, config: Config = None) -> None:
+    """Every provider that is known: where it is, which key it wants, whether it is on."""
+    from llmr.cli.providers import run_list
+
+    raise typer.Exit(run_list(config_file=config, as_json=as_json))
+
+
+@app.command()
+def reset(name: Name, config: Config = None) -> None:
+    """Close a provider's circuits and forget what opened them."""
+    from llmr.cli.providers import run_reset
+
+    raise typer.Exit(run_reset(name, config_file=config))
+
+
+@app.command(name="open")
+def open_(name: Name, config: Config = None) -> None:
+    """Keep a provider from being asked until `reset` or `close`."""
+    from llmr.cli.providers import run_force
+    from llmr.routing.breaker import Forced
+
+    raise typer.Exit(run_force(name, Forced.OPEN, config_file=config))
+
+
+@app.command()
+def close(name: Name, config: Config = None) -> None:
+    """Ask a provider whatever happens, until `reset` or `open`."""
+    from llmr.cli.providers import run_force
+    from llmr.routing.breaker import Forced
+
+    raise typer.Exit(run_force(name, Forced.CLOSED, config_file=config))

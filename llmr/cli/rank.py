@@ -1,0 +1,28 @@
+"""`llmr rank`: the decision of the real code path, without a request."""
+
+import json
+
+from llmr.app import opened
+from llmr.chat import ChatRequest
+from llmr.cli.exit_codes import ExitCode
+from llmr.cli.listing import configured, told
+from llmr.cli.output import print_line
+from llmr.cli.strategy import check_strategy
+from llmr.render.decision import decision_json, decision_lines, rule_lines
+
+
+def run_rank(request: ChatRequest, *, config_file: str | None, as_json: bool, verbose: bool) -> int:
+    """Print the decision. Raises LlmrError. The code says whether anyone could be asked."""
+    check_strategy(request.strategy)
+    config = configured(config_file)
+    with opened(config) as app:
+        selection = app.router.rank(request)
+        if as_json:
+            print_line(json.dumps(decision_json(selection), allow_nan=False))
+        else:
+            for line in decision_lines(selection):
+                print_line(line)
+            for line in rule_lines(selection) if verbose else ():
+                print_line(line)
+        told(app)
+    return int(ExitCode.OK if selection.ranked else ExitCode.NOT_CONFIGURED)

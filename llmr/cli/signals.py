@@ -1,0 +1,48 @@
+"""Signals that end an answer: close the stream, keep the books, leave with the signal's own code.
+
+The first one cancels the task, so that every `finally` on the way runs: socket closed, attempt booked as cancelled. A
+second one within two seconds leaves at once, for the case that something on the way hangs.
+"""
+
+import asyncio
+import os
+import signal
+from types import TracebackType
+from typing import Any, Final, Self
+
+from llmr.cli.exit_codes import ExitCode
+
+SECOND_WITHIN_S: Final = 2.0  # cli.md, Streams
+_CODES: Final = {
+    signal.SIGINT: ExitCode.INTERRUPTED,
+    signal.SIGTERM: ExitCode.TERMINATED,
+    signal.SIGHUP: ExitCode.HANGUP,
+}
+
+
+class Signals:
+    """While the block lasts, a signal cancels `task`; `code` is then the exit code, None before."""
+
+    def __init__(self, task: asyncio.Task[Any]) -> None:
+        self._task = task
+        self._loop = task.get_loop()
+        self._first_s = 0.0
+        self.code: ExitCode | None = None
+
+    def __enter__(self) -> Self:
+        for number in _CODES:
+            self._loop.add_signal_handler(number, self._received, number)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number in _CODES:
+            self._loop.remove_signal_handler(number)
+
+    def _received(self, number: signal.Signals) -> None:
+        now_s = self._loop.time()
+        if self.code is not None and now_s - self._first_s < SECOND_WITHIN_S:
+            os._exit(int(self.code))
+        self.code, self._first_s = _CODES[number], now_s
+        self._task.cancel()

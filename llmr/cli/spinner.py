@@ -1,0 +1,66 @@
+"""One line on stderr while nothing has come yet: on a terminal only, after 250 ms, gone without a trace."""
+
+import asyncio
+import contextlib
+import sys
+from types import TracebackType
+from typing import Final, Self
+
+from llmr.render.neutralize import neutralize
+
+APPEARS_AFTER_S: Final = 0.25
+FRAME_S: Final = 0.1
+_FRAMES: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_CLEAR: Final = "\r\x1b[K"
+
+
+class Spinner:
+    """`shown` False makes every method do nothing."""
+
+    def __init__(self, *, shown: bool) -> None:
+        self._shown = shown
+        self._task: asyncio.Task[None] | None = None
+        self._label = ""
+        self._visible = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self, label: str) -> None:
+        """Show `label`, from 250 ms on."""
+        self._label = neutralize(label)
+        if self._shown and self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._turn())
+
+    def stop(self) -> None:
+        """Take it away."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+        if self._visible:
+            self._visible = False
+            _put(_CLEAR)
+
+    async def _turn(self) -> None:
+        await asyncio.sleep(APPEARS_AFTER_S)
+        while True:
+            for frame in _FRAMES:
+                self._visible = True
+                _put(f"{_CLEAR}{frame} {self._label}")
+                await asyncio.sleep(FRAME_S)
+
+
+def spinner_wanted(*, dumb: bool) -> bool:
+    """Whether stderr is a terminal that can take a line back."""
+    return not dumb and sys.stderr is not None and sys.stderr.isatty()  # pyright: ignore[reportUnnecessaryComparison]
+
+
+def _put(text: str) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(text)
+        sys.stderr.flush()

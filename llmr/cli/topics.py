@@ -1,0 +1,67 @@
+"""The texts of `llmr help`."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from llmr.cli.exit_codes import ExitCode
+from llmr.cli.output import print_line
+from llmr.errors import UsageError
+
+_MEANINGS: Final[Mapping[ExitCode, str]] = MappingProxyType(
+    {
+        ExitCode.OK: "a whole answer on stdout",
+        ExitCode.UNEXPECTED: "unexpected: a bug",
+        ExitCode.USAGE: "usage, or input that cannot be used",
+        ExitCode.NOT_CONFIGURED: "not configured, configuration invalid or not trusted",
+        ExitCode.NO_KEY: "key missing or rejected by every candidate",
+        ExitCode.ALL_DOWN: "all providers down: 5xx, network, bad answers, circuits open",
+        ExitCode.RATE_LIMITED: "rate-limited or out of quota everywhere (retry_after_s is set where known)",
+        ExitCode.TIMEOUT: "time-out: connect, first token, stall or deadline",
+        ExitCode.PARTIAL: "partial answer: the stream broke; what came is on stdout",
+        ExitCode.REJECTED: "rejected by all: too long, bad parameters, schema not met",
+        ExitCode.CONTENT_FILTER: "refused by a content policy",
+        ExitCode.BUDGET: "budget or price cap reached",
+        ExitCode.OUTPUT: "output or file could not be written",
+        ExitCode.HANGUP: "ended by SIGHUP",
+        ExitCode.INTERRUPTED: "ended by Ctrl-C (SIGINT); what came is on stdout",
+        ExitCode.CLOSED_PIPE: "the reader of stdout went away",
+        ExitCode.TERMINATED: "ended by SIGTERM",
+    }
+)
+
+_JSON: Final = """\
+llmr chat --json writes one document, llmr.chat/1, on stdout, a failure included. Keys are added, never changed:
+  schema, id, conversation_id, text, model, provider, finish_reason
+  usage {input, output, reasoning, cached}   tokens; null: the provider did not say
+  cost_usd                                   null: unknown
+  timing_ms {total, first_token}
+  attempts [{provider, model, outcome, http, ms, ttft_ms, error}]
+  fallback                                   the answer is not from the first who was asked
+  partial                                    text came, and then the stream broke
+  error                                      null, or {kind, message, exit_code, retry_after_s, hint}
+  reasoning, refusal, tool_calls             where the answer has them
+llmr rank --json: llmr.rank/1. llmr providers status --json and list --json: llmr.providers/1."""
+
+_ENV: Final = """\
+LLMR_CONFIG        a routing.toml to use, as --config
+LLMR_<KEY>         any setting of routing.toml; tables with two underscores: LLMR_TIMEOUTS__DEADLINE_S=20
+LLMR_DEBUG         1: a traceback for what is unexpected
+OPENAI_API_KEY, ANTHROPIC_API_KEY, …   keys; `llmr providers list` names the variable of each provider
+HTTPS_PROXY, ALL_PROXY, NO_PROXY       as everywhere; loopback is never proxied
+XDG_CONFIG_HOME, XDG_STATE_HOME, XDG_CACHE_HOME   where llmr keeps its files; relative ones are ignored"""
+
+
+def run_help(topic: str) -> int:
+    """Print one topic. Raises UsageError."""
+    match topic:
+        case "exit-codes":
+            for code in ExitCode:
+                print_line(f"{int(code):>3}  {_MEANINGS[code]}")
+        case "json":
+            print_line(_JSON)
+        case "env":
+            print_line(_ENV)
+        case _:
+            raise UsageError(f"no help on {topic!r}; known: exit-codes, json, env")
+    return int(ExitCode.OK)

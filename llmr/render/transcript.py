@@ -1,0 +1,238 @@
+"""What happened in one request, gathered from the router's events: the receipt, the stderr lines and the JSON read it.
+
+The JSON document is a promise to scripts (`llmr.chat/1`): keys are added, never changed or removed. A failure is a
+document too.
+"""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from llmr.chat import ChatResponse, Delta, Usage
+from llmr.errors import ErrorKind, ProviderError, StreamInterrupted
+from llmr.router import Answering, AttemptFailed, AttemptStarted, Decided, Event, Finished, Waiting
+from llmr.routing.rules import Candidate
+from llmr.routing.selector import Selection
+
+CHAT_SCHEMA: Final = "llmr.chat/1"
+_WORTH_TELLING_S: Final = 1.0  # a shorter wait is noticed by nobody
+
+
+@dataclass(slots=True)
+class Tried:
+    """One attempt. `outcome` "ok", an ErrorKind, or "running". Seconds; None: it did not come to that."""
+
+    candidate: Candidate
+    probe: bool
+    outcome: str = "running"
+    after_s: float | None = None
+    ttft_s: float | None = None
+    error: ProviderError | None = None
+
+
+@dataclass(slots=True)
+class Transcript:
+    """Grows with each event; read at any time."""
+
+    selection: Selection | None = None
+    attempts: list[Tried] = field(default_factory=list[Tried])
+    deltas: list[Delta] = field(default_factory=list[Delta])
+    waits: list[Waiting] = field(default_factory=list[Waiting])
+    finished: Finished | None = None
+
+    def add(self, event: Event) -> None:
+        """Take the next event."""
+        match event:
+            case Decided():
+                self.selection = event.selection
+            case AttemptStarted():
+                self.attempts.append(Tried(event.candidate, event.probe))
+            case AttemptFailed():
+                self._ended(event.error, event.after_s)
+            case Waiting():
+                self.waits.append(event)
+            case Answering():
+                self.attempts[-1].ttft_s = event.ttft_s
+            case Delta():
+                self.deltas.append(event)
+            case Finished():
+                self.attempts[-1].outcome = "ok"
+                self.attempts[-1].after_s = event.attempt_s
+                self.finished = event
+
+    def broke(self, interrupted: StreamInterrupted) -> None:
+        """The answer broke off after its first token."""
+        self._ended(interrupted.error, None)
+
+    def cancelled(self) -> None:
+        """The user ended it."""
+        if self.attempts and self.attempts[-1].outcome == "running":
+            self.attempts[-1].outcome = ErrorKind.CANCELLED.value
+
+    def _ended(self, error: ProviderError, after_s: float | None) -> None:
+        tried = self.attempts[-1]
+        tried.outcome, tried.error, tried.after_s = error.kind.value, error, after_s
+
+    @property
+    def response(self) -> ChatResponse:
+        """The answer as far as it came."""
+        return self.finished.response if self.finished else ChatResponse.from_deltas(self.deltas)
+
+    @property
+    def answered_by(self) -> Tried | None:
+        """The attempt that text came from, whole or not."""
+        return next((tried for tried in reversed(self.attempts) if tried.ttft_s is not None), None)
+
+    @property
+    def fell_back(self) -> bool:
+        """Whether the text comes from someone other than the first who was asked."""
+        by = self.answered_by
+        return by is not None and by.candidate.key != self.attempts[0].candidate.key
+
+
+def milliseconds(seconds: float) -> str:
+    """A duration for people."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def failure_phrase(tried: Tried) -> str:
+    """One failed attempt in a few words: who, what, how long until it may be asked again."""
+    error = tried.error
+    if error is None:
+        return f"{tried.candidate.key} {tried.outcome}"
+    status = f" {error.status}" if error.status else ""
+    again = f" (retry in {error.retry_after_s:.0f} s)" if error.retry_after_s else ""
+    return f"{tried.candidate.key}{status} {error.kind.value.replace('_', ' ')}{again}"
+
+
+def fallback_line(transcript: Transcript) -> str | None:
+    """What is said when someone answers after others failed; None where the first one did."""
+    by = transcript.answered_by
+    failed = [tried for tried in transcript.attempts if tried.error is not None and tried is not by]
+    if by is None or by.ttft_s is None or not failed:
+        return None
+    way = " → ".join([*map(failure_phrase, failed), by.candidate.key])
+    other = "" if by.candidate.tier == 0 else f", another model, as your {by.candidate.name!r} fallback says"
+    return f"{way} ({milliseconds(by.ttft_s)} to the first token{other})"
+
+
+def waiting_line(wait: Waiting) -> str | None:
+    """What is said before a wait; None for one too short to notice."""
+    return f"waiting {wait.seconds:.1f} s {wait.reason}" if wait.seconds >= _WORTH_TELLING_S else None
+
+
+def receipt_lines(transcript: Transcript) -> list[str]:
+    """`-v`: who was tried, how it went, what it cost."""
+    lines = [
+        f"  {number}. {_attempt_phrase(tried)}{' (probe)' if tried.probe else ''}"
+        for number, tried in enumerate(transcript.attempts, 1)
+    ]
+    waited_s = sum(wait.seconds for wait in transcript.waits)
+    if waited_s:
+        lines.append(f"  waited {milliseconds(waited_s)} in all")
+    done = transcript.finished
+    if done is not None:
+        lines.append("  " + " · ".join(_totals(done)))
+    return lines
+
+
+def _attempt_phrase(tried: Tried) -> str:
+    if tried.error is not None:
+        after = f" after {milliseconds(tried.after_s)}" if tried.after_s is not None else ""
+        return f"{failure_phrase(tried)}{after}: {tried.error.message}"
+    if tried.ttft_s is None:
+        return f"{tried.candidate.key} {tried.outcome}"
+    return f"{tried.candidate.key} {tried.outcome}, first token after {milliseconds(tried.ttft_s)}"
+
+
+def _totals(done: Finished) -> list[str]:
+    usage = done.response.usage or Usage()
+    words = [f"{milliseconds(done.total_s)} in all"]
+    speed = tokens_per_s(done)
+    if speed is not None:
+        words.append(f"{speed:.0f} tokens/s")
+    if usage.input_tokens is not None and usage.output_tokens is not None:
+        words.append(f"{usage.input_tokens:,} tokens in, {usage.output_tokens:,} out")
+    words.append("cost unknown" if done.cost_usd is None else f"${done.cost_usd:.6f}")
+    return words
+
+
+def tokens_per_s(done: Finished) -> float | None:
+    """Speed after the first token; None where it cannot be told."""
+    out = done.response.usage.output_tokens if done.response.usage else None
+    took_s = done.attempt_s - done.ttft_s
+    return (out - 1) / took_s if out is not None and out > 1 and took_s > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorNote:
+    """The `error` member of the JSON. `retry_after_s` None: unknown or not a matter of time."""
+
+    kind: str
+    message: str
+    exit_code: int
+    retry_after_s: float | None = None
+    hint: str | None = None
+
+
+def chat_json(transcript: Transcript, error: ErrorNote | None, *, request_id: str | None = None) -> str:
+    """The document of `chat --json`, one line of ASCII."""
+    response, by, done = transcript.response, transcript.answered_by, transcript.finished
+    usage = response.usage or Usage()
+    document: dict[str, Any] = {
+        "schema": CHAT_SCHEMA,
+        "id": done.request_id if done else request_id,
+        "conversation_id": None,
+        "text": response.text,
+        "model": by.candidate.model.id if by else None,
+        "provider": by.candidate.model.provider.name if by else None,
+        "finish_reason": response.finish_reason.value if response.finish_reason else None,
+        "usage": {
+            "input": usage.input_tokens,
+            "output": usage.output_tokens,
+            "reasoning": usage.reasoning_tokens,
+            "cached": usage.cached_tokens,
+        },
+        "cost_usd": done.cost_usd if done else None,
+        "timing_ms": {
+            "total": _ms(done.total_s if done else None),
+            "first_token": _ms(by.ttft_s if by else None),
+        },
+        "attempts": [_attempt_json(tried) for tried in transcript.attempts],
+        "fallback": transcript.fell_back,
+        "partial": done is None and bool(response.text),
+        "error": None,
+    }
+    if response.reasoning:
+        document["reasoning"] = response.reasoning
+    if response.refusal:
+        document["refusal"] = response.refusal
+    if response.tool_calls:
+        document["tool_calls"] = [
+            {"id": call.id, "name": call.name, "arguments": call.arguments} for call in response.tool_calls
+        ]
+    if error is not None:
+        document["error"] = {
+            "kind": error.kind,
+            "message": error.message,
+            "exit_code": error.exit_code,
+            "retry_after_s": error.retry_after_s,
+            "hint": error.hint,
+        }
+    return json.dumps(document, ensure_ascii=True, allow_nan=False)
+
+
+def _attempt_json(tried: Tried) -> dict[str, Any]:
+    return {
+        "provider": tried.candidate.model.provider.name,
+        "model": tried.candidate.model.id,
+        "outcome": tried.outcome,
+        "http": tried.error.status if tried.error else (200 if tried.ttft_s is not None else None),
+        "ms": _ms(tried.after_s),
+        "ttft_ms": _ms(tried.ttft_s),
+        "error": tried.error.message if tried.error else None,
+    }
+
+
+def _ms(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)
