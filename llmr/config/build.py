@@ -1,0 +1,314 @@
+"""From the normal form and this process's environment to the frozen `Config`. Plain code: this runs on every start.
+
+Here, and not in the snapshot, is all that may differ between two runs with the same files: keys, headers and URLs that come
+from variables, proxies, the home directory. A provider that lacks something is kept, off, with the reason.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from llmr.catalog import (
+    Capabilities,
+    Catalog,
+    Dialect,
+    Model,
+    NamedModel,
+    Price,
+    Provider,
+    RateLimit,
+    Strategy,
+    TimeoutOverrides,
+    Timeouts,
+    WireFormat,
+)
+from llmr.config.environment import Environment
+from llmr.config.keys import FoundKey, Keyring
+from llmr.config.proxies import UnfitProxy, password_in, proxy_for
+from llmr.routing.policy import BreakerPolicy, FallbackPolicy, OnBreak, Policy
+from llmr.routing.rules import Condition, Hours, Rule, TokenRange
+from llmr.secret import Secret
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that is configured, frozen.
+
+    `state_path` None: keep state in memory. `notices`: what a person should be told, one line each. `sources`: the files
+    that speak, weakest first. `missing_keys`: variables that would turn a provider on, in the order of the providers.
+    """
+
+    catalog: Catalog
+    rules: tuple[Rule, ...]
+    policy: Policy
+    state_path: Path | None
+    notices: tuple[str, ...] = ()
+    sources: tuple[Path, ...] = ()
+    missing_keys: tuple[str, ...] = ()
+    masked: tuple[Secret, ...] = field(default=(), repr=False)
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """All that must never be printed, for the Redactor: keys, unusable ones too, header values, proxy passwords."""
+        return self.masked
+
+
+def missing_keys(config: Config) -> tuple[str, ...]:
+    """The variables that would turn a provider on if they were set."""
+    return config.missing_keys
+
+
+def local_servers(config: Config) -> tuple[Provider, ...]:
+    """Providers on this machine that need no key; whether one is running is not known here."""
+    return tuple(
+        provider for provider in config.catalog.providers.values() if provider.local and provider.off_reason is None
+    )
+
+
+def build(normal: Json, environment: Environment, *, notices: Iterable[str], sources: Iterable[Path]) -> Config:
+    """The configuration of this run. Raises TrustError or ConfigError for a credentials file that is unfit."""
+    keyring = Keyring(environment)
+    equipped = {name: _equipped(name, row, environment, keyring) for name, row in normal["providers"].items()}
+    providers = {name: one.provider for name, one in equipped.items()}
+    return Config(
+        catalog=_catalog(normal, providers),
+        rules=tuple(_rule(row) for row in normal["rules"]),
+        policy=_policy(normal["policy"]),
+        state_path=_state_path(normal["state_path"], environment),
+        notices=(*notices, *normal["notices"]),
+        sources=tuple(sources),
+        missing_keys=tuple(dict.fromkeys(one.missing for one in equipped.values() if one.missing)),
+        masked=tuple(dict.fromkeys(secret for one in equipped.values() for secret in one.secrets)),
+    )
+
+
+# Providers
+
+
+@dataclass(frozen=True, slots=True)
+class _Equipped:
+    """A provider, what must be masked because of it, and the variable it lacks."""
+
+    provider: Provider
+    secrets: tuple[Secret, ...]
+    missing: str | None
+
+
+def _equipped(name: str, row: Json, environment: Environment, keyring: Keyring) -> _Equipped:
+    key = keyring.find(row["api_key_env"]) if row["api_key_env"] else None
+    where, url_flaw = _where(row, environment, key)
+    proxy, proxy_flaw = _proxy(where, environment)
+    headers, header_secrets, header_flaw = _headers(row["headers"], environment)
+    off = row["off"] or (key.flaw if key else None) or url_flaw or header_flaw or proxy_flaw
+    secret = key.secret if key is not None and key.flaw is None else None
+    password = password_in(proxy) if proxy else None
+    provider = Provider(
+        name=name,
+        wire=WireFormat(row["wire"]),
+        base_url=where["base_url"] if where is not None else "",
+        key=secret,
+        key_fingerprint=_fingerprint(secret),
+        api_key_env=key.variable if key is not None else None,
+        off_reason=off,
+        shares=row["shares"],
+        weight=row["weight"],
+        rate_limit=RateLimit(**row["rate_limit"]),
+        timeouts=TimeoutOverrides(**row["timeouts"]),
+        headers=headers,
+        dialect=_dialect(row["dialect"]),
+        models=tuple(row["models"]),
+        local=row["local"] and where is not None and where["loopback"],
+        tls_ca=str(_located(row["tls_ca"], environment)) if row["tls_ca"] is not None else None,
+        proxy=proxy,
+    )
+    return _Equipped(
+        provider,
+        secrets=(
+            *((key.secret,) if key is not None and key.secret is not None else ()),
+            *header_secrets,
+            *((Secret(password),) if password else ()),
+        ),
+        missing=key.variable if key is not None and key.secret is None and row["off"] is None else None,
+    )
+
+
+def _where(row: Json, environment: Environment, key: FoundKey | None) -> tuple[Json | None, str | None]:
+    """base_url, scheme, host and loopback of the provider, or why they are not known.
+
+    A URL that comes from a variable is judged here, as checks.py and binding.py judge the others.
+    """
+    said = row.get("base_url_env")
+    if said is None:
+        return row, None
+    variable, append = said["env"], said.get("append", "")
+    value = (environment.variable(variable) or "").strip().rstrip("/")
+    if not value:
+        return None, f"{variable} is not set"
+    from llmr.config.urls import UnfitUrl, address_of  # one provider in fifteen needs it
+
+    try:
+        address = address_of(value if value.endswith(append) else value + append)
+    except UnfitUrl as error:
+        return None, f"{variable} {error}"
+    if address.scheme == "http" and not address.loopback and key is not None and not row["allow_plaintext"]:
+        return None, f"{variable} would send a key over http:// to another machine, unencrypted"
+    allowed = row["bound"].get(key.variable) if key is not None else None
+    if key is not None and allowed is not None and address.origin not in allowed:
+        return None, f"{variable} names an origin that {key.variable} is not sent to"
+    return {"base_url": address.url, "scheme": address.scheme, "host": address.host, "loopback": address.loopback}, None
+
+
+def _proxy(where: Json | None, environment: Environment) -> tuple[str | None, str | None]:
+    if where is None or where["loopback"]:
+        return None, None
+    try:
+        return proxy_for(where["scheme"], where["host"], environment), None
+    except UnfitProxy as error:
+        return None, str(error)
+
+
+def _headers(
+    said: Mapping[str, Any], environment: Environment
+) -> tuple[Mapping[str, str], tuple[Secret, ...], str | None]:
+    """The extra headers, the values that must be masked, and what is wrong with one that comes from a variable."""
+    headers: dict[str, str] = {}
+    secrets: list[Secret] = []
+    flaw: str | None = None
+    for name, value in said.items():
+        if isinstance(value, str):
+            headers[name] = value
+            continue
+        found = (environment.variable(value["env"]) or "").strip()
+        if not found:
+            flaw = flaw or f"{value['env']} is not set"
+        elif not (found.isascii() and found.isprintable() and len(found) <= 4096):
+            flaw = flaw or f"{value['env']} holds a character that no header can carry"
+        else:
+            headers[name] = found + value.get("append", "")
+            secrets.append(Secret(found))
+    return MappingProxyType(headers), tuple(secrets), flaw
+
+
+def _dialect(said: Json) -> Dialect:
+    facts: Json = dict(said)
+    if "query" in facts:
+        facts["query"] = MappingProxyType(dict(facts["query"]))
+    return Dialect(**facts)
+
+
+def _fingerprint(key: Secret | None) -> str:
+    """8 hex digits of the key's SHA-256, "" without a key (routing.md §1)."""
+    if key is None:
+        return ""
+    from hashlib import sha256  # late, as in trusted.py
+
+    return sha256(key.reveal().encode()).hexdigest()[:8]
+
+
+# Models and names
+
+
+def _catalog(normal: Json, providers: Mapping[str, Provider]) -> Catalog:
+    models: dict[str, Model] = {}
+    for name, row in normal["providers"].items():
+        for model_id, facts in row["models"].items():
+            models[f"{name}/{model_id}"] = _model(providers[name], model_id, facts)
+    for named in normal["names"].values():
+        for key in named["candidates"]:
+            provider_name, _, model_id = key.partition("/")
+            models.setdefault(key, Model(providers[provider_name], model_id))
+    return Catalog(
+        providers=MappingProxyType(dict(providers)),
+        names=MappingProxyType({name: _named_model(name, row) for name, row in normal["names"].items()}),
+        models=MappingProxyType(models),
+        default_model=normal["default_model"],
+    )
+
+
+def _model(provider: Provider, model_id: str, facts: Json) -> Model:
+    return Model(
+        provider,
+        model_id,
+        price=Price(**facts["price"]) if facts.get("price") else None,
+        capabilities=Capabilities(**facts.get("capabilities", {})),
+        quality=facts.get("quality"),
+    )
+
+
+def _named_model(name: str, row: Json) -> NamedModel:
+    return NamedModel(
+        name,
+        candidates=tuple(row["candidates"]),
+        fallback=tuple(row["fallback"]),
+        strategy=Strategy(row["strategy"]) if row["strategy"] is not None else None,
+        quality=row["quality"],
+    )
+
+
+# Rules and policy
+
+
+def _rule(row: Json) -> Rule:
+    when = row["when"]
+    return Rule(
+        name=row["name"],
+        when=Condition(
+            model=tuple(when.get("model", ())),
+            prompt_tokens=TokenRange(**when["prompt_tokens"]) if "prompt_tokens" in when else None,
+            tools=when.get("tools"),
+            images=when.get("images"),
+            json=when.get("json"),
+            stream=when.get("stream"),
+            tags=tuple(when.get("tags", ())),
+            hours=Hours(*when["hours"]) if "hours" in when else None,
+            strategy=tuple(Strategy(name) for name in when.get("strategy", ())),
+        ),
+        prefer=tuple(row.get("prefer") or ()),
+        only=tuple(row.get("only") or ()),
+        avoid=tuple(row.get("avoid") or ()),
+        models=tuple(row.get("models") or ()),
+        strategy=Strategy(row["strategy"]) if row.get("strategy") else None,
+        tags=tuple(row.get("tags") or ()),
+        deny=row.get("deny"),
+        then_continue=bool(row.get("continue")),
+    )
+
+
+def _policy(row: Json) -> Policy:
+    fallback = dict(row["fallback"])
+    if "on_break" in fallback:
+        fallback["on_break"] = OnBreak(fallback["on_break"])
+    tables = ("circuit_breaker", "fallback", "timeouts")
+    general = {key: value for key, value in row.items() if key not in tables}
+    if "strategy" in row:
+        general["strategy"] = Strategy(row["strategy"])
+    return Policy(
+        **general,
+        breaker=BreakerPolicy(**row["circuit_breaker"]),
+        fallback=FallbackPolicy(**fallback),
+        timeouts=Timeouts(**row["timeouts"]),
+    )
+
+
+# Files
+
+
+def _state_path(said: str | None, environment: Environment) -> Path | None:
+    if said == ":memory:":
+        return None
+    if said is not None:
+        return _located(said, environment)
+    return environment.state_dir / "state.db" if environment.state_dir is not None else None
+
+
+def _located(name: str, environment: Environment) -> Path | None:
+    """The file that is meant; None for one under ~ where there is no home, or a relative one where there is no here."""
+    if name.startswith("~/"):
+        return environment.home / name[2:] if environment.home is not None else None
+    path = Path(name)
+    if path.is_absolute():
+        return path
+    return environment.cwd / path if environment.cwd is not None else None

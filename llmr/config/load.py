@@ -1,0 +1,32 @@
+"""The one way in: `load(environment)` gives the configuration of this run."""
+
+from pathlib import Path
+
+from llmr.config.build import Config, build
+from llmr.config.environment import Environment, disable_pydantic_plugins
+from llmr.config.search import find
+from llmr.config.snapshot import read_snapshot, snapshot_key, write_snapshot
+from llmr.errors import TrustError
+
+
+def load(environment: Environment, *, config_file: Path | None = None, strict: bool = False) -> Config:
+    """Everything that is configured here.
+
+    `config_file` is `--config`: that file alone, which may be relative to the working directory. `strict` makes an error of
+    what a project's file is not allowed to say, and of a project's file that is unfit, instead of a notice.
+
+    Raises ConfigError for a wrong setting, TrustError for one that is not trusted.
+    """
+    found = find(environment, config_file)
+    key = snapshot_key(found, environment)
+    normal = read_snapshot(environment, key)
+    if normal is None:
+        disable_pydantic_plugins()
+        from llmr.config.settle import settled_form  # imports pydantic: only when something changed
+
+        normal = settled_form(found, environment)
+        write_snapshot(environment, key, normal)
+    refused = (*found.notices, *normal["protected"])
+    if strict and refused:
+        raise TrustError(refused[0])
+    return build(normal, environment, notices=found.notices, sources=(file.path for file in found.files))

@@ -1,0 +1,28 @@
+"""Writes a small file that only its owner may read, whole or not at all (trust.md §6)."""
+
+import os
+from pathlib import Path
+
+
+def replace_private(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Put `content` at `path`, 0600, in a directory that is made 0700 where it is missing. Raises OSError.
+
+    `durable` waits for the disk; a cache does without.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    from tempfile import mkstemp
+
+    descriptor, temporary = mkstemp(dir=path.parent, prefix=f".{path.name}.")  # 0600, O_EXCL, an unforeseeable name
+    try:
+        try:
+            view = memoryview(content)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            if durable:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,47 @@
+"""`llmr config trust`: the user has read a project's routing.toml and stands for it (trust.md C4).
+
+From then on that content counts as the user's own, but for what only the user's own file may say (merge.py, SELF_VOUCHING)
+and for keys of other providers (binding.py).
+"""
+
+from pathlib import Path
+
+from llmr.config.environment import Environment
+from llmr.config.files import read_config
+from llmr.config.search import ROUTING_FILE, is_no_project, nearest_project_file
+from llmr.config.trusted import Trusted, real_path, remember, sha256_of
+from llmr.config.wording import plain
+from llmr.errors import ConfigError, TrustError
+
+
+def trust(path: Path | None, environment: Environment) -> Trusted:
+    """Remember that the user stands for this routing.toml (a file, its directory, or None: the one found from here).
+
+    Raises TrustError for what may never be trusted, ConfigError where there is nothing to trust, StateError where it
+    cannot be remembered.
+    """
+    file = _meant(path, environment)
+    label = plain(str(file))
+    if is_no_project(file.parent, environment):
+        raise TrustError(
+            f"{label}: / and the home directory are no project; your own file is ~/.config/llmr/routing.toml"
+        )
+    content = read_config(file, label, follow_links=False, owner=environment.uid)
+    if content is None:
+        raise ConfigError(f"{label}: no such file")
+    entry = Trusted(file, sha256_of(content))
+    remember(entry, environment)
+    return entry
+
+
+def _meant(path: Path | None, environment: Environment) -> Path:
+    if path is None:
+        found = nearest_project_file(environment)
+        if found is None:
+            raise ConfigError("there is no routing.toml here, up to the project's root")
+        return real_path(found)
+    if not path.is_absolute():
+        if environment.cwd is None:
+            raise ConfigError("the working directory does not exist")
+        path = environment.cwd / path
+    return real_path(path / ROUTING_FILE if path.is_dir() else path)
