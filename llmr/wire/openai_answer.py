@@ -1,0 +1,363 @@
+"""Reading chat completions, streamed or whole, in every form that was recorded (wire.md §B.2).
+
+The rules that survive thirty providers: usage is the last one given, wherever it stands (`usage`,
+`x_groq.usage`, in every chunk, in a chunk without choices); the finish reason is the last one given; tool
+calls are told apart by index, else by id, else by a new name; arguments come whole or in pieces, as text or
+as an object; content is text, a list of parts, an object or null; only choice 0 is read. Unknown keys mean
+nothing. An `error` key anywhere is an error, even beside a choice (OpenRouter).
+
+The end of an answer is a finish reason. `[DONE]` is neither needed (Perplexity, HF, Groq on failure) nor
+enough (OpenAI sent it after an error).
+"""
+
+from typing import Any, Final
+
+from llmr.chat import Delta, FinishReason, ToolCallDelta, Usage
+from llmr.wire import json_text
+from llmr.wire.decoding import incomplete
+from llmr.wire.errors import bad_response, error_inside
+from llmr.wire.json_text import list_of, object_of, text_of
+from llmr.wire.parts import call_id
+
+# wire.md §B.3, lower case. The synonyms are what other wires say, since gateways pass them through.
+_FINISH: Final = {
+    "stop": FinishReason.STOP,
+    "eos": FinishReason.STOP,  # Together
+    "end_turn": FinishReason.STOP,
+    "stop_sequence": FinishReason.STOP,
+    "length": FinishReason.LENGTH,
+    "max_tokens": FinishReason.LENGTH,
+    "model_length": FinishReason.LENGTH,  # Mistral
+    "tool_calls": FinishReason.TOOL_CALLS,
+    "function_call": FinishReason.TOOL_CALLS,
+    "tool_use": FinishReason.TOOL_CALLS,
+    "content_filter": FinishReason.CONTENT_FILTER,
+    "safety": FinishReason.CONTENT_FILTER,
+    "recitation": FinishReason.CONTENT_FILTER,
+    "refusal": FinishReason.REFUSAL,
+    "pause_turn": FinishReason.PAUSED,
+    "error": FinishReason.ERROR,  # OpenRouter
+    "insufficient_system_resource": FinishReason.ERROR,  # DeepSeek
+}
+_USD_PER_TICK: Final = 1e-10  # xAI's cost_in_usd_ticks: 10^10 ticks are one dollar (docs.x.ai, usage)
+
+
+class ChatCompletionReader:
+    """`AnswerReader` for chat completions. `reasoning_excluded`: completion_tokens leaves reasoning out (xAI)."""
+
+    __slots__ = (
+        "_calls",
+        "_cited",
+        "_finish",
+        "_reasoning_excluded",
+        "_refused",
+        "_said",
+        "_saw_choice",
+        "_served",
+        "_text_given",
+        "_usage",
+    )
+
+    def __init__(self, *, reasoning_excluded: bool = False) -> None:
+        self._reasoning_excluded = reasoning_excluded
+        self._calls = _ToolCalls()
+        self._cited: set[str] = set()
+        self._finish: FinishReason | None = None
+        self._refused = False
+        self._said = False
+        self._saw_choice = False
+        self._served: str | None = None
+        self._text_given = False
+        self._usage: Usage | None = None
+
+    def event(self, name: str, value: Any, out: list[Delta]) -> None:
+        """One chunk."""
+        chunk = _checked(value, is_error=name == "error")
+        choice = _first_choice(chunk)
+        said = choice.get("delta")
+        self._read(chunk, choice, object_of(said if isinstance(said, dict) else choice.get("message")), out)
+
+    def whole(self, value: Any, out: list[Delta]) -> None:
+        """One completion."""
+        completion = _checked(value, is_error=False)
+        choice = _first_choice(completion)
+        self._read(completion, choice, object_of(choice.get("message")), out)
+
+    def finish(self) -> None:
+        """The end. An answer that says nothing is none, unless it says "" and was billed for it (an agent's last turn)."""
+        if not self._saw_choice:
+            raise bad_response("the answer holds no choices")
+        if self._finish is None:
+            raise incomplete("a finish reason")
+        meant = self._text_given and self._usage is not None and bool(self._usage.output_tokens)
+        if self._finish is FinishReason.STOP and not self._said and not meant:
+            raise bad_response("the answer is empty")
+
+    def _read(self, chunk: dict[str, Any], choice: dict[str, Any], said: dict[str, Any], out: list[Delta]) -> None:
+        usage = self._new_usage(chunk)
+        text, reasoning = _content(said.get("content"))
+        reasoning += text_of(said.get("reasoning_content")) or text_of(said.get("reasoning"))
+        details = _reasoning_details(said, reasoning)
+        if details:
+            reasoning = ""
+            out.extend(details)
+        if not text and not said and choice:
+            text = text_of(choice.get("text"))  # a completions server behind a chat URL
+        refusal = text_of(said.get("refusal"))
+        calls = self._calls.read(said, text_of(chunk.get("id")))
+        citations = self._new_citations(chunk, said)
+        logprobs = _logprobs(choice.get("logprobs"))
+        if choice:
+            self._saw_choice = True
+            self._refused = self._refused or bool(refusal)
+            self._text_given = self._text_given or isinstance(said.get("content"), str)
+            self._said = self._said or bool(text or reasoning or refusal or calls or details)
+        finish = self._new_finish(choice.get("finish_reason"))
+        if not (text or reasoning or refusal or calls or citations or logprobs or finish or usage):
+            return
+        out.append(
+            Delta(
+                text=text,
+                reasoning=reasoning,
+                refusal=refusal,
+                tool_calls=calls,
+                citations=citations,
+                logprobs=logprobs,
+                finish_reason=finish,
+                usage=usage,
+                served_model=self._new_served(chunk),
+            )
+        )
+
+    def _new_served(self, chunk: dict[str, Any]) -> str | None:
+        if self._served is not None:
+            return None
+        self._served = text_of(chunk.get("model"))
+        return self._served or None
+
+    def _new_finish(self, said: Any) -> FinishReason | None:
+        """The finish reason where it is news; a word that no table knows is still an end."""
+        if not isinstance(said, str) or not said:
+            return None
+        finish = _FINISH.get(said.lower(), FinishReason.STOP)
+        if finish is FinishReason.STOP and self._refused:
+            finish = FinishReason.REFUSAL
+        if finish is self._finish:
+            return None
+        self._finish = finish
+        return finish
+
+    def _new_usage(self, chunk: dict[str, Any]) -> Usage | None:
+        said = chunk.get("usage") or object_of(chunk.get("x_groq")).get("usage")
+        if not said:
+            return None
+        usage = usage_of(object_of(said), reasoning_excluded=self._reasoning_excluded, cost=chunk.get("cost"))
+        if usage == self._usage:
+            return None
+        self._usage = usage
+        return usage
+
+    def _new_citations(self, chunk: dict[str, Any], said: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+        """Annotations of the message, and Perplexity's lists, which every chunk repeats."""
+        found = [object_of(item) for item in list_of(said.get("annotations"))]
+        found += [object_of(item) for item in list_of(chunk.get("search_results"))]
+        if not chunk.get("search_results"):
+            found += [{"url": item} for item in list_of(chunk.get("citations")) if isinstance(item, str)]
+        new: list[dict[str, Any]] = []
+        for item in found:
+            key = json_text.dump(item)
+            if item and key not in self._cited:
+                self._cited.add(key)
+                new.append(item)
+        return tuple(new)
+
+
+class _ToolCalls:
+    """Tells the pieces of tool calls apart and numbers the calls in the order in which they appear."""
+
+    __slots__ = ("_by_id", "_by_index", "_count", "_ids")
+
+    def __init__(self) -> None:
+        self._by_index: dict[int, int] = {}
+        self._by_id: dict[str, int] = {}
+        self._ids: list[str] = []
+        self._count = 0
+
+    def read(self, said: dict[str, Any], answer_id: str) -> tuple[ToolCallDelta, ...]:
+        legacy = object_of(said.get("function_call"))
+        items = list_of(said.get("tool_calls")) or ([{"index": 0, "function": legacy}] if legacy else [])
+        return tuple(self._piece(object_of(item), answer_id) for item in items)
+
+    def _piece(self, item: dict[str, Any], answer_id: str) -> ToolCallDelta:
+        function = object_of(item.get("function"))
+        name = text_of(function.get("name"))
+        said_id = text_of(item.get("id"))
+        number = self._known(item.get("index"), said_id, name)
+        arguments = function.get("arguments")
+        arguments = (
+            arguments if isinstance(arguments, str) else json_text.dump(arguments) if arguments is not None else ""
+        )
+        if number is not None:
+            return ToolCallDelta(number, name=name, arguments=arguments, signature=_signature(item))
+        number = self._count
+        self._count += 1
+        new_id = said_id or call_id(answer_id, number)
+        self._ids.append(new_id)
+        self._by_id[new_id] = number
+        if isinstance(item.get("index"), int):
+            self._by_index[item["index"]] = number
+        return ToolCallDelta(number, new_id, name, arguments, _signature(item))
+
+    def _known(self, index: Any, said_id: str, name: str) -> int | None:
+        """The number of the call that this piece continues, or None for a new call.
+
+        A known index with another id is a new call: Google's compatible endpoint gives every call the index
+        0.
+        """
+        if isinstance(index, int):
+            number = self._by_index.get(index)
+            return None if number is not None and said_id and self._ids[number] != said_id else number
+        if said_id:
+            return self._by_id.get(said_id)
+        return self._count - 1 if self._count and not name else None
+
+
+def usage_of(said: dict[str, Any], *, reasoning_excluded: bool, cost: Any = None) -> Usage:
+    """Usage in our terms (wire.md §B.5): output includes reasoning.
+
+    xAI, and Grok at other hosts, count reasoning beside completion_tokens; there total = prompt + completion
+    + reasoning, so the sum itself tells, and `reasoning_excluded` only decides where no total was given.
+    """
+    prompt = object_of(said.get("prompt_tokens_details"))
+    completion = object_of(said.get("completion_tokens_details"))
+    input_tokens, output_tokens = _count_of(said, "prompt_tokens"), _count_of(said, "completion_tokens")
+    total = _count_of(said, "total_tokens")
+    reasoning = _first_count(_count_of(completion, "reasoning_tokens"), _count_of(said, "reasoning_tokens"))
+    if output_tokens is not None and reasoning:
+        apart = reasoning_excluded
+        if total is not None and input_tokens is not None:
+            apart = total == input_tokens + output_tokens + reasoning
+        output_tokens += reasoning if apart else 0
+    return Usage(
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        reasoning_tokens=reasoning,
+        cached_tokens=_first_count(
+            _count_of(prompt, "cached_tokens"),
+            _count_of(said, "prompt_cache_hit_tokens"),  # DeepSeek
+            _count_of(said, "cache_read_input_tokens"),  # Databricks, Venice
+            _count_of(said, "cached_tokens"),  # Together
+        ),
+        cache_write_tokens=_first_count(
+            _count_of(prompt, "cache_write_tokens"),  # OpenRouter
+            _count_of(said, "cache_creation_input_tokens"),  # Databricks, Vercel
+        ),
+        audio_input_tokens=_count_of(prompt, "audio_tokens"),
+        audio_output_tokens=_count_of(completion, "audio_tokens"),
+        cost_usd=_cost_usd(said, cost),
+    )
+
+
+def _cost_usd(usage: dict[str, Any], beside: Any) -> float | None:
+    """What the provider itself charges: OpenRouter and Vercel, Perplexity, Venice, xAI."""
+    said = usage.get("cost")
+    for value, scale in (
+        (said, 1.0),
+        (object_of(said).get("total_cost"), 1.0),
+        (object_of(beside).get("usd"), 1.0),
+        (usage.get("cost_in_usd_ticks"), _USD_PER_TICK),
+    ):
+        if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+            return value * scale
+    return None
+
+
+def _count_of(said: dict[str, Any], field: str) -> int | None:
+    value = said.get(field)
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _first_count(*counts: int | None) -> int | None:
+    return next((count for count in counts if count is not None), None)
+
+
+def _checked(value: Any, *, is_error: bool) -> dict[str, Any]:
+    """The chunk as an object. Raises ProviderError for an error in it, or BAD_RESPONSE where it is no object."""
+    if not isinstance(value, dict):
+        raise bad_response("a part of the answer is not a JSON object", json_text.dump(value))
+    chunk = object_of(value)
+    failed = "choices" not in chunk and (chunk.get("object") == "error" or "detail" in chunk)
+    if is_error or failed or chunk.get("error"):
+        raise error_inside(chunk, json_text.dump(chunk))
+    return chunk
+
+
+def _first_choice(chunk: dict[str, Any]) -> dict[str, Any]:
+    """Choice 0, {} where the chunk has none; a choice without an index is 0."""
+    for item in list_of(chunk.get("choices")):
+        choice = object_of(item)
+        if choice and not choice.get("index"):
+            return choice
+    return {}
+
+
+def _content(content: Any) -> tuple[str, str]:
+    """Text and reasoning out of `content`: text, null, Mistral's list of parts, Cloudflare's object for JSON
+    mode.
+    """
+    if isinstance(content, str):
+        return content, ""
+    if isinstance(content, dict):
+        return json_text.dump(object_of(content)), ""
+    text: list[str] = []
+    reasoning: list[str] = []
+    for item in list_of(content):
+        part = object_of(item)
+        thinking = part.get("thinking")
+        if thinking is None:
+            text.append(text_of(item) or text_of(part.get("text")))
+        else:
+            reasoning.append(text_of(thinking) or "".join(text_of(object_of(t).get("text")) for t in list_of(thinking)))
+    return "".join(text), "".join(reasoning)
+
+
+def _reasoning_details(said: dict[str, Any], reasoning: str) -> list[Delta]:
+    """OpenRouter's `reasoning_details`, one delta each: text, signed text, or an encrypted block.
+
+    `reasoning` is the text given beside them. Mostly both say the same; where not, the text beside is the text.
+    """
+    details = [object_of(item) for item in list_of(said.get("reasoning_details"))]
+    spelled = [text_of(detail.get("text")) or text_of(detail.get("summary")) for detail in details]
+    deltas: list[Delta] = []
+    if reasoning and "".join(spelled) != reasoning:
+        deltas.append(Delta(reasoning=reasoning))
+        spelled = [""] * len(details)
+    for detail, text in zip(details, spelled, strict=True):
+        signature, redacted = text_of(detail.get("signature")) or None, text_of(detail.get("data")) or None
+        if text or signature or redacted:
+            origin = text_of(detail.get("format")) if detail.get("format") != "unknown" else ""
+            deltas.append(
+                Delta(
+                    reasoning=text,
+                    reasoning_signature=signature,
+                    redacted_reasoning=redacted,
+                    reasoning_format=origin or None,
+                )
+            )
+    return deltas
+
+
+def _signature(call: dict[str, Any]) -> str | None:
+    """Google's thought signature at its OpenAI-compatible endpoint."""
+    google = object_of(object_of(call.get("extra_content")).get("google"))
+    return text_of(google.get("thought_signature")) or None
+
+
+def _logprobs(said: Any) -> tuple[dict[str, Any], ...]:
+    """Entries `{"token", "logprob", …}`; Together's older two lists become the same."""
+    given = object_of(said)
+    entries = list_of(given.get("content")) or list_of(given.get("refusal"))
+    if entries:
+        return tuple(object_of(entry) for entry in entries)
+    pairs = zip(list_of(given.get("tokens")), list_of(given.get("token_logprobs")), strict=False)
+    return tuple({"token": token, "logprob": logprob} for token, logprob in pairs)
