@@ -102,17 +102,22 @@ _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """Where an OpenAI-like provider differs from OpenAI, as facts (wire.md §B.2)."""
+    """Where a provider differs from the maker of its wire, as facts (wire.md §B.2). "": the wire's own.
+
+    `auth_prefix` belongs to `auth_header`; `chat_path` may hold `{model}`.
+    """
 
     max_tokens_field: str = "max_tokens"
     usage_in_stream: bool = True  # ask with stream_options.include_usage
     system_role: str = "system"
-    auth_header: str = "authorization"
+    auth_header: str = ""
     auth_prefix: str = "Bearer "
     query: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
-    chat_path: str = "/chat/completions"
+    chat_path: str = ""
     reasoning_excluded_from_output: bool = False  # xAI counts reasoning beside completion_tokens
-    reasoning_field: str = ""  # where earlier reasoning goes back: reasoning_content, reasoning, reasoning_details
+    # Where earlier reasoning goes back: reasoning_content, reasoning, reasoning_details, or thought_signature (Google's
+    # OpenAI-compatible endpoint, on the tool calls). "": nowhere; most reject the field.
+    reasoning_field: str = ""
 
 
 @dataclass(frozen=True, slots=True)

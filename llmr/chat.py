@@ -33,9 +33,10 @@ class MediaKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Plain text."""
+    """Plain text. `signature` is Gemini's thoughtSignature, echoed unchanged."""
 
     text: str
+    signature: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +227,7 @@ class Delta:
     """A piece of an answer. Empty fields say nothing; `usage` replaces what an earlier delta said, it is never added."""
 
     text: str = ""
+    text_signature: str | None = None
     reasoning: str = ""
     reasoning_signature: str | None = None
     redacted_reasoning: str | None = None
@@ -258,6 +260,12 @@ class ChatResponse:
     logprobs: tuple[Mapping[str, Any], ...] = ()
     usage: Usage | None = None
     served_model: str | None = None
+    text_signature: str | None = None
+
+    def message(self) -> Message:
+        """The answer as the assistant's turn of a conversation that goes on."""
+        text = (Text(self.text, self.text_signature),) if self.text or self.text_signature else ()
+        return Message(Role.ASSISTANT, (*self.thinking, *text, *self.tool_calls))
 
     @staticmethod
     def from_deltas(deltas: Iterable[Delta]) -> "ChatResponse":
@@ -271,6 +279,7 @@ class ChatResponse:
         finish: FinishReason | None = None
         usage: Usage | None = None
         served: str | None = None
+        text_signature: str | None = None
         for delta in deltas:
             text.append(delta.text)
             refusal.append(delta.refusal)
@@ -282,6 +291,7 @@ class ChatResponse:
             finish = delta.finish_reason or finish
             usage = delta.usage or usage
             served = delta.served_model or served
+            text_signature = delta.text_signature or text_signature
         blocks = thinking.blocks()
         return ChatResponse(
             text="".join(text),
@@ -294,6 +304,7 @@ class ChatResponse:
             logprobs=tuple(logprobs),
             usage=usage,
             served_model=served,
+            text_signature=text_signature,
         )
 
 

@@ -21,6 +21,7 @@ from llmr.wire.contract import HttpRequest, Wire
 T = TypeVar("T")
 
 ERROR_BODY_BYTES: Final = 256 * 1024  # no more of an error's body is read
+TAIL_S: Final = 2.0  # after the finish reason come usage and the end, at once: the recordings' chunks are one burst
 
 
 class Clock(Protocol):
@@ -101,12 +102,15 @@ class _Watchdog:
         self._waited_s = 0.0
         self._silent_s = 0.0
         self._answering = False
+        self.finished = False
 
     def saw(self, delta: Delta) -> None:
         """Content ends a silence, and the wait for the first token."""
         if delta.has_content or delta.finish_reason is not None:
             self._answering = True
             self._silent_s = 0.0
+        if delta.finish_reason is not None:
+            self.finished = True
 
     async def wait(self, awaitable: Awaitable[T]) -> T:
         """The result of `awaitable`. Raises ProviderError(FIRST_TOKEN_TIMEOUT or STALL) when its time is up."""
@@ -126,6 +130,8 @@ class _Watchdog:
         """Seconds left, and what it is called when they are over."""
         limits = self._limits
         total = (limits.total_s - self._waited_s, ErrorKind.STALL, f"no end of the answer within {limits.total_s:g} s")
+        if self.finished:
+            return TAIL_S - self._silent_s, ErrorKind.STALL, "the answer is finished, but not its stream"
         if self._answering:
             return min((limits.stall_s - self._silent_s, ErrorKind.STALL, f"silent for {limits.stall_s:g} s"), total)
         first = f"no first token within {limits.first_token_s:.3g} s"
@@ -147,9 +153,19 @@ async def exchange(
             raise wire.classify(reply.status, reply.headers, body, now=clock.now())
         decoder = wire.decoder(model, streamed=request.stream)
         chunks = await stack.enter_async_context(aclosing(reply.chunks()))
-        while (chunk := await watchdog.wait(anext(chunks, None))) is not None:
+        while (chunk := await _next(chunks, watchdog)) is not None:
             for delta in decoder.feed(chunk):
                 watchdog.saw(delta)
                 yield delta
         for delta in decoder.end():
             yield delta
+
+
+async def _next(chunks: AsyncGenerator[bytes, None], watchdog: _Watchdog) -> bytes | None:
+    """The next bytes; None at the end. An answer that has its finish reason is whole, however its connection ends."""
+    try:
+        return await watchdog.wait(anext(chunks, None))
+    except ProviderError:
+        if watchdog.finished:
+            return None
+        raise
