@@ -6,10 +6,11 @@ client is imported when the first request leaves, so that `rank` and `providers 
 
 import random
 import time
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, final
 
 from llmr.catalog import Provider
 from llmr.config.build import Config
@@ -58,27 +59,31 @@ class SystemClock:
 
 @final
 class LateTransport:
-    """The HTTP transport, imported and opened when the first request leaves."""
+    """The HTTP transport, imported when the block begins: `rank` never pays for it, and no first token's time contains it."""
 
     def __init__(self) -> None:
-        self._stack = AsyncExitStack()
         self._transport: HttpTransport | None = None
 
-    @asynccontextmanager
-    async def stream(
+    async def __aenter__(self) -> Self:
+        from llmr.transport import HttpTransport
+
+        self._transport = await HttpTransport().__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            await transport.__aexit__(kind, error, trace)
+
+    def stream(
         self, request: HttpRequest, provider: Provider, *, connect_s: float
-    ) -> AsyncGenerator[HttpReply, None]:
-        """As exchange.Transport.stream."""
+    ) -> AbstractAsyncContextManager[HttpReply]:
+        """As exchange.Transport.stream, within the block."""
         if self._transport is None:
-            from llmr.transport import HttpTransport
-
-            self._transport = await self._stack.enter_async_context(HttpTransport())
-        async with self._transport.stream(request, provider, connect_s=connect_s) as reply:
-            yield reply
-
-    async def aclose(self) -> None:
-        """Close every connection."""
-        await self._stack.aclose()
+            raise RuntimeError("the transport is used outside its block")
+        return self._transport.stream(request, provider, connect_s=connect_s)
 
 
 @final

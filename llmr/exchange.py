@@ -21,6 +21,7 @@ from llmr.wire.contract import HttpRequest, Wire
 T = TypeVar("T")
 
 ERROR_BODY_BYTES: Final = 256 * 1024  # no more of an error's body is read
+ERROR_BODY_S: Final = 2.0  # nor waited for: the status is known, and someone else can be asked
 TAIL_S: Final = 2.0  # after the finish reason come usage and the end, at once: the recordings' chunks are one burst
 
 
@@ -61,8 +62,8 @@ class HttpReply(Protocol):
         """The body, decoded and bounded. Raises ProviderError."""
         ...
 
-    async def body(self, limit_bytes: int) -> bytes:
-        """The body's first `limit_bytes`. Raises ProviderError."""
+    async def body(self, limit_bytes: int, *, within_s: float) -> bytes:
+        """The body's first `limit_bytes`, as much of them as came within `within_s`. Never raises: the status says more."""
         ...
 
 
@@ -112,6 +113,10 @@ class _Watchdog:
         if delta.finish_reason is not None:
             self.finished = True
 
+    def left_s(self) -> float:
+        """Seconds that the next wait may take."""
+        return max(0.0, self._strictest()[0])
+
     async def wait(self, awaitable: Awaitable[T]) -> T:
         """The result of `awaitable`. Raises ProviderError(FIRST_TOKEN_TIMEOUT or STALL) when its time is up."""
         left_s, kind, message = self._strictest()
@@ -131,7 +136,7 @@ class _Watchdog:
         limits = self._limits
         total = (limits.total_s - self._waited_s, ErrorKind.STALL, f"no end of the answer within {limits.total_s:g} s")
         if self.finished:
-            return TAIL_S - self._silent_s, ErrorKind.STALL, "the answer is finished, but not its stream"
+            return min((TAIL_S - self._silent_s, ErrorKind.STALL, "the answer is finished, but not its stream"), total)
         if self._answering:
             return min((limits.stall_s - self._silent_s, ErrorKind.STALL, f"silent for {limits.stall_s:g} s"), total)
         first = f"no first token within {limits.first_token_s:.3g} s"
@@ -149,14 +154,15 @@ async def exchange(
         connection = transport.stream(http, model.provider, connect_s=limits.connect_s)
         reply = await watchdog.wait(stack.enter_async_context(connection))
         if not 200 <= reply.status < 300:
-            body = await watchdog.wait(reply.body(ERROR_BODY_BYTES))
+            body = await reply.body(ERROR_BODY_BYTES, within_s=min(ERROR_BODY_S, watchdog.left_s()))
             raise wire.classify(reply.status, reply.headers, body, now=clock.now())
         decoder = wire.decoder(model, streamed=request.stream)
         chunks = await stack.enter_async_context(aclosing(reply.chunks()))
         while (chunk := await _next(chunks, watchdog)) is not None:
-            for delta in decoder.feed(chunk):
-                watchdog.saw(delta)
-                yield delta
+            for piece in (chunk, b""):  # b"": an error behind this chunk's deltas is told now, not with the next byte
+                for delta in decoder.feed(piece):
+                    watchdog.saw(delta)
+                    yield delta
         for delta in decoder.end():
             yield delta
 

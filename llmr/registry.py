@@ -22,13 +22,14 @@ from llmr.catalog import Model, Provider
 from llmr.chat import Usage
 from llmr.errors import ErrorKind, ProviderError, StateBusy, StateError
 from llmr.routing import breaker, latency, rate_limit, tally
-from llmr.routing.breaker import BreakerState, Forced, Grant, Outcome, Refusal, Verdict
+from llmr.routing.breaker import Blocked, BreakerState, Forced, Grant, Outcome, Refusal, Verdict
 from llmr.routing.disposition import Disposition, disposition
 from llmr.routing.health import CandidateHealth, Circuit, Health
 from llmr.routing.latency import LatencyStats, Sample
 from llmr.routing.policy import BreakerPolicy
 from llmr.routing.rate_limit import LimiterState
 from llmr.routing.tally import Tally
+from llmr.secret import Redactor
 from llmr.state import AttemptRecord, Change, RequestRecord, Row, StateStore, Step
 
 T = TypeVar("T")
@@ -65,7 +66,7 @@ class Permit:
 class Attempt:
     """One try and what came of it. Durations are monotonic seconds; `at` is wall clock. `error` None: a whole answer.
 
-    `ttft_s` None: no content token came. `cost_usd` None: unknown.
+    `ttft_s` None: no content token came. `cost_usd` None: unknown. `outpaced`: cancelled because its hedge was faster.
     """
 
     request_id: str
@@ -76,6 +77,7 @@ class Attempt:
     error: ProviderError | None = None
     usage: Usage | None = None
     cost_usd: float | None = None
+    outpaced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,23 +157,21 @@ class ProviderRegistry:
         klass = _class(model, streamed=streamed, prompt_tokens=prompt_tokens, reasoning=reasoning)
 
         def step(rows: Mapping[str, Row], now: float) -> Change[Permit | Refusal]:
-            writes: dict[str, Row] = {}
-            grants: list[tuple[str, Grant]] = []
-            for key, label in scopes.items():
-                state = BreakerState.from_row(rows.get(key))
-                after, admission = breaker.admit(state, now, self._policy, lease_s=lease_s, last_resort=last_resort)
-                if isinstance(admission, Refusal):
-                    return Change(replace(admission, reason=f"{label}: {admission.reason}"))
-                if after is not state:
-                    writes[key] = after.to_row()
-                grants.append((key, admission))
+            states = [BreakerState.from_row(rows.get(key)) for key in scopes]
+            answer = breaker.admit_all(states, now, self._policy, lease_s=lease_s, last_resort=last_resort)
+            if isinstance(answer, Blocked):
+                label = list(scopes.values())[answer.place]
+                return Change(replace(answer.refusal, reason=f"{label}: {answer.refusal.reason}"))
+            changed = zip(scopes, states, answer, strict=True)
+            writes: dict[str, Row] = {key: after.to_row() for key, before, (after, _) in changed if after is not before}
+            grants = tuple(zip(scopes, (grant for _, grant in answer), strict=True))
             if limited:
                 used = LimiterState.from_row(rows.get(limiter_key))
                 taken, full = rate_limit.take(used, limit, prompt_tokens, now, token=token, lease_s=CONCURRENCY_LEASE_S)
                 if full is not None:
                     return Change(Refusal(full.reason, full.retry_at))
                 writes[limiter_key] = taken.to_row()
-            return Change(Permit(model, tuple(grants), klass, prompt_tokens, token), writes)
+            return Change(Permit(model, grants, klass, prompt_tokens, token), writes)
 
         try:
             return self._store.transact({*scopes, limiter_key}, step)
@@ -185,7 +185,9 @@ class ProviderRegistry:
         circuits = zip(_circuit_keys(model), _circuits(model, self._read(_circuit_keys(model))), strict=True)
         grants: list[tuple[str, Grant]] = []
         for key, circuit in circuits:
-            if circuit.state.phase is not breaker.Phase.CLOSED or circuit.state.forced is Forced.OPEN:
+            if circuit.state.forced is Forced.OPEN:
+                return Refusal(f"{circuit.scope}: held open by hand")
+            if circuit.state.phase is not breaker.Phase.CLOSED and circuit.state.forced is None:
                 return Refusal(f"{circuit.scope}: it would be a probe, and the state file cannot be written ({error})")
             grants.append((key, Grant(circuit.state.epoch)))
         return Permit(model, tuple(grants), klass, prompt_tokens, token)
@@ -235,6 +237,7 @@ class ProviderRegistry:
                 held,
                 permit.model.provider.rate_limit,
                 permit.token,
+                now,
                 tokens_over=_tokens_over(permit, attempt),
             )
             if freed is not held:
@@ -401,6 +404,8 @@ def _is_providers_fault(row: Disposition) -> bool:
 
 def _sample(row: Disposition, attempt: Attempt) -> Sample | None:
     """What the attempt teaches about latency; None: nothing."""
+    if attempt.outpaced:
+        return Sample(None, attempt.total_s, outpaced=True)
     if attempt.error is not None:
         return Sample(None, attempt.total_s) if _is_providers_fault(row) else None
     if attempt.ttft_s is None:
@@ -432,19 +437,23 @@ def _tallied(
     elif attempt.error.kind is not ErrorKind.CANCELLED:
         yield (
             tally_key,
-            counts.with_error(now, _named(attempt.error), counts=_is_providers_fault(row)).to_row(),
+            counts.with_error(now, _named(attempt.error, model), counts=_is_providers_fault(row)).to_row(),
         )
 
 
-def _named(error: ProviderError) -> str:
+def _named(error: ProviderError, model: Model) -> str:
     """Kind, status and the provider's own code where it is shaped like one; never its message, which may hold the prompt."""
-    words = [error.kind.value, str(error.status) if error.status else "", _safe_code(error.code) or ""]
+    words = [error.kind.value, str(error.status) if error.status else "", _safe_code(error.code, model) or ""]
     return " ".join(word for word in words if word)
 
 
-def _safe_code(code: str | None) -> str | None:
-    """The code if it is a short identifier; anything longer or stranger could be a piece of the prompt."""
+def _safe_code(code: str | None, model: Model) -> str | None:
+    """The code if it is a short identifier; anything longer or stranger could be a piece of the prompt, or the key itself,
+    which whoever was asked has seen."""
     if code is None or len(code) > 64:
+        return None
+    key = model.provider.key
+    if Redactor(() if key is None else (key,))(code) != code:
         return None
     return code if code.replace("_", "a").replace("-", "a").replace(".", "a").isalnum() and code.isascii() else None
 
@@ -468,7 +477,7 @@ def _attempt_record(permit: Permit, attempt: Attempt) -> AttemptRecord:
         total_s=attempt.total_s,
         ttft_s=attempt.ttft_s,
         status=error.status if error else 200,
-        code=_safe_code(error.code) if error else None,
+        code=_safe_code(error.code, permit.model) if error else None,
         input_tokens=usage.input_tokens if usage else None,
         output_tokens=usage.output_tokens if usage else None,
         cost_usd=attempt.cost_usd,

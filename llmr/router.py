@@ -22,13 +22,13 @@ from types import MappingProxyType
 from typing import Final, assert_never
 
 from llmr.catalog import Catalog
-from llmr.chat import ChatRequest, ChatResponse, Delta
+from llmr.chat import ChatRequest, ChatResponse, Delta, FinishReason
 from llmr.errors import AllAttemptsFailed, ErrorKind, NoProviderReady, ProviderError, StreamInterrupted
 from llmr.exchange import Clock, Limits, Transport, Wires, exchange
 from llmr.registry import Attempt, Permit, ProviderRegistry
 from llmr.routing.breaker import Refusal
 from llmr.routing.fallback import Ending, FallbackHandler, GiveUp, Try, Wait
-from llmr.routing.latency import first_token_timeout_s
+from llmr.routing.latency import first_token_limit_s
 from llmr.routing.policy import Policy
 from llmr.routing.rules import Candidate, Plan, RulesEngine
 from llmr.routing.score import request_cost_usd
@@ -109,6 +109,7 @@ class _Progress:
     seed: int
     explore: bool
     attempts: int = 0
+    recorded: bool = False
 
 
 @dataclass(slots=True)
@@ -182,10 +183,14 @@ class Router:
             seed=seed,
             explore=explore,
         )
-        yield Decided(selection)
-        async with aclosing(self._run(progress)) as events:
-            async for event in events:
-                yield event
+        try:
+            yield Decided(selection)
+            async with aclosing(self._run(progress)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            if not progress.recorded:  # the caller left between two attempts
+                self._record(progress, ErrorKind.CANCELLED.value, None)
 
     async def _run(self, progress: _Progress) -> AsyncGenerator[Event, None]:
         handler = progress.handler
@@ -222,12 +227,19 @@ class Router:
             last_resort=action.last_resort,
         )
         if isinstance(permit, Refusal):
-            progress.handler.refused(action.candidate, permit.retry_at, self._clock.now(), self._elapsed_s(progress))
+            progress.handler.refused(
+                action.candidate,
+                permit.retry_at,
+                self._clock.now(),
+                self._elapsed_s(progress),
+                reason=permit.reason,
+            )
             return
         progress.attempts += 1
-        yield AttemptStarted(action.candidate, progress.attempts, permit.probe)
         answer = _Answer(action.candidate, permit, self._clock.now(), self._clock.monotonic())
-        try:
+        try:  # from here on the permit is given back, whatever happens
+            yield AttemptStarted(action.candidate, progress.attempts, permit.probe)
+            answer.started_at, answer.started_s = self._clock.now(), self._clock.monotonic()
             async with aclosing(self._answer(progress, answer, limits)) as events:
                 async for event in events:
                     yield event
@@ -261,8 +273,11 @@ class Router:
                     yield Answering(answer.candidate, answer.ttft_s)
                 answer.deltas.append(delta)
                 yield delta
+        finish_reason = ChatResponse.from_deltas(answer.deltas).finish_reason
+        if finish_reason is FinishReason.ERROR:
+            raise ProviderError(ErrorKind.SERVER, "the provider ended its answer with an error")
         if answer.ttft_s is None:
-            raise ProviderError(ErrorKind.BAD_RESPONSE, "the answer has no content")
+            raise ProviderError(*_EMPTY.get(finish_reason, _NOTHING))
         finished = self._finished(progress, answer, answer.ttft_s)
         self._report(progress, answer, None)
         self._record(progress, "ok", answer)
@@ -287,13 +302,13 @@ class Router:
         model = action.candidate.model
         timeouts = model.provider.timeouts.over(self._policy.timeouts)
         left_s = timeouts.deadline_s - self._elapsed_s(progress)
-        first_token_s = timeouts.first_token_s
-        if first_token_s is None:
-            reasoning = progress.request.reasoning_effort is not None or model.capabilities.reasoning is True
-            ranked = (r.estimate for r in progress.handler.selection.ranked if r.candidate.key == model.key)
-            usual_s = first_token_timeout_s(next(ranked, None), reasoning=reasoning)
-            first_token_s = left_s if action.alone else usual_s
-        return Limits(timeouts.connect_s, min(first_token_s, left_s), timeouts.stall_s, timeouts.total_s)
+        reasoning = progress.request.reasoning_effort is not None or model.capabilities.reasoning is True
+        late = reasoning or not progress.request.stream  # the first token of an unstreamed answer is its last
+        ranked = (r.estimate for r in progress.handler.selection.ranked if r.candidate.key == model.key)
+        first_token_s = first_token_limit_s(
+            timeouts, next(ranked, None), reasoning=late, alone=action.alone, left_s=left_s
+        )
+        return Limits(timeouts.connect_s, first_token_s, timeouts.stall_s, timeouts.total_s)
 
     def _report(self, progress: _Progress, answer: "_Answer", error: ProviderError | None) -> None:
         usage = next((delta.usage for delta in reversed(answer.deltas) if delta.usage is not None), None)
@@ -313,6 +328,7 @@ class Router:
         )
 
     def _record(self, progress: _Progress, outcome: str, answer: "_Answer | None") -> None:
+        progress.recorded = True
         self._registry.record(
             RequestRecord(
                 id=progress.request_id,
@@ -367,6 +383,18 @@ _ENDINGS: Final[Mapping[Ending, str]] = MappingProxyType(
         Ending.ATTEMPTS: "enough has been tried",
     }
 )
+
+_EMPTY: Final[Mapping[FinishReason | None, tuple[ErrorKind, str]]] = MappingProxyType(
+    {
+        FinishReason.CONTENT_FILTER: (ErrorKind.CONTENT_FILTER, "a content policy withheld the whole answer"),
+        FinishReason.REFUSAL: (ErrorKind.CONTENT_FILTER, "the model refused without a word"),
+        FinishReason.LENGTH: (
+            ErrorKind.UNSUPPORTED,
+            "the token limit was used up before the first word (a reasoning model thinks on it): raise the token limit",
+        ),
+    }
+)  # what an answer without content failed of, by its finish reason
+_NOTHING: Final = (ErrorKind.BAD_RESPONSE, "the answer has no content")
 
 
 def _interrupted(candidate: Candidate, error: ProviderError) -> StreamInterrupted:

@@ -91,9 +91,12 @@ def run(arguments: list[str]) -> int:
 
 
 def _told(error: "LlmrError") -> int:
-    from llmr.cli.exit_codes import exit_code_of
+    from llmr.cli.exit_codes import ExitCode, exit_code_of
+    from llmr.cli.output import ClosedPipe
     from llmr.cli.say import complain
 
+    if isinstance(error, ClosedPipe):
+        return int(ExitCode.CLOSED_PIPE)
     complain(error)
     return int(exit_code_of(error))
 

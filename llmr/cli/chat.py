@@ -88,10 +88,13 @@ class _Run:
         config = load(self._environment, config_file=Path(file) if file else None)
         for notice in config.notices:
             self._say(notice)
-        with opened(config) as app:
-            code = asyncio.run(self._ask(app, request, self._answer))
-        self._tell_notices(app)
-        return code
+        app: App | None = None
+        try:
+            with opened(config) as app:
+                return asyncio.run(self._ask(app, request, self._answer))
+        finally:  # after the flush, and however the request ended
+            if app is not None:
+                self._tell_notices(app)
 
     async def _demo(self, request: ChatRequest, answer: Answer) -> int:
         """Ask the lab's three demo providers, served by this very process, over state that is gone with it."""
@@ -113,12 +116,11 @@ class _Run:
                 if signals.code is None:
                     raise
                 return self._interrupted(signals.code, answer)
-            finally:
-                await app.transport.aclose()
         return self._finish(answer)
 
     async def _stream(self, app: App, request: ChatRequest, answer: Answer) -> None:
         async with (
+            app.transport,
             Spinner(shown=spinner_wanted(dumb=self._environment.dumb_terminal) and self._loud(0)) as spinner,
             aclosing(app.router.stream(request)) as events,
         ):
@@ -174,6 +176,8 @@ class _Run:
         code = exit_code_of(error)
         if isinstance(error, StreamInterrupted):
             self._transcript.broke(error)
+        else:
+            self._transcript.cancelled()
         try:
             if self._answer is not None:
                 self._answer.end()

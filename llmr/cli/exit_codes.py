@@ -1,6 +1,6 @@
 """The exit codes, and which error means which. The table is in the README, `llmr help exit-codes` and the JSON."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from types import MappingProxyType
 from typing import Final
@@ -76,6 +76,8 @@ _MOST_RETRYABLE: Final = (
     ExitCode.CONTENT_FILTER,
 )
 
+_ENDS: Final = (ErrorKind.CONTENT_FILTER, ErrorKind.BAD_REQUEST)  # after these nobody else is asked (disposition.py)
+
 
 def exit_code_of(error: LlmrError) -> ExitCode:
     """The code for an error that reached the command line."""
@@ -96,10 +98,11 @@ def exit_code_of(error: LlmrError) -> ExitCode:
             return ExitCode.UNEXPECTED
 
 
-def _of_failures(failures: Iterable[Failure]) -> ExitCode:
+def _of_failures(failures: Sequence[Failure]) -> ExitCode:
     """The most retryable class wins; an end that the request itself caused is that, whatever went before."""
-    codes = [BY_KIND[failure.kind] for failure in failures if failure.kind is not None]
-    last = codes[-1] if codes else ExitCode.ALL_DOWN
-    if last is ExitCode.CONTENT_FILTER:
-        return last
+    kinds = [failure.kind for failure in failures if failure.kind is not None]
+    last = next((f.error.kind for f in reversed(failures) if f.error is not None), None)
+    if last in _ENDS:
+        return BY_KIND[last]
+    codes = {BY_KIND[kind] for kind in kinds}
     return next((code for code in _MOST_RETRYABLE if code in codes), ExitCode.ALL_DOWN)

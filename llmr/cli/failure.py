@@ -16,11 +16,17 @@ _HINTS = {
     ExitCode.PARTIAL: "what came is on stdout; ask again for a whole answer",
 }
 
+_KINDS = {
+    ExitCode.USAGE: "usage",
+    ExitCode.NOT_CONFIGURED: "not_configured",
+    ExitCode.NO_KEY: ErrorKind.AUTH.value,
+    ExitCode.OUTPUT: "output",
+}
+
 
 def note_of(error: LlmrError) -> ErrorNote:
     """The error as the JSON has it."""
     code = exit_code_of(error)
-    kind = {ExitCode.USAGE: "usage", ExitCode.NOT_CONFIGURED: "not_configured", ExitCode.OUTPUT: "output"}.get(code)
     match error:
         case AllAttemptsFailed():
             return ErrorNote(_kind_of(error, code), str(error), int(code), error.retry_after_s, _HINTS.get(code))
@@ -29,7 +35,7 @@ def note_of(error: LlmrError) -> ErrorNote:
         case NoProviderReady():
             return ErrorNote("not_configured", str(error), int(code), None, _set_keys(error))
         case _:
-            return ErrorNote(kind or "unexpected", str(error), int(code))
+            return ErrorNote(_KINDS.get(code, "unexpected"), str(error), int(code))
 
 
 def failure_lines(error: LlmrError) -> Iterator[str]:

@@ -10,7 +10,7 @@ import sys
 from typing import Final, Protocol, final
 
 from llmr.errors import OutputError
-from llmr.render.neutralize import Neutralizer
+from llmr.render.neutralize import Neutralizer, neutralize
 
 _STDOUT: Final = 1
 
@@ -97,7 +97,8 @@ def print_line(line: str) -> None:
     """One line of a listing, neutralised on a terminal. Raises OutputError, ClosedPipe."""
     if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] - it is, after `>&-`
         raise OutputError("standard output is closed")
-    write_stdout(line.encode("utf-8", "replace") + b"\n")
+    text = neutralize(line) if stdout_is_terminal() else line
+    write_stdout(text.encode("utf-8", "replace") + b"\n")
 
 
 def _is_open(descriptor: int) -> bool:

@@ -46,9 +46,9 @@ def _read_stdin() -> str:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        byte = raw[error.start]
+        byte, offset = error.object[error.start], error.start + len(raw) - len(error.object)  # it has lost its mark
         raise UsageError(
-            f"standard input is not UTF-8 text (byte 0x{byte:02x} at offset {error.start}); convert it with iconv first"
+            f"standard input is not UTF-8 text (byte 0x{byte:02x} at offset {offset}); convert it with iconv first"
         ) from error
     if "\0" in text:
         raise UsageError(f"standard input is binary (a NUL at offset {text.index(chr(0))}); llmr chat sends text")

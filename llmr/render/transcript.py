@@ -15,7 +15,7 @@ from llmr.routing.rules import Candidate
 from llmr.routing.selector import Selection
 
 CHAT_SCHEMA: Final = "llmr.chat/1"
-_WORTH_TELLING_S: Final = 1.0  # a shorter wait is noticed by nobody
+_WORTH_TELLING_S: Final = 0.5  # a shorter wait is noticed by nobody
 
 
 @dataclass(slots=True)

@@ -24,6 +24,8 @@ Why it is so (shared/design/routing.md §1; every row of its table is a branch b
 Times are wall-clock seconds, because they are compared between processes; `now` is read after the store's lock is held.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final, assert_never
@@ -110,12 +112,15 @@ class BreakerState:
         """The state in `row`; a missing or unreadable row is a fresh, closed circuit."""
         try:
             phase, epoch, fails, trips, hits, opened, until, cause, closed, lent, lease, lost, forced, why = row
+            numbers = (epoch, fails, trips, hits, opened, until, closed, lent, lease, lost)
+            if not all(math.isfinite(number) and number >= 0 for number in numbers):
+                return BreakerState()  # JSON text may say NaN and 1e999, which no comparison gets out of
             return BreakerState(
                 Phase(phase), int(epoch), int(fails), int(trips), int(hits), float(opened), float(until),
                 Cause(cause) if cause else None, float(closed), float(lent), float(lease), int(lost),
                 Forced(forced) if forced else None, str(why),
             )  # fmt: skip
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return BreakerState()
 
 
@@ -171,6 +176,48 @@ def admit(
             assert_never(state.phase)
 
 
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Several circuits do not all grant. `place` is that of the one which refuses longest; `refusal` is its answer, with an
+    early probe only where every circuit that refuses allows one."""
+
+    place: int
+    refusal: Refusal
+
+
+def admit_all(
+    states: Sequence[BreakerState],
+    now: float,
+    policy: BreakerPolicy,
+    *,
+    lease_s: float,
+    last_resort: bool = False,
+) -> tuple[tuple[BreakerState, Grant], ...] | Blocked:
+    """Ask several circuits at once: every one grants, or nothing changes. In the order of `states`, the new state and grant.
+
+    Where a person holds one of them closed, the others are passed as they are: "ask it whatever happens" means that.
+    """
+    held_closed = any(state.forced is Forced.CLOSED for state in states)
+    granted: list[tuple[BreakerState, Grant]] = []
+    refused: list[tuple[int, Refusal]] = []
+    for place, state in enumerate(states):
+        if held_closed and state.forced is not Forced.OPEN:
+            granted.append((state, Grant(state.epoch)))
+            continue
+        after, admission = admit(state, now, policy, lease_s=lease_s, last_resort=last_resort)
+        if isinstance(admission, Refusal):
+            refused.append((place, admission))
+        else:
+            granted.append((after, admission))
+    return _blocked(refused) if refused else tuple(granted)
+
+
+def _blocked(refused: Sequence[tuple[int, Refusal]]) -> Blocked:
+    place, longest = max(refused, key=lambda pair: math.inf if pair[1].retry_at is None else pair[1].retry_at)
+    early = [refusal.early_at for _, refusal in refused if refusal.early_at is not None]
+    return Blocked(place, replace(longest, early_at=max(early) if len(early) == len(refused) else None))
+
+
 def report(state: BreakerState, grant: Grant, verdict: Verdict, now: float, policy: BreakerPolicy) -> BreakerState:
     """Take the result of an attempt. Equal state back: nothing is to be written."""
     if grant.epoch != state.epoch:
@@ -179,9 +226,9 @@ def report(state: BreakerState, grant: Grant, verdict: Verdict, now: float, poli
         case Phase.CLOSED:
             return _report_closed(state, verdict, now, policy)
         case Phase.HALF_OPEN:
-            return _report_probe(state, verdict, now, policy)
+            return _report_probe(state, verdict, now, policy) if grant.probe else state
         case Phase.OPEN:
-            return state  # no grant ever carries an open epoch
+            return state  # an open epoch is only granted where a person holds a circuit closed; that proves nothing
         case _:
             assert_never(state.phase)
 
@@ -213,7 +260,9 @@ def _may_probe(state: BreakerState, now: float, policy: BreakerPolicy, *, last_r
 
 def _longest_open_s(policy: BreakerPolicy) -> float:
     """No honest opening is longer, so a longer one on disk is damage and counts as expired (trust.md §5)."""
-    return max(policy.cooldown_cap_s * (1 + policy.jitter), policy.retry_after_cap_s, policy.hard_s)
+    return max(
+        policy.cooldown_cap_s * (1 + policy.jitter), policy.rate_backoff_cap_s, policy.retry_after_cap_s, policy.hard_s
+    )
 
 
 def _probe(state: BreakerState, now: float, lease_s: float) -> tuple[BreakerState, Grant]:
@@ -223,14 +272,15 @@ def _probe(state: BreakerState, now: float, lease_s: float) -> tuple[BreakerStat
 
 
 def _refused_open(state: BreakerState, policy: BreakerPolicy) -> Refusal:
+    until = min(state.open_until, state.opened_at + _longest_open_s(policy))
     match state.cause:
         case Cause.ERROR:
             early_at = state.opened_at + policy.early_probe_s
-            return Refusal("circuit open after repeated failures", state.open_until, early_at, state.why)
+            return Refusal("circuit open after repeated failures", until, early_at, state.why)
         case Cause.RATE:
-            return Refusal("rate-limited", state.open_until, why=state.why)
+            return Refusal("rate-limited", until, why=state.why)
         case Cause.HARD | None:
-            return Refusal("out of service", state.open_until, why=state.why)
+            return Refusal("out of service", until, why=state.why)
 
 
 def _stale(state: BreakerState, verdict: Verdict, now: float, policy: BreakerPolicy) -> BreakerState:

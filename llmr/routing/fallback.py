@@ -75,7 +75,6 @@ class _Tried:
     attempts: int = 0
     retries_left: int = 0
     not_before_s: float = 0.0  # elapsed seconds
-    provider: str = ""
 
 
 @dataclass(slots=True)
@@ -91,6 +90,7 @@ class FallbackHandler:
     _attempts: int = 0
     _fatal: bool = False
     _least_window_tokens: int | None = None
+    _refused: dict[str, Failure] = field(default_factory=dict[str, Failure])  # the last refusal of each
     _barred_until_s: dict[str, float] = field(default_factory=dict[str, float])  # elapsed seconds, inf: for good
 
     def next_action(self, now: float, elapsed_s: float) -> Action:
@@ -103,7 +103,8 @@ class FallbackHandler:
             return self._give_up(Ending.ATTEMPTS)
         fresh = self._fresh(elapsed_s)
         if fresh:
-            return Try(fresh[0], alone=len(fresh) == 1 and not self._retryable(elapsed_s))
+            last = self._attempts + 1 >= self.policy.max_attempts
+            return Try(fresh[0], alone=last or (len(fresh) == 1 and not self._retryable(elapsed_s)))
         return self._again(elapsed_s) or self._later(now, elapsed_s) or self._give_up(Ending.EXHAUSTED)
 
     def failed(self, candidate: Candidate, error: ProviderError, elapsed_s: float) -> None:
@@ -112,7 +113,6 @@ class FallbackHandler:
         self.failures.append(Failure(candidate.key, error.message, error.kind, error))
         self._attempts += 1
         tried = self._tried.setdefault(candidate.key, _Tried(retries_left=self._retries(row, error)))
-        tried.provider = candidate.model.provider.name
         tried.attempts += 1
         if tried.attempts > 1:
             tried.retries_left = min(tried.retries_left, self._retries(row, error)) - 1
@@ -127,9 +127,18 @@ class FallbackHandler:
             case Onward.NOBODY:
                 self._fatal = True
 
-    def refused(self, candidate: Candidate, retry_at: float | None, now: float, elapsed_s: float) -> None:
+    def refused(
+        self,
+        candidate: Candidate,
+        retry_at: float | None,
+        now: float,
+        elapsed_s: float,
+        *,
+        reason: str = "another process was faster",
+    ) -> None:
         """Admission was refused although the ranking allowed it: another process was faster, or the state cannot be
         written. Until `retry_at` (None: for the rest of this request) the candidate is passed over."""
+        self._refused[candidate.key] = Failure(candidate.key, reason, retry_at=retry_at)
         wait_s = math.inf if retry_at is None else max(retry_at - now, _SHORTEST_WAIT_S)
         self._barred_until_s[candidate.key] = elapsed_s + wait_s
 
@@ -138,9 +147,8 @@ class FallbackHandler:
 
     def _fresh(self, elapsed_s: float) -> list[Candidate]:
         """Candidates in order that this request has not tried and may still try."""
-        if len(self._tried) >= self.policy.max_candidates:
-            return []
-        return [c for c in self._open_to_us(elapsed_s) if c.key not in self._tried]
+        more = max(0, self.policy.max_candidates - len(self._tried))
+        return [c for c in self._open_to_us(elapsed_s) if c.key not in self._tried][:more]
 
     def _retryable(self, elapsed_s: float) -> list[Candidate]:
         """Candidates in order that failed and may be asked once more."""
@@ -177,25 +185,38 @@ class FallbackHandler:
             for rejected in self.selection.rejected
             if rejected.retry_at is not None and self._may_follow(rejected.candidate)
         ]
-        early = [r for r in blocked if r.early_at is not None and r.early_at <= now and not self._barred(r, elapsed_s)]
+        early = [
+            rejected
+            for rejected in blocked
+            if rejected.early_at is not None
+            and rejected.early_at <= now
+            and self._held_back_s(rejected.candidate, elapsed_s) <= 0
+        ]
         if early:
             best = min(early, key=lambda r: (r.candidate.tier, r.candidate.favour, r.candidate.position))
             return Try(best.candidate, last_resort=True, alone=len(blocked) == 1)
         waits = [
-            (moment - now, f"for {r.candidate.key}: {r.reason}")
+            (
+                max(_first_moment(r) - now, self._held_back_s(r.candidate, elapsed_s)),
+                f"for {r.candidate.key}: {r.reason}",
+            )
             for r in blocked
-            for moment in (r.retry_at, r.early_at)
-            if moment is not None
         ]
-        barred = ((key, until_s) for key, until_s in self._barred_until_s.items() if elapsed_s < until_s < math.inf)
-        waits += [(until_s - elapsed_s, f"for {key}: another process was faster") for key, until_s in barred]
+        waits += [
+            (self._held_back_s(ranked.candidate, elapsed_s), f"for {ranked.candidate.key}: another process was faster")
+            for ranked in self.selection.ranked
+            if self._may_follow(ranked.candidate)
+        ]
         if not waits:
             return None
         wait_s, reason = min(waits)
         return self._worth_waiting(wait_s, reason, elapsed_s)
 
-    def _barred(self, rejected: Rejected, elapsed_s: float) -> bool:
-        return self._barred_until_s.get(rejected.candidate.key, 0.0) > elapsed_s
+    def _held_back_s(self, candidate: Candidate, elapsed_s: float) -> float:
+        """Seconds for which this request itself passes the candidate over; 0 or less: it does not, inf: for good."""
+        tried = self._tried.get(candidate.key)
+        until_s = max(self._barred_until_s.get(candidate.key, 0.0), tried.not_before_s if tried else 0.0)
+        return until_s - elapsed_s
 
     def _may_follow(self, candidate: Candidate) -> bool:
         tried = self._tried.get(candidate.key)
@@ -205,13 +226,20 @@ class FallbackHandler:
 
     def _worth_waiting(self, wait_s: float, reason: str, elapsed_s: float) -> Wait | None:
         longest_s = min(self.policy.max_wait_s, (self.timeouts.deadline_s - elapsed_s) / 2)
-        return Wait(max(wait_s, _SHORTEST_WAIT_S), reason) if wait_s <= longest_s else None
+        wait_s = max(wait_s, _SHORTEST_WAIT_S)
+        return Wait(wait_s, reason) if wait_s <= longest_s else None
 
     def _give_up(self, ending: Ending) -> GiveUp:
-        rejected = [
-            Failure(r.candidate.key, r.reason, r.kind, retry_at=r.retry_at)
+        rejected = {
+            r.candidate.key: Failure(r.candidate.key, r.reason, r.kind, retry_at=r.retry_at)
             for r in self.selection.rejected
-            if r.candidate.key not in self._tried
-        ]
-        moments = [r.retry_at for r in self.selection.rejected if r.retry_at is not None]
-        return GiveUp(ending, (*self.failures, *rejected), min(moments, default=None))
+        }
+        asked_in_vain = {**self._refused, **rejected}
+        untried = (failure for key, failure in asked_in_vain.items() if key not in self._tried)
+        moments = [failure.retry_at for failure in asked_in_vain.values() if failure.retry_at is not None]
+        return GiveUp(ending, (*self.failures, *untried), min(moments, default=None))
+
+
+def _first_moment(rejected: Rejected) -> float:
+    """Wall-clock seconds from which the candidate may be asked or probed; inf: time does not mend it."""
+    return min((moment for moment in (rejected.retry_at, rejected.early_at) if moment is not None), default=math.inf)

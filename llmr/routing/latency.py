@@ -21,8 +21,10 @@ What "the first token" is, is decided by the decoder (chat.Delta.has_content); h
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
+
+from llmr.catalog import Timeouts
 
 SHORT_S: Final = 1800.0  # routing.md §2, as every constant down to LONG_MOST
 SHORT_REQUESTS: Final = 100.0
@@ -46,6 +48,7 @@ FIRST_TOKEN_LEAST_S: Final = 2.0
 FIRST_TOKEN_MOST_S: Final = 30.0
 FIRST_TOKEN_REASONING_S: Final = 60.0
 SURE_AFTER: Final = 20.0
+CLOCK_SKEW_S: Final = 5.0  # as in breaker.py: routing.md §1
 _LEAST_SECONDS: Final = 1e-6  # ln of less would let one clock quirk outweigh a day
 
 
@@ -73,28 +76,33 @@ class LatencyStats:
 
     def to_row(self) -> list[float]:
         """The numbers in field order."""
-        return [getattr(self, f.name) for f in fields(self)]
+        return [getattr(self, name) for name in LatencyStats.__slots__]
 
     @staticmethod
     def from_row(row: Any) -> "LatencyStats":
         """The statistics in `row`; a missing or unreadable row is one without samples."""
         try:
             numbers = [float(value) for value in row]
-            return LatencyStats(*numbers) if all(map(math.isfinite, numbers)) else LatencyStats()
-        except (TypeError, ValueError):
+            stats = LatencyStats(*numbers)
+        except (TypeError, ValueError, OverflowError):
             return LatencyStats()
+        whole = len(numbers) == len(LatencyStats.__slots__) and all(map(math.isfinite, numbers))
+        weights = (stats.n, stats.ok, stats.bad, stats.fsum, stats.long_n, stats.long_ok, stats.long_bad, stats.speed_n)
+        return stats if whole and min(*weights, stats.out_n) >= 0 else LatencyStats()
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
     """What one attempt showed. `ttft_s` None: it failed, after `total_s` seconds. `output_tokens` None: not told.
 
-    `total_s` counts from the request to its end; tokens/s is (output_tokens − 1)/(total_s − ttft_s).
+    `total_s` counts from the request to its end; tokens/s is (output_tokens − 1)/(total_s − ttft_s). `outpaced`: it was
+    cancelled at `total_s` because its hedge was faster, so its own first token would have taken longer than that.
     """
 
     ttft_s: float | None
     total_s: float
     output_tokens: int | None = None
+    outpaced: bool = False
 
     @property
     def tokens_per_s(self) -> float | None:
@@ -152,15 +160,17 @@ def latency_class(*, streamed: bool, prompt_tokens: int, reasoning: bool) -> str
 
 
 def decayed(stats: LatencyStats, now: float, seq: float) -> LatencyStats:
-    """The row as of (`now`, `seq`). Time never runs backwards for a row: an earlier `now` leaves it as it is."""
+    """The row as of (`now`, `seq`). An earlier `now` ages nothing; one that is earlier by more than two processes can differ
+    means that the clock went back, and the row goes on from there: else it would not age until the clock catches up."""
     dt, dseq = max(0.0, now - stats.at), max(0.0, seq - stats.seq)
-    if dt == 0.0 and dseq == 0.0:
+    went_back = stats.at - now > CLOCK_SKEW_S
+    if dt == 0.0 and dseq == 0.0 and not went_back:
         return stats
     short = math.exp(-dt / SHORT_S - dseq / SHORT_REQUESTS)
     fault = math.exp(-dt / FAULT_S - dseq / FAULT_REQUESTS)
     long = math.exp(-dt / LONG_S)
     return LatencyStats(
-        at=max(now, stats.at),
+        at=now if went_back else max(now, stats.at),
         seq=max(seq, stats.seq),
         n=stats.n * short, s1=stats.s1 * short, s2=stats.s2 * short, ok=stats.ok * short,
         bad=stats.bad * fault, fsum=stats.fsum * fault,
@@ -174,6 +184,8 @@ def decayed(stats: LatencyStats, now: float, seq: float) -> LatencyStats:
 def record(stats: LatencyStats, sample: Sample, now: float, seq: float) -> LatencyStats:
     """Add one sample at (`now`, `seq`)."""
     row = decayed(stats, now, seq)
+    if sample.outpaced:
+        return _capped(_with_lower_bound(row, max(sample.total_s, _LEAST_SECONDS)))
     if sample.ttft_s is None:
         return _capped(
             replace(row, bad=row.bad + 1, fsum=row.fsum + max(0.0, sample.total_s), long_bad=row.long_bad + 1)
@@ -191,6 +203,18 @@ def record(stats: LatencyStats, sample: Sample, now: float, seq: float) -> Laten
     )  # fmt: skip
 
 
+def _with_lower_bound(row: LatencyStats, seconds: float) -> LatencyStats:
+    """The row with a right-censored sample: its bound is news only where it lies above the mean (routing.md §2)."""
+    if seconds <= estimate((row,), row.at, row.seq).mean_s:
+        return row
+    y = math.log(seconds)
+    return replace(
+        row,
+        n=row.n + 1, s1=row.s1 + y, s2=row.s2 + y * y,
+        long_n=row.long_n + 1, long_s1=row.long_s1 + y, long_s2=row.long_s2 + y * y,
+    )  # fmt: skip
+
+
 def estimate(chain: Sequence[LatencyStats], now: float, seq: float) -> Estimate:
     """What to expect, from rows ordered from everything down to the class; each row's samples are among its parent's.
 
@@ -204,8 +228,8 @@ def estimate(chain: Sequence[LatencyStats], now: float, seq: float) -> Estimate:
     q0, drift = PRIOR_FAILURES, 0.0
     speed, out = math.log(PRIOR_TOKENS_PER_S), PRIOR_OUTPUT_TOKENS
     moment = moment_long
-    for parent, child in zip(rows, [*rows[1:], LatencyStats()], strict=True):
-        row = parent if parent is rows[-1] else _without(parent, child)
+    for parent, child in zip(rows, [*rows[1:], None], strict=True):
+        row = parent if child is None else _without(parent, child)
         mu_long = (PRIOR_WEIGHT * mu_long + row.long_s1) / (row.long_n + PRIOR_WEIGHT)
         moment_long = (PRIOR_WEIGHT * moment_long + row.long_s2) / (row.long_n + PRIOR_WEIGHT)
         expected = mu_long + drift
@@ -241,6 +265,16 @@ def first_token_timeout_s(estimate: Estimate | None, *, reasoning: bool) -> floa
     if estimate is None or estimate.samples < SURE_AFTER:
         return FIRST_TOKEN_UNSURE_S
     return min(max(FIRST_TOKEN_LEAST_S, 1.5 * estimate.p99_s), FIRST_TOKEN_MOST_S)
+
+
+def first_token_limit_s(
+    timeouts: Timeouts, estimate: Estimate | None, *, reasoning: bool, alone: bool, left_s: float
+) -> float:
+    """How long one attempt's first token may take: what is configured, else what the model is known for; where nobody else
+    could be asked (`alone`), all that is left of the deadline. Never longer than that, `left_s`."""
+    if timeouts.first_token_s is not None:
+        return min(timeouts.first_token_s, left_s)
+    return left_s if alone else min(first_token_timeout_s(estimate, reasoning=reasoning), left_s)
 
 
 def _shifted(moment: float, center: float, to: float) -> float:

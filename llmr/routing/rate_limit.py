@@ -3,12 +3,14 @@
 The generic cell rate algorithm (ITU-T I.371; the form is Brandur Leach's "Rate limiting, cells and GCRA") keeps one number
 per limit: the theoretical arrival time `tat` of the next conforming request. A request costs T·cost seconds of it and
 conforms while tat runs no more than the burst ahead of now. So in any interval t it grants at most burst + t/T, one row
-holds it, and no timer is needed. A clock that went back must not lock anyone out: tat never counts for more than the burst
-ahead of `now`.
+holds it, and no timer is needed. A clock that went back must not lock anyone out: no writer leaves tat more than the burst
+ahead of its own `now`, so one that lies further ahead than that and a tolerance was written before the clock went back, and
+counts for nothing.
 
-Concurrency is a list of leases with an end each, since a holder may be killed.
+Concurrency is a list of leases with a beginning and an end each, since a holder may be killed and the clock set back.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -19,16 +21,18 @@ BURST_SHARE: Final = (
     0.1  # of a minute's requests may come at once: vendors enforce sub-minute windows too (OpenAI docs)
 )
 
+CLOCK_SKEW_S: Final = 5.0  # routing.md §7, 17
 CONCURRENCY_POLL_S: Final = 0.25  # a slot comes free when someone finishes, which no clock knows
 
 
 @dataclass(frozen=True, slots=True)
 class LimiterState:
-    """One account. `requests_tat`, `tokens_tat` wall-clock seconds; `leases` are (token, ends_at) of requests under way."""
+    """One account. `requests_tat`, `tokens_tat` wall-clock seconds; `leases` are (token, began_at, ends_at) of requests under
+    way."""
 
     requests_tat: float = 0.0
     tokens_tat: float = 0.0
-    leases: tuple[tuple[str, float], ...] = ()
+    leases: tuple[tuple[str, float, float], ...] = ()
 
     def to_row(self) -> list[Any]:
         """JSON values in field order."""
@@ -39,10 +43,12 @@ class LimiterState:
         """The state in `row`; missing or unreadable: nothing used."""
         try:
             requests_tat, tokens_tat, leases = row
-            held = tuple((str(token), float(ends_at)) for token, ends_at in leases)
-            return LimiterState(float(requests_tat), float(tokens_tat), held)
-        except (TypeError, ValueError):
+            held = tuple((str(token), float(began_at), float(ends_at)) for token, began_at, ends_at in leases)
+            state = LimiterState(float(requests_tat), float(tokens_tat), held)
+        except (TypeError, ValueError, OverflowError):
             return LimiterState()
+        times = (state.requests_tat, state.tokens_tat, *(moment for _, *span in held for moment in span))
+        return state if all(map(math.isfinite, times)) else LimiterState()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +62,11 @@ class Full:
 def head_room(state: LimiterState, limit: RateLimit, tokens: int, now: float) -> Full | None:
     """Why a request of `tokens` has to wait, None if it need not. Reads only."""
     if limit.concurrent is not None:
-        under_way = sum(ends_at > now for _, ends_at in state.leases)
+        under_way = len(_alive(state, now))
         if under_way >= limit.concurrent:
             return Full(f"{under_way} requests already under way", now + CONCURRENCY_POLL_S)
     if limit.requests_per_minute is not None:
-        burst = max(1.0, limit.requests_per_minute * BURST_SHARE)
+        burst = _burst_requests(limit.requests_per_minute)
         wait = _wait_s(state.requests_tat, limit.requests_per_minute, burst, 1.0, now)
         if wait > 0:
             return Full(f"{limit.requests_per_minute:g} requests a minute used up", now + wait)
@@ -82,35 +88,49 @@ def take(
         return state, full
     taken = state
     if limit.requests_per_minute is not None:
-        burst = max(1.0, limit.requests_per_minute * BURST_SHARE)
+        burst = _burst_requests(limit.requests_per_minute)
         tat = _advance(state.requests_tat, limit.requests_per_minute, burst, 1.0, now)
         taken = replace(taken, requests_tat=tat)
     if limit.tokens_per_minute is not None:
         tat = _advance(state.tokens_tat, limit.tokens_per_minute, limit.tokens_per_minute, tokens, now)
         taken = replace(taken, tokens_tat=tat)
     if limit.concurrent is not None:
-        alive = tuple(lease for lease in state.leases if lease[1] > now)
-        taken = replace(taken, leases=(*alive, (token, now + lease_s)))
+        taken = replace(taken, leases=(*_alive(state, now), (token, now, now + lease_s)))
     return taken, None
 
 
-def release(state: LimiterState, limit: RateLimit, token: str, *, tokens_over: int = 0) -> LimiterState:
-    """The request `token` is over. `tokens_over` corrects the estimate by what usage said (negative: it took fewer)."""
+def release(state: LimiterState, limit: RateLimit, token: str, now: float, *, tokens_over: int = 0) -> LimiterState:
+    """The request `token` is over. `tokens_over` corrects the estimate by what usage said (negative: it took fewer); what
+    exceeds a whole minute's tokens is forgotten, as the provider's own window forgets it."""
     leases = tuple(lease for lease in state.leases if lease[0] != token)
     released = state if leases == state.leases else replace(state, leases=leases)
     if tokens_over and limit.tokens_per_minute is not None:
-        shift = tokens_over * MINUTE_S / limit.tokens_per_minute
-        released = replace(released, tokens_tat=released.tokens_tat + shift)
+        ahead_s = _ahead_s(state.tokens_tat, MINUTE_S, now) + tokens_over * MINUTE_S / limit.tokens_per_minute
+        released = replace(released, tokens_tat=now + min(max(0.0, ahead_s), MINUTE_S))
     return released
+
+
+def _alive(state: LimiterState, now: float) -> tuple[tuple[str, float, float], ...]:
+    """Leases that have not run out; one from the future is from before the clock went back."""
+    return tuple(lease for lease in state.leases if lease[1] - CLOCK_SKEW_S <= now < lease[2])
+
+
+def _burst_requests(per_minute: float) -> float:
+    return max(1.0, per_minute * BURST_SHARE)
 
 
 def _wait_s(tat: float, per_minute: float, burst: float, cost: float, now: float) -> float:
     """Seconds until a request of `cost` conforms; 0 or less: now."""
     period_s = MINUTE_S / per_minute
-    ahead_s = max(0.0, min(tat - now, burst * period_s))
-    return ahead_s + (cost - burst) * period_s
+    return _ahead_s(tat, burst * period_s, now) + (cost - burst) * period_s
 
 
 def _advance(tat: float, per_minute: float, burst: float, cost: float, now: float) -> float:
     period_s = MINUTE_S / per_minute
-    return now + max(0.0, min(tat - now, burst * period_s)) + cost * period_s
+    return now + _ahead_s(tat, burst * period_s, now) + cost * period_s
+
+
+def _ahead_s(tat: float, burst_s: float, now: float) -> float:
+    """How far `tat` runs ahead of now; 0 where it is past, or where only a clock that went back explains it."""
+    ahead_s = tat - now
+    return ahead_s if 0.0 < ahead_s <= burst_s + CLOCK_SKEW_S else 0.0

@@ -140,7 +140,7 @@ class RulesEngine:
     def evaluate(self, request: ChatRequest, catalog: Catalog, *, prompt_tokens: int, minute_of_day: int) -> Plan:
         """The plan for `request`.
 
-        Raises UsageError for a name or provider nobody knows, RequestDenied where a rule refuses.
+        Raises UsageError for a name, provider or strategy nobody knows, RequestDenied where a rule refuses.
         """
         asked = request.model or catalog.default_model or ""
         if not asked:
@@ -182,7 +182,7 @@ class RulesEngine:
     def _strategy(self, request: ChatRequest, matched: Sequence[Rule], name: str, catalog: Catalog) -> Strategy:
         """The user's word at the command line, else the last matching rule's, the model's, the default."""
         if request.strategy is not None:
-            return Strategy(request.strategy)
+            return _strategy_named(request.strategy)
         ruled = next((rule.strategy for rule in reversed(matched) if rule.strategy), None)
         named = catalog.names.get(name)
         return ruled or (named.strategy if named else None) or self._default_strategy
@@ -271,23 +271,33 @@ def _judged(model: Model, named: NamedModel) -> Model:
     return replace(model, quality=named.quality)
 
 
+def _strategy_named(word: str) -> Strategy:
+    try:
+        return Strategy(word)
+    except ValueError:
+        known = [strategy.value for strategy in Strategy]
+        raise UsageError(f"unknown strategy {word!r}{_close(word, known)} Known: {', '.join(known)}.") from None
+
+
 def _close(word: str, known: Iterable[str]) -> str:
-    """`; did you mean …?`, or nothing."""
+    """`; did you mean …?`, or a full stop."""
     from difflib import get_close_matches  # noqa: PLC0415 - 11 ms, paid only by whoever mistyped
 
     near = get_close_matches(word, list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    return f"; did you mean {near[0]!r}?" if near else "."
 
 
 def _unknown_model(name: str, catalog: Catalog) -> str:
     provider, slash, _ = name.partition("/")
+    if provider in catalog.providers:
+        return f"model {name!r} is a provider without a model; any model can be asked as {provider}/MODEL-ID"
     if slash:
         what, known = f"unknown provider {provider!r} in model {name!r}", sorted(catalog.providers)
         hint = _close(provider, known)
     else:
         what, known = (
             f"unknown model {name!r}",
-            sorted({*catalog.names, *(m.id for m in catalog.models.values())}),
+            sorted({*catalog.names, *(model_id for p in catalog.providers.values() for model_id in p.models)}),
         )
         hint = _close(name, known)
     names = ", ".join(known[:_KNOWN_SHOWN]) + (" …" if len(known) > _KNOWN_SHOWN else "")
@@ -315,7 +325,7 @@ def _of_provider(plan: Plan, provider: str | None, catalog: Catalog) -> Plan:
         return plan
     if provider not in catalog.providers:
         known = sorted(catalog.providers)
-        raise UsageError(f"unknown provider {provider!r}{_close(provider, known)} Known: {', '.join(known)}")
+        raise UsageError(f"unknown provider {provider!r}{_close(provider, known)} Known: {', '.join(known)}.")
     kept = tuple(c for c in plan.candidates if c.model.provider.name == provider)
     others = tuple(
         Excluded(c, f"--provider {provider} was asked for")

@@ -24,6 +24,7 @@ from llmr.chat import Usage
 from llmr.routing.latency import Estimate
 
 TAIL_AVERSION: Final = 0.25  # ρ, routing.md §3
+LEAST_SECOND_USD: Final = 1e-9  # λ = 0 in routing.toml is a wish for the cheapest, not a division
 LEAST_SUCCESS: Final = 0.01  # keeps q/p finite for a candidate that has only failed
 READING_TOKENS_PER_S: Final = 15.0  # fast silent reading, 350 words a minute at 1.3 tokens a word, with slack
 NEUTRAL_QUALITY: Final = 0.5  # a model without a judgement is neither good nor bad
@@ -83,13 +84,15 @@ def expected_price_usd(price: Price | None, *, prompt_tokens: int, output_tokens
     """Dollars for one request; None where the price is unknown."""
     if price is None:
         return None
-    return (prompt_tokens * price.input_usd + output_tokens * price.output_usd) / 1e6
+    price = price.for_prompt(prompt_tokens)
+    return (prompt_tokens * price.input_usd + output_tokens * price.output_usd + (price.request_usd or 0.0)) / 1e6
 
 
 def request_cost_usd(price: Price | None, usage: Usage | None) -> float | None:
     """Dollars that an answer cost: the provider's own figure, else usage × price; None where either is unknown.
 
-    Cached and cache-written tokens are part of the input and have their own prices where the table has them.
+    Cached, cache-written and audio tokens are part of the input, reasoning and audio tokens of the output; each kind that
+    has its own price pays that. A long prompt pays the long-context price for everything.
     """
     if usage is None:
         return None
@@ -97,14 +100,31 @@ def request_cost_usd(price: Price | None, usage: Usage | None) -> float | None:
         return usage.cost_usd
     if price is None or usage.input_tokens is None or usage.output_tokens is None:
         return None
-    cached, written = usage.cached_tokens or 0, usage.cache_write_tokens or 0
-    plain = max(0, usage.input_tokens - cached - written)
-    cached_usd = price.input_usd if price.cached_input_usd is None else price.cached_input_usd
-    written_usd = price.input_usd if price.cache_write_usd is None else price.cache_write_usd
+    price = price.for_prompt(usage.input_tokens)
     spent = (
-        plain * price.input_usd + cached * cached_usd + written * written_usd + usage.output_tokens * price.output_usd
+        _spent(
+            usage.input_tokens,
+            price.input_usd,
+            (usage.cached_tokens, price.cached_input_usd),
+            (usage.cache_write_tokens, price.cache_write_usd),
+            (usage.audio_input_tokens, price.audio_input_usd),
+        )
+        + _spent(
+            usage.output_tokens,
+            price.output_usd,
+            (usage.reasoning_tokens, price.reasoning_usd),
+            (usage.audio_output_tokens, price.audio_output_usd),
+        )
+        + (price.request_usd or 0.0)
     )
     return spent / 1e6
+
+
+def _spent(tokens: int, price_usd: float, *kinds: tuple[int | None, float | None]) -> float:
+    """Millionths of a dollar for `tokens`, of which each kind with its own price is a part."""
+    own = [(count, own_usd) for count, own_usd in kinds if count and own_usd is not None]
+    plain = max(0, tokens - sum(count for count, _ in own))
+    return plain * price_usd + sum(count * own_usd for count, own_usd in own)
 
 
 def reading_s(tokens_per_s: float, output_tokens: float) -> float:
@@ -127,13 +147,14 @@ def score(
     """The index of one candidate. `price_usd` is what to reckon with; see the header for an unknown one."""
     p = max(estimate.success, LEAST_SUCCESS)
     quality = NEUTRAL_QUALITY if quality is None else quality
+    second_usd = max(second_is_worth_usd, LEAST_SECOND_USD)
     return Score(
         first_token_s=estimate.mean_s,
         reading_s=reading_s(estimate.tokens_per_s, output_tokens) if streamed else 0.0,
         failure_s=(1 - p) / p * estimate.failure_s,
         tail_s=TAIL_AVERSION * max(0.0, estimate.p95_s - estimate.mean_s),
-        price_s=weights.price * (price_usd or 0.0) / p / second_is_worth_usd,
-        quality_s=weights.quality * quality * quality_is_worth_usd / second_is_worth_usd,
+        price_s=weights.price * (price_usd or 0.0) / p / second_usd,
+        quality_s=weights.quality * quality * quality_is_worth_usd / second_usd,
         price_usd=price_usd,
         price_assumed=price_assumed,
         quality=quality,

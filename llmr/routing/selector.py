@@ -11,16 +11,18 @@ key), so it does not depend on the order of the input.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from random import Random
+from types import MappingProxyType
+from typing import Final
 
 from llmr.catalog import Strategy
 from llmr.chat import ChatRequest
 from llmr.errors import ErrorKind
 from llmr.routing import breaker
-from llmr.routing.breaker import Refusal
+from llmr.routing.breaker import Blocked
 from llmr.routing.fit import misfit
 from llmr.routing.health import CandidateHealth, Health
 from llmr.routing.latency import Estimate
@@ -28,6 +30,8 @@ from llmr.routing.policy import Policy
 from llmr.routing.rate_limit import head_room
 from llmr.routing.rules import Candidate, Plan, RuleTrace
 from llmr.routing.score import WEIGHTS, Score, expected_price_usd, score
+
+_KINDS: Final[Mapping[str, ErrorKind]] = MappingProxyType({kind.value: kind for kind in ErrorKind})
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +127,17 @@ class ModelSelector:
         unfit = misfit(candidate.model.capabilities, request, prompt_tokens)
         if unfit is not None:
             return Rejected(candidate, Barrier.UNFIT, unfit.reason, unfit.kind)
-        for circuit in own.circuits:
-            _, answer = breaker.admit(circuit.state, now, self._policy.breaker, lease_s=self._policy.breaker.lease_s)
-            if isinstance(answer, Refusal):
-                why = ErrorKind(answer.why) if answer.why else None
-                reason = f"{circuit.scope}: {answer.reason}" + (f" ({why})" if why else "")
-                return Rejected(candidate, Barrier.CIRCUIT, reason, why, answer.retry_at, answer.early_at)
+        blocked = breaker.admit_all(
+            [circuit.state for circuit in own.circuits],
+            now,
+            self._policy.breaker,
+            lease_s=self._policy.breaker.lease_s,
+        )
+        if isinstance(blocked, Blocked):
+            refusal = blocked.refusal
+            why = _KINDS.get(refusal.why)  # a newer llmr may have written a kind that is not known here
+            reason = f"{own.circuits[blocked.place].scope}: {refusal.reason}" + (f" ({why})" if why else "")
+            return Rejected(candidate, Barrier.CIRCUIT, reason, why, refusal.retry_at, refusal.early_at)
         full = head_room(own.limiter, provider.rate_limit, prompt_tokens, now)
         if full is not None:
             return Rejected(candidate, Barrier.LIMIT, full.reason, ErrorKind.RATE_LIMIT, full.retry_at)

@@ -13,6 +13,7 @@ from typing import Any, Final
 GAMMA: Final = 1.04  # relative error (γ − 1)/(γ + 1) < 2 %
 ENOUGH_SAMPLES: Final = 50  # routing.md §2
 _LEAST_S: Final = 1e-4
+_LAST_BUCKET: Final = 600  # γ^600 s is 500 years: a bucket beyond it is damage
 
 Histogram = Mapping[str, int]
 """Bucket index (as JSON wants it, text) → samples."""
@@ -37,8 +38,10 @@ class Tally:
         """The tally in `row`; missing or unreadable: nothing yet."""
         try:
             attempts, successes, last_ok_at, last_error_at, last_error = row
+            if not math.isfinite(last_ok_at) or not math.isfinite(last_error_at):
+                return Tally()
             return Tally(int(attempts), int(successes), float(last_ok_at), float(last_error_at), str(last_error))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return Tally()
 
     def with_success(self, now: float) -> "Tally":
@@ -55,9 +58,10 @@ def histogram_from_row(row: Any) -> dict[str, int]:
     if not isinstance(row, dict):
         return {}
     try:
-        return {str(int(bucket)): int(count) for bucket, count in row.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - JSON
-    except (TypeError, ValueError):
+        histogram = {int(bucket): int(count) for bucket, count in row.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - JSON
+    except (TypeError, ValueError, OverflowError):
         return {}
+    return {str(bucket): count for bucket, count in histogram.items() if abs(bucket) <= _LAST_BUCKET and count > 0}
 
 
 def counted(histogram: Histogram, seconds: float) -> dict[str, int]:
