@@ -21,7 +21,7 @@ from random import Random
 from types import MappingProxyType
 from typing import Final, assert_never
 
-from llmr.catalog import Catalog
+from llmr.catalog import Catalog, Provider
 from llmr.chat import ChatRequest, ChatResponse, Delta, FinishReason
 from llmr.errors import AllAttemptsFailed, ErrorKind, NoProviderReady, ProviderError, StreamInterrupted
 from llmr.exchange import Clock, Limits, Transport, Wires, exchange
@@ -402,10 +402,21 @@ def _interrupted(candidate: Candidate, error: ProviderError) -> StreamInterrupte
 
 
 def _refuse_if_nobody_is_ready(selection: Selection) -> None:
-    """Raise NoProviderReady where no candidate is so much as set up: there is nothing to try, wait for or book."""
+    """Raise NoProviderReady where no candidate is so much as set up: there is nothing to try, wait for or book.
+
+    Absent keys are facts on the error; only what else is in the way is spelt out.
+    """
     if selection.ranked or any(r.barrier not in (Barrier.OFF, Barrier.RULE) for r in selection.rejected):
         return
-    providers = (r.candidate.model.provider for r in selection.rejected if r.barrier is Barrier.OFF)
-    missing = dict.fromkeys(p.api_key_env for p in providers if p.api_key_env and p.key is None)
-    reasons = "; ".join(dict.fromkeys(f"{r.candidate.key}: {r.reason}" for r in selection.rejected))
-    raise NoProviderReady(f"no provider is ready for {selection.asked!r} ({reasons})", missing=tuple(missing))
+    off = [r.candidate.model.provider for r in selection.rejected if r.barrier is Barrier.OFF]
+    missing = dict.fromkeys(name for p in off if (name := absent_key(p)) is not None)
+    told = (r for r in selection.rejected if absent_key(r.candidate.model.provider) is None or r.barrier is Barrier.RULE)
+    reasons = "; ".join(dict.fromkeys(f"{r.candidate.key}: {r.reason}" for r in told))
+    message = f"no provider is ready for {selection.asked!r}" + (f" ({reasons})" if reasons else "")
+    raise NoProviderReady(message, missing=tuple(missing))
+
+
+def absent_key(provider: Provider) -> str | None:
+    """The variable whose absence alone keeps the provider off; None where it is on, or off for another reason."""
+    absent = provider.key is None and provider.off_reason is not None and provider.off_reason.endswith("is not set")
+    return provider.api_key_env if absent else None

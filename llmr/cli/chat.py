@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from llmr.app import App, opened
+from llmr.catalog import Provider
 from llmr.chat import ChatRequest, Delta, FinishReason, Message, Role
 from llmr.cli.exit_codes import ExitCode, exit_code_of
 from llmr.cli.failure import failure_lines, note_of
@@ -21,8 +22,9 @@ from llmr.cli.say import say
 from llmr.cli.signals import Signals
 from llmr.cli.spinner import Spinner, spinner_wanted
 from llmr.cli.strategy import check_strategy
+from llmr.config.build import local_servers
 from llmr.config.environment import Environment
-from llmr.errors import ErrorKind, LlmrError, StreamInterrupted
+from llmr.errors import ErrorKind, LlmrError, NoProviderReady, StreamInterrupted
 from llmr.render.decision import decision_lines
 from llmr.render.transcript import (
     ErrorNote,
@@ -75,6 +77,7 @@ class _Run:
         self._transcript = Transcript()
         self._answer: Answer | None = None
         self._redact = Redactor()
+        self._local: tuple[Provider, ...] = ()
 
     def begin(self) -> int:
         """Everything before the first byte leaves, then the request. Raises LlmrError."""
@@ -86,8 +89,9 @@ class _Run:
 
         file = self._arguments.config_file
         config = load(self._environment, config_file=Path(file) if file else None)
+        self._local = local_servers(config)
         for notice in config.notices:
-            self._say(notice)
+            self._note(notice)
         app: App | None = None
         try:
             with opened(config) as app:
@@ -189,8 +193,16 @@ class _Run:
         if self._loud(-1):
             for line in failure_lines(error):
                 self._say(line)
+            if isinstance(error, NoProviderReady):
+                self._help_on_first_run(error)
         self._tell_receipt()
         return int(code)
+
+    def _help_on_first_run(self, error: NoProviderReady) -> None:
+        from llmr.cli.first_run import first_run_lines
+
+        for line in first_run_lines(error, self._local):
+            self._say(line)
 
     def _write_json(self, error: ErrorNote | None) -> None:
         if self._arguments.as_json:

@@ -46,10 +46,6 @@ def failure_lines(error: LlmrError) -> Iterator[str]:
             yield from (f"  {failure.candidate}: {_reason(failure)}" for failure in _each_once(error.failures))
             if error.retry_after_s:
                 yield f"  the first of them may be asked again in {milliseconds(error.retry_after_s)}"
-        case NoProviderReady():
-            hint = _set_keys(error)
-            if hint is not None:
-                yield f"  {hint}"
         case _:
             pass
     hint = _HINTS.get(exit_code_of(error))
