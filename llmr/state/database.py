@@ -73,7 +73,7 @@ class Database:
                 directory.own()
                 connection = self._mended(directory)
             self._connection = connection
-            self._inode = _inode(directory, path)
+            self._inode = directory.look(path.name)
 
     def _mended(self, directory: PrivateDirectory) -> sqlite3.Connection:
         """The gate is held alone."""
@@ -95,11 +95,11 @@ class Database:
         self.close()
         with _gate(self._path) as directory:
             directory.own()
-            if self._inode == _inode(directory, self._path):
+            if self._inode == directory.look(self._path.name):
                 self._set_aside(directory, error)
             self._connection = self._mended(directory)
             self._patience_s = PATIENCE_S
-            self._inode = _inode(directory, self._path)
+            self._inode = directory.look(self._path.name)
 
     def wait_at_most(self, wait_s: float) -> None:
         """How long a lock of another process is waited for from now on."""
@@ -143,14 +143,13 @@ class Database:
             self._check_version()
             yield
             self.rows("COMMIT")
-        except BaseException as error:
+        except BaseException:
             _roll_back(self._connection)
-            if isinstance(error, sqlite3.Error):
-                raise _translated(error, self._path) from error
             raise
 
     def _check_version(self) -> None:
-        if _version(self._connection) != self._schema.version:
+        ((version,),) = self.rows("PRAGMA user_version")
+        if version != self._schema.version:
             raise StateUnusable(f"{self._path} was migrated by another version of llmr meanwhile; start this one again")
 
     def close(self) -> None:
@@ -162,11 +161,6 @@ def _gate(path: Path) -> PrivateDirectory:
     if not path.name:
         raise StateUnusable(f"{path} names no file")
     return PrivateDirectory(path.parent)
-
-
-def _inode(directory: PrivateDirectory, path: Path) -> int | None:
-    seen = directory.look(path.name)
-    return None if seen is None else seen.inode
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
@@ -182,8 +176,7 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
 
 def _ready(directory: PrivateDirectory, path: Path, schema: Schema) -> sqlite3.Connection | None:
     """A connection if the file is there and of our version, None if it is to be made or mended."""
-    seen = directory.look(path.name)
-    if seen is None or not seen.size_bytes:
+    if directory.look(path.name) is None:
         return None
     try:
         connection, version = _examined(path, schema)

@@ -17,7 +17,6 @@ import stat
 import time
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -37,14 +36,6 @@ _NETWORK_TYPES: Final = frozenset(
     "9p afs beegfs ceph cifs coda davfs drvfs gfs2 glusterfs gpfs lustre ncpfs nfs nfs4 ocfs2 orangefs prl_fs pvfs2"  # noqa: SIM905 - a page of quotes otherwise
     " smb3 smbfs vboxsf virtiofs vmhgfs".split()
 )
-
-
-@dataclass(frozen=True, slots=True)
-class SeenFile:
-    """A regular file of ours. `inode` tells it from another of the same name."""
-
-    inode: int
-    size_bytes: int
 
 
 @final
@@ -91,8 +82,8 @@ class PrivateDirectory:
                 return
         raise StateBusy(f"another process has been making or mending files in {self.path} for a while")
 
-    def look(self, name: str) -> SeenFile | None:
-        """The file `name`, None where there is none. Refuses a symlink, a directory, a foreign file; narrows it to 0600."""
+    def look(self, name: str) -> int | None:
+        """The inode of the file `name`, None: there is none. Refuses symlinks, directories, foreign files; narrows to 0600."""
         path = self.path / name
         with _translated(path):
             try:
@@ -105,7 +96,7 @@ class PrivateDirectory:
                 raise StateUnusable(f"{path} belongs to uid {facts.st_uid}, not to us")
             if facts.st_mode & _OURS_ALONE:
                 os.chmod(name, 0o600, dir_fd=self._descriptor)
-            return SeenFile(facts.st_ino, facts.st_size)
+            return facts.st_ino
 
     def create(self, name: str) -> None:
         """An empty file `name`, 0600 whatever the umask. It must not be there."""
@@ -154,8 +145,7 @@ class PrivateDirectory:
             mounts = Path("/proc/self/mountinfo").read_text(errors="surrogateescape")
         except OSError:
             return False
-        kind = _file_system_type(mounts, f"{os.major(device)}:{os.minor(device)}")
-        return kind in _NETWORK_TYPES or kind.startswith("fuse.")
+        return _is_network_type(_file_system_type(mounts, f"{os.major(device)}:{os.minor(device)}"))
 
     def close(self) -> None:
         """Let go of the directory and with it of the gate."""
@@ -209,6 +199,10 @@ def _kind(mode: int) -> str:
     if stat.S_ISLNK(mode):
         return "a symlink"
     return "a directory" if stat.S_ISDIR(mode) else "a device, pipe or socket"
+
+
+def _is_network_type(kind: str) -> bool:
+    return kind in _NETWORK_TYPES or kind.startswith("fuse.")
 
 
 def _file_system_type(mountinfo: str, device: str) -> str:
