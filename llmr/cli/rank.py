@@ -8,7 +8,7 @@ from llmr.cli.exit_codes import ExitCode
 from llmr.cli.listing import configured, told
 from llmr.cli.output import print_line
 from llmr.cli.strategy import check_strategy
-from llmr.render.decision import decision_json, decision_lines, rule_lines
+from llmr.render.decision import decision_json, decision_lines, flip_lines, rule_lines
 
 
 def run_rank(request: ChatRequest, *, config_file: str | None, as_json: bool, verbose: bool) -> int:
@@ -20,7 +20,7 @@ def run_rank(request: ChatRequest, *, config_file: str | None, as_json: bool, ve
         if as_json:
             print_line(json.dumps(decision_json(selection), allow_nan=False))
         else:
-            for line in decision_lines(selection):
+            for line in (*decision_lines(selection), *flip_lines(selection)):
                 print_line(line)
             for line in rule_lines(selection) if verbose else ():
                 print_line(line)

@@ -3,8 +3,10 @@
 from typing import Any, Final
 
 from llmr.render.table import table_lines
+from llmr.render.transcript import milliseconds
 from llmr.routing.score import Score
 from llmr.routing.selector import Ranked, Rejected, Selection
+from llmr.routing.sensitivity import sensitivity
 
 RANK_SCHEMA: Final = "llmr.rank/1"
 
@@ -39,6 +41,25 @@ def decision_lines(selection: Selection) -> list[str]:
         lines.append("  nobody can be asked now")
     for rejected in selection.rejected:
         lines.append(f"  ✗ {rejected.candidate.key}: {rejected.reason}")
+    return lines
+
+
+def flip_lines(selection: Selection) -> list[str]:
+    """By how much the first one leads, and what would put another in its place."""
+    found = sensitivity(selection)
+    if found is None:
+        return []
+    lead = "by nothing" if found.margin_s <= 0 else f"by {found.margin_s:.2f} s"
+    lines = [f"  {found.winner} leads {lead}"]
+    for flip in found.flips:
+        ways: list[str] = []
+        if flip.p50_below_s is not None:
+            ways.append(f"its p50 first token < {milliseconds(flip.p50_below_s)}")
+        if flip.price_below is not None:
+            ways.append(f"its price < ${flip.price_below.input_usd:.3g}/M in, ${flip.price_below.output_usd:.3g}/M out")
+        lines.append(
+            f"  {flip.key} wins if {' or '.join(ways)}" if ways else f"  no figure of its own puts {flip.key} first"
+        )
     return lines
 
 
@@ -81,6 +102,7 @@ def decision_json(selection: Selection) -> dict[str, Any]:
         "prompt_tokens": selection.prompt_tokens,
         "ranked": [_ranked_json(place, ranked) for place, ranked in enumerate(selection.ranked, 1)],
         "rejected": [_rejected_json(rejected) for rejected in selection.rejected],
+        "flips": _flips_json(selection),
         "rules": [{"rule": t.rule, "matched": t.matched, "because": t.because} for t in selection.trace],
     }
 
@@ -112,6 +134,26 @@ def _ranked_json(place: int, ranked: Ranked) -> dict[str, Any]:
             "tokens_per_s": estimate.tokens_per_s,
             "samples": estimate.samples,
         },
+    }
+
+
+def _flips_json(selection: Selection) -> dict[str, Any] | None:
+    found = sensitivity(selection)
+    if found is None:
+        return None
+    return {
+        "winner": found.winner,
+        "margin_s": found.margin_s,
+        "others": [
+            {
+                "candidate": flip.key,
+                "margin_s": flip.margin_s,
+                "p50_below_s": flip.p50_below_s,
+                "input_usd_below": flip.price_below.input_usd if flip.price_below else None,
+                "output_usd_below": flip.price_below.output_usd if flip.price_below else None,
+            }
+            for flip in found.flips
+        ],
     }
 
 

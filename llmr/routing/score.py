@@ -56,7 +56,8 @@ WEIGHTS: Final[Mapping[Strategy, Weights]] = MappingProxyType(
 class Score:
     """The terms of the index, each in seconds at the user's rate λ; `index_s` is their sum.
 
-    `price_usd` None: no candidate's price is known. `price_assumed`: it is another candidate's.
+    `time_weight` is how much of the time the strategy looks at. `price_usd` None: no candidate's price is known.
+    `price_assumed`: it is another candidate's.
     """
 
     first_token_s: float
@@ -68,6 +69,7 @@ class Score:
     price_usd: float | None
     price_assumed: bool
     quality: float
+    time_weight: float = 1.0
 
     @property
     def time_s(self) -> float:
@@ -77,7 +79,7 @@ class Score:
     @property
     def index_s(self) -> float:
         """The whole index, in seconds."""
-        return self.time_s + self.price_s - self.quality_s
+        return self.time_weight * self.time_s + self.price_s - self.quality_s
 
 
 def expected_price_usd(price: Price | None, *, prompt_tokens: int, output_tokens: float) -> float | None:
@@ -158,4 +160,5 @@ def score(
         price_usd=price_usd,
         price_assumed=price_assumed,
         quality=quality,
+        time_weight=weights.time,
     )
