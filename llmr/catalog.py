@@ -5,7 +5,7 @@ slashes: `openrouter/openai/gpt-4o`); `NamedModel` is a name that a user asks fo
 with the reason in `off_reason`, because "why not that one?" must have an answer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -20,6 +20,7 @@ class WireFormat(StrEnum):
     OPENAI = "openai"
     ANTHROPIC = "anthropic"
     GEMINI = "gemini"
+    RESPONSES = "responses"  # OpenAI's Responses API
 
 
 class Strategy(StrEnum):
@@ -36,12 +37,34 @@ class Strategy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars per million tokens. None: unknown, which is not free."""
+    """US dollars per million tokens, of `request_usd` and `web_search_usd` per million of those. None: no price of its own.
+
+    Cached, cache-written and audio tokens without one cost what input costs; reasoning and audio tokens, what output costs.
+    """
 
     input_usd: float
     output_usd: float
     cached_input_usd: float | None = None
     cache_write_usd: float | None = None
+    reasoning_usd: float | None = None
+    audio_input_usd: float | None = None
+    audio_output_usd: float | None = None
+    request_usd: float | None = None
+    web_search_usd: float | None = None
+    long_context: "LongContext | None" = None
+
+    def for_prompt(self, input_tokens: float) -> "Price":
+        """What a request with so many input tokens costs: the whole of it, not only what lies above the threshold."""
+        longer = self.long_context
+        return longer.price.for_prompt(input_tokens) if longer and input_tokens > longer.over_tokens else self
+
+
+@dataclass(frozen=True, slots=True)
+class LongContext:
+    """The price of requests with more than `over_tokens` input tokens. A third tier is the long context of the second."""
+
+    over_tokens: int
+    price: Price
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +131,7 @@ class Dialect:
     """
 
     max_tokens_field: str = "max_tokens"
+    seed_field: str = "seed"  # Mistral: random_seed
     usage_in_stream: bool = True  # ask with stream_options.include_usage
     system_role: str = "system"
     auth_header: str = ""
@@ -124,6 +148,7 @@ class Dialect:
 class Provider:
     """An account at a URL. `key_fingerprint` is 8 hex digits of the key's SHA-256, "" without a key.
 
+    `missing_key` is the variable that would turn it on, None where it is on or a key is not what it lacks.
     `shares` names a quota or failure domain held in common with other providers. `off_reason` None: it may be asked.
     `proxy` is the proxy's URL for this origin, None for a direct connection.
     """
@@ -145,6 +170,7 @@ class Provider:
     local: bool = False
     tls_ca: str | None = None
     proxy: str | None = field(default=None, repr=False)  # may hold a password
+    missing_key: str | None = None
 
     @property
     def account(self) -> str:
@@ -181,18 +207,22 @@ class NamedModel:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All that can be asked. Keys of `models` are `provider/model-id`; of the others, names."""
+    """All that can be asked. Keys of `models` are `provider/model-id`; of the others, names.
+
+    `describe` makes the model that no configuration names, with what is known of it.
+    """
 
     providers: Mapping[str, Provider]
     names: Mapping[str, NamedModel]
     models: Mapping[str, Model]
     default_model: str | None = None
+    describe: Callable[[Provider, str], Model] = field(default=Model, repr=False, compare=False)
 
     def model(self, key: str) -> Model | None:
-        """The model for `provider/model-id`; one that no table describes is made on the spot. None: no such provider."""
+        """The model for `provider/model-id`; one that nobody named is made on the spot. None: no such provider."""
         known = self.models.get(key)
         if known is not None:
             return known
         provider_name, _, model_id = key.partition("/")
         provider = self.providers.get(provider_name)
-        return Model(provider, model_id) if provider is not None and model_id else None
+        return self.describe(provider, model_id) if provider is not None and model_id else None

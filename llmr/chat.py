@@ -41,13 +41,17 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """An image, document or sound: exactly one of `content` (raw bytes) and `url`."""
+    """An image, document or sound: exactly one of `content` (raw bytes) and `url`.
+
+    `detail` is a hint how closely to look (OpenAI: low, high, auto), for the wires that take one.
+    """
 
     kind: MediaKind
     media_type: str
     content: bytes | None = None
     url: str | None = None
     name: str | None = None
+    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +141,13 @@ class ResponseFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OutputFormat:
-    """`schema` and `name` belong to JSON_SCHEMA."""
+    """`schema`, `name` and `description` belong to JSON_SCHEMA."""
 
     format: ResponseFormat = ResponseFormat.TEXT
     schema: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     name: str = "answer"
     strict: bool | None = None
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +203,8 @@ class FinishReason(StrEnum):
 class Usage:
     """Tokens, normalised (wire.md §B.5): `input` includes cached and cache-written ones, `output` includes reasoning.
 
-    None means the provider did not say, which is not 0. `cost_usd` is the provider's own figure where it gives one.
+    None means the provider did not say, which is not 0. `web_searches` counts searches that the provider made and bills one
+    by one. `cost_usd` is the provider's own figure where it gives one.
     """
 
     input_tokens: int | None = None
@@ -208,6 +214,7 @@ class Usage:
     cache_write_tokens: int | None = None
     audio_input_tokens: int | None = None
     audio_output_tokens: int | None = None
+    web_searches: int | None = None
     cost_usd: float | None = None
 
 
@@ -317,8 +324,8 @@ class _ThinkingBlocks:
         self._format: str | None = None
 
     def add(self, delta: Delta) -> None:
-        if delta.reasoning_format is not None:
-            self._format = delta.reasoning_format
+        if delta.reasoning_format is not None and (delta.redacted_reasoning is None or delta.reasoning):
+            self._format = delta.reasoning_format  # a redacted block's own format is not the open block's
         if delta.reasoning:
             self._open.append(delta.reasoning)
         if delta.reasoning_signature is not None:

@@ -15,6 +15,7 @@ _WIRES: Final[Mapping[WireFormat, tuple[str, str]]] = {
     WireFormat.OPENAI: ("llmr.wire.openai", "OpenAIWire"),
     WireFormat.ANTHROPIC: ("llmr.wire.anthropic", "AnthropicWire"),
     WireFormat.GEMINI: ("llmr.wire.gemini", "GeminiWire"),
+    WireFormat.RESPONSES: ("llmr.wire.responses", "ResponsesWire"),
 }
 
 

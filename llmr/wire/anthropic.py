@@ -1,8 +1,8 @@
 """Anthropic messages: requests.
 
 What differs from chat completions: the system prompt stands beside the turns; turns of one speaker in a row are one turn;
-tool results are a user's turn and stand first in it; arguments are objects; `max_tokens` must be said; thinking is sent back
-with its signature or not at all. No words exist for a seed, for logprobs, for sound, and for JSON without a schema.
+tool results are a user's turn and stand first in it; arguments are objects; `max_tokens` must be said; thinking is sent
+back with its signature or not at all. No words exist for a seed, for logprobs, for sound, and for JSON without a schema.
 
 `anthropic-version` is pinned: every recording speaks 2023-06-01, and 2026-10-21 rejects temperature, top_p and top_k
 (wire.md §A.2). `[providers.x] headers` may say another one.
@@ -42,6 +42,7 @@ from llmr.wire.parts import (
     extra_beyond,
     headers_for,
     refuse,
+    schema_of,
     url_for,
 )
 
@@ -49,8 +50,10 @@ VERSION: Final = "2023-06-01"
 _MAX_TOKENS_UNKNOWN: Final = 4096  # the smallest maximum of any model still served (Claude 3)
 _MAX_TOKENS_UNASKED: Final = 32_000  # of models that could write more; what takes longer than 10 minutes is cut anyway
 _MIN_BUDGET_TOKENS: Final = 1024  # API reference, ThinkingConfigEnabled: ≥ 1024 and less than max_tokens
-# Models up to 4.5 think within a budget; later ones decide themselves and take an effort (adaptive thinking).
-_THINKS_IN_BUDGET: Final = r"claude-(?:[23]|\w+-4(?:-[0-5])?(?:-\d{8}|@|$|:|-v\d))"
+# Up to 4.5 a budget is the only way to think; 4.7 and later answer 400 to one and take an effort instead
+# (platform.claude.com/docs/en/build-with-claude/extended-thinking, "Supported models").
+_THINKS_IN_BUDGET: Final = r"claude-(?:[23]|instant|\w+-4(?:[-.][0-5])?(?:-\d{8}|@|$|:|-v\d|-latest))"
+_CLAUDE: Final = "claude"  # others that speak this wire (DeepSeek, GLM, MiniMax) know the budget only
 _EFFORTS: Final[Mapping[str, str]] = {"minimal": "low"}  # the others have the same names
 _EXTRA: Final = frozenset({
     "cache_control", "container", "context_management", "inference_geo", "mcp_servers", "output_config", "thinking", "top_k",
@@ -75,8 +78,8 @@ class AnthropicWire:
             credential_for(model, "x-api-key", ""),
         )
 
-    def decoder(self, model: Model, *, streamed: bool) -> Decoder:
-        """A decoder for one answer of `model`."""
+    def decoder(self, model: Model, *, streamed: bool) -> Decoder:  # noqa: ARG002 - `Wire` says so; Claude has no dialects
+        """A decoder for one answer."""
         return AnswerDecoder(MessageReader(), streamed=streamed)
 
     def classify(self, status: int, headers: Mapping[str, str], body: bytes, *, now: float) -> ProviderError:
@@ -106,7 +109,7 @@ def _body(request: ChatRequest, model: Model) -> dict[str, Any]:
         body |= _tool_choice(request.tool_choice)
     body |= _thinking(request, model, body["max_tokens"])
     if request.output.format is ResponseFormat.JSON_SCHEMA:
-        schema = {"format": {"type": "json_schema", "schema": dict(request.output.schema)}}
+        schema = {"format": {"type": "json_schema", "schema": schema_of(request.output)}}
         body["output_config"] = {**body.get("output_config", {}), **schema}
     return body | extra_beyond(request.extra, _EXTRA, model)
 
@@ -122,7 +125,7 @@ def _max_tokens(request: ChatRequest, model: Model) -> int:
 
 
 def _thinks_in_budget(model: Model) -> bool:
-    return re.search(_THINKS_IN_BUDGET, model.id) is not None
+    return _CLAUDE not in model.id or re.search(_THINKS_IN_BUDGET, model.id) is not None
 
 
 def _budget(effort: str | None, model: Model) -> int:
@@ -173,7 +176,7 @@ def _results_first(blocks: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
     return sorted(blocks, key=lambda block: block["type"] != "tool_result")
 
 
-def _blocks(part: Part, message: Message, model: Model) -> list[dict[str, Any]]:
+def _blocks(part: Part, message: Message, model: Model) -> list[dict[str, Any]]:  # noqa: RET503 - `refuse` never returns
     """The part as blocks; none for a text of nothing (the API rejects it) and for thinking that is not Claude's own."""
     match part:
         case Text(text):
@@ -192,7 +195,7 @@ def _blocks(part: Part, message: Message, model: Model) -> list[dict[str, Any]]:
                 return [{"type": "redacted_thinking", "data": part.redacted}]
             signed = part.signature is not None
             return [{"type": "thinking", "thinking": part.text, "signature": part.signature}] if signed else []
-        case Media() | ToolCall() | ToolResult() | Thinking():
+        case Media() | ToolCall() | ToolResult() | Thinking():  # pragma: no branch - the set is closed
             refuse(model, f"{type(part).__name__} in a turn of the {message.role}")
 
 
@@ -233,7 +236,7 @@ def _tool_choice(choice: ToolChoice) -> dict[str, Any]:
             return {"tool_choice": {"type": "none"}}
         case ToolChoiceMode.REQUIRED:
             said = {"type": "any"}
-        case ToolChoiceMode.NAMED:
+        case ToolChoiceMode.NAMED:  # pragma: no branch - the set is closed
             said = {"type": "tool", "name": choice.name}
     if choice.parallel is not None:
         said["disable_parallel_tool_use"] = not choice.parallel

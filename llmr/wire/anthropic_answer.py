@@ -1,6 +1,7 @@
 """Reading Anthropic messages, streamed or whole (wire.md §B.1).
 
-    message_start → content_block_start(i) → content_block_delta(i)… → content_block_stop(i) → … → message_delta → message_stop
+    message_start → content_block_start(i) → content_block_delta(i)… → content_block_stop(i) → …
+        → message_delta → message_stop
 
 The end is `message_stop`. An `error` event may be the first and only event of a 200 (recorded) or come after text. Usage in
 `message_delta` is cumulative and may restate the input: it is laid over what `message_start` said, never added. Blocks of
@@ -42,7 +43,7 @@ class MessageReader:
     __slots__ = ("_call_count", "_calls", "_finish", "_said", "_started", "_stopped", "_usage", "_usage_said")
 
     def __init__(self) -> None:
-        self._calls: dict[Any, _Call] = {}  # by block index
+        self._calls: dict[int | None, _Call] = {}  # by block index
         self._call_count = 0
         self._finish: FinishReason | None = None
         self._said = False
@@ -54,13 +55,14 @@ class MessageReader:
     def event(self, name: str, value: Any, out: list[Delta]) -> None:
         """One event. Its data repeats its name as `type`; the name alone serves where it does not."""
         event = _checked(value, is_error=name == "error")
+        index = count_of(event, "index")
         match event.get("type", name):
             case "content_block_delta":
-                self._piece(event.get("index"), object_of(event.get("delta")), out)
+                self._piece(index, object_of(event.get("delta")), out)
             case "content_block_start":
-                self._block(event.get("index"), object_of(event.get("content_block")), out)
+                self._block(index, object_of(event.get("content_block")), out)
             case "content_block_stop":
-                self._close(event.get("index"), out)
+                self._close(index, out)
             case "message_start":
                 self._start(object_of(event.get("message")), out)
             case "message_delta":
@@ -100,7 +102,7 @@ class MessageReader:
         if usage or served:
             out.append(Delta(usage=usage, served_model=served))
 
-    def _block(self, index: Any, block: dict[str, Any], out: list[Delta]) -> None:
+    def _block(self, index: int | None, block: dict[str, Any], out: list[Delta]) -> None:
         """A block begins, or is there whole. What it holds already is a piece of it."""
         match block.get("type"):
             case "text":
@@ -125,7 +127,9 @@ class MessageReader:
             case _:  # a tool that Anthropic runs, its result, and blocks of the future
                 pass
 
-    def _piece(self, index: Any, delta: dict[str, Any], out: list[Delta]) -> None:
+    def _piece(  # noqa: C901 - one case per kind of delta
+        self, index: int | None, delta: dict[str, Any], out: list[Delta]
+    ) -> None:
         match delta.get("type"):
             case "text_delta":
                 text = text_of(delta.get("text"))
@@ -154,7 +158,7 @@ class MessageReader:
             case _:
                 pass
 
-    def _close(self, index: Any, out: list[Delta]) -> None:
+    def _close(self, index: int | None, out: list[Delta]) -> None:
         """A call that ends without arguments has none: `{}`."""
         call = self._calls.get(index)
         if call is not None and not call.begun:
@@ -190,6 +194,7 @@ def usage_of(said: dict[str, Any]) -> Usage:
         reasoning_tokens=count_of(object_of(said.get("output_tokens_details")), "thinking_tokens"),
         cached_tokens=read,
         cache_write_tokens=written,
+        web_searches=count_of(object_of(said.get("server_tool_use")), "web_search_requests"),
     )
 
 

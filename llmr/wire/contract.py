@@ -43,9 +43,7 @@ class Decoder(Protocol):
     """
 
     def feed(self, chunk: bytes) -> Sequence[Delta]:
-        """Deltas completed by this chunk. Chunks may cut anywhere. Raises ProviderError for an error inside
-        the answer.
-        """
+        """Deltas completed by this chunk. Chunks may cut anywhere. Raises ProviderError for an error inside the answer."""
         ...
 
     def end(self) -> Sequence[Delta]:
@@ -65,7 +63,5 @@ class Wire(Protocol):
         ...
 
     def classify(self, status: int, headers: Mapping[str, str], body: bytes, *, now: float) -> ProviderError:
-        """The error that an answer with this status means. `headers` have lower-case names; `now` is
-        wall-clock seconds.
-        """
+        """The error that an answer with this status means. `headers` have lower-case names; `now` is wall-clock seconds."""
         ...

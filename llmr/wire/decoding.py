@@ -4,16 +4,13 @@
                     ├─ one JSON text ─────────────▶ JSON ─▶ AnswerReader.whole ─┼─▶ Delta, Delta, …
                     └─ a page of HTML ─▶ BAD_RESPONSE                          end ─▶ AnswerReader.finish
 
-Which form an answer has is read off its first bytes, not believed: a gateway may answer a request for a
-stream with one JSON text, most often an error, and the other way round. Only where the bytes leave it open
-does `streamed` decide.
+Which form an answer has is read off its first bytes, not believed: a gateway may answer a request for a stream with one
+JSON text, most often an error, and the other way round. Only where the bytes leave it open does `streamed` decide.
 
-An error that follows deltas in the same chunk must not swallow them: they are returned first, and the error
-is raised by the next call (`feed(b"")` asks for it at once). So the deltas are the same wherever the bytes
-were cut.
+An error that follows deltas in the same chunk must not swallow them: they are returned first, and the error is raised by
+the next call (`feed(b"")` asks for it at once). So the deltas are the same wherever the bytes were cut.
 
-Limits (trust.md T21, T23): one JSON text 64 MiB, one event 1 MiB, what the model wrote 32 MiB. Above:
-BAD_RESPONSE.
+Limits (trust.md T21, T23): one JSON text 64 MiB, one event 1 MiB, what the model wrote 32 MiB. Above: BAD_RESPONSE.
 """
 
 from collections.abc import Sequence
@@ -36,9 +33,7 @@ _BOM: Final = b"\xef\xbb\xbf"
 
 
 class AnswerReader(Protocol):
-    """One wire's reading of one answer. Deltas go into `out`; an error in the answer is raised as
-    ProviderError.
-    """
+    """One wire's reading of one answer. Deltas go into `out`; an error in the answer is raised as ProviderError."""
 
     def event(self, name: str, value: Any, out: list[Delta]) -> None:
         """One event of a stream: its name ("message" where none was given) and the JSON of its data."""
@@ -122,7 +117,7 @@ class AnswerDecoder:
                 self._read_events(chunk, out)
             case _Form.JSON:
                 self._hold(chunk)
-            case _Form.OPEN:
+            case _Form.OPEN:  # pragma: no branch - the set is closed
                 self._hold(chunk)
                 self._settle(b"".join(self._held), out, ended=False)
 
@@ -130,7 +125,7 @@ class AnswerDecoder:
         """Decide the form, if the bytes so far allow it, and go on with them."""
         self._form = _form_of(start, streamed=self._streamed, ended=ended)
         if self._form is _Form.OPEN and len(start) > _SNIFF_LIMIT:
-            self._held.clear()  # nothing but blanks: keep-alive before the answer
+            self._held = [start.removeprefix(_BOM).lstrip(_BLANK)]  # the blanks were keep-alive before the answer
         if self._form is _Form.EVENTS:
             self._held = [start[:RAW_LIMIT_BYTES]]  # what `raw` shows if no event ever comes
             self._read_events(start, out)

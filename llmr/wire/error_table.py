@@ -1,11 +1,10 @@
 """Which failure is which: the table that every wire's errors go through (wire.md §A.4), read from the top.
 
-The first row that fits gives the kind. A row fits where its status fits *and* one of its words or phrases is
-present (a row without words and phrases asks only for its status). Words are the machine-readable codes of
-the body, phrases are pieces of its prose. A new failure rule is one row.
+The first row that fits gives the kind. A row fits where its status fits *and* one of its words or phrases is present (a row
+without words and phrases asks only for its status). Words are the machine-readable codes of the body, phrases are pieces of
+its prose. A new failure rule is one row.
 
-The order is the meaning: money before rate (both are 429), the named cause before the bare status, ours
-before theirs.
+The order is the meaning: money before rate (both are 429), the named cause before the bare status, ours before theirs.
 """
 
 from dataclasses import dataclass
@@ -136,9 +135,7 @@ ROWS: Final = (
 
 
 def kind_of(status: int, words: frozenset[str], prose: str, *, refused: bool) -> K:
-    """The kind of the first row that fits. `words` and `prose` are lower case; `refused`: `x-should-retry:
-    false` came.
-    """
+    """The kind of the first row that fits. `words` and `prose` are lower case; `refused`: `x-should-retry: false` came."""
     for row in ROWS:
         if status not in row.statuses or (row.refused and not refused):
             continue

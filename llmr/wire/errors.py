@@ -1,9 +1,9 @@
 """What an error answer means: status, headers and body → one `ProviderError`, for every wire.
 
-Providers agree on nothing: twenty body shapes (wire.md §A.1), 400 for a bad key, 429 for empty accounts, 500
-for a prompt that is too long, 200 for an error. So the content type is never trusted: whatever parses as JSON
-is read as JSON, each known place of a message and of a code is looked at, and the judgement is left to
-`error_table`. What to *do* about a kind is not said here; that is `routing/disposition.py`.
+Providers agree on nothing: twenty body shapes (wire.md §A.1), 400 for a bad key, 429 for empty accounts, 500 for a prompt
+that is too long, 200 for an error. So the content type is never trusted: whatever parses as JSON is read as JSON, each
+known place of a message and of a code is looked at, and the judgement is left to `error_table`. What to *do* about a kind
+is not said here; that is `routing/disposition.py`.
 """
 
 import re
@@ -54,9 +54,7 @@ def classify(status: int, headers: Mapping[str, str], body: bytes, *, now: float
 
 
 def error_inside(value: Any, text: str) -> ProviderError:
-    """The error that a 200 carries, whole or as an event. `value` is the JSON of `text`; its status is its
-    own number.
-    """
+    """The error that a 200 carries, whole or as an event. `value` is the JSON of `text`; its status is its own number."""
     said = _Said.of(value, text, 200)
     return ProviderError(
         kind_of(said.status, said.words, said.prose, refused=False),
@@ -204,9 +202,7 @@ def _html_title(text: str) -> str | None:
 
 
 def _redirect(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-    """A redirect is never followed (trust.md T9). Path and query of its Location may carry secrets: they are
-    not shown.
-    """
+    """A redirect is never followed (trust.md T9). Path and query of its Location may carry secrets: they are not shown."""
     return ProviderError(
         ErrorKind.BAD_RESPONSE,
         f"HTTP {status} redirects to {_origin(headers.get('location', ''))}; redirects are not followed: mend base_url",

@@ -1,8 +1,8 @@
 """JSON text from strangers → values: the one place where answers are parsed.
 
-`json.loads` alone is too trusting (trust.md T24): it raises RecursionError on deep nesting, accepts `NaN`,
-`Infinity` and `1e999`, raises a bare ValueError on a 5000-digit integer, and hands out lone surrogates that
-blow up later, at the first `print`. Here each of these is either an error of ours or a defined value:
+`json.loads` alone is too trusting (trust.md T24): it raises RecursionError on deep nesting, accepts `NaN`, `Infinity` and
+`1e999`, raises a bare ValueError on a 5000-digit integer, and hands out lone surrogates that blow up later, at the first
+`print`. Here each of these is either an error of ours or a defined value:
 
 - nesting deeper than `MAX_DEPTH`, non-finite numbers, huge integers, anything that is not JSON: `JsonError`
 - a key given twice: the last one counts, as in ECMAScript
@@ -16,6 +16,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
+MOST_COUNTED: Final = 10**12  # tokens in one answer: a million times the largest window of 2026
 MAX_DEPTH: Final = 200  # far above any real answer (logprobs: 7) and far below the interpreter's own limit (1000)
 
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -59,9 +60,7 @@ def parse(text: str) -> Any:
 
 
 def dump(value: Any) -> str:
-    """Compact JSON text, not ASCII-escaped; any Mapping is an object. Raises ValueError for what JSON cannot
-    say.
-    """
+    """Compact JSON text, not ASCII-escaped; any Mapping is an object. Raises ValueError for what JSON cannot say."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain)
 
 
@@ -93,9 +92,22 @@ def list_of(value: Any) -> list[Any]:
     return value  # pyright: ignore[reportUnknownVariableType] - as above
 
 
+def objects_in(value: Any) -> tuple[dict[str, Any], ...]:
+    """The objects in an array that are not empty."""
+    return tuple(found for item in list_of(value) if (found := object_of(item)))
+
+
 def text_of(value: Any) -> str:
     """The value where it is a string, else ""."""
     return value if isinstance(value, str) else ""
+
+
+def count_of(item: Mapping[str, Any], field: str) -> int | None:
+    """A count ≥ 0, None where the field holds none, or one that nobody can have counted: 1e308 tokens overflow a price."""
+    value = item.get(field)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return int(value) if 0 <= value <= MOST_COUNTED else None
 
 
 def _plain(value: Any) -> Any:

@@ -1,13 +1,13 @@
 """Reading chat completions, streamed or whole, in every form that was recorded (wire.md §B.2).
 
-The rules that survive thirty providers: usage is the last one given, wherever it stands (`usage`,
-`x_groq.usage`, in every chunk, in a chunk without choices); the finish reason is the last one given; tool
-calls are told apart by index, else by id, else by a new name; arguments come whole or in pieces, as text or
-as an object; content is text, a list of parts, an object or null; only choice 0 is read. Unknown keys mean
-nothing. An `error` key anywhere is an error, even beside a choice (OpenRouter).
+The rules that survive thirty providers: usage is the last one given, wherever it stands (`usage`, `x_groq.usage`, in every
+chunk, in a chunk without choices); the finish reason is the last one given; tool calls are told apart by index, else by id,
+else by a new name; arguments come whole or in pieces, as text or as an object; content is text, a list of parts, an object
+or null; only choice 0 is read. Unknown keys mean nothing. An `error` key anywhere is an error, even beside a choice
+(OpenRouter).
 
-The end of an answer is a finish reason. `[DONE]` is neither needed (Perplexity, HF, Groq on failure) nor
-enough (OpenAI sent it after an error).
+The end of an answer is a finish reason. `[DONE]` is neither needed (Perplexity, HF, Groq on failure) nor enough (OpenAI
+sent it after an error).
 """
 
 from typing import Any, Final
@@ -17,6 +17,7 @@ from llmr.wire import json_text
 from llmr.wire.decoding import incomplete
 from llmr.wire.errors import bad_response, error_inside
 from llmr.wire.json_text import list_of, object_of, text_of
+from llmr.wire.openai_usage import usage_of
 from llmr.wire.parts import call_id
 
 # wire.md §B.3, lower case. The synonyms are what other wires say, since gateways pass them through.
@@ -39,7 +40,6 @@ _FINISH: Final = {
     "error": FinishReason.ERROR,  # OpenRouter
     "insufficient_system_resource": FinishReason.ERROR,  # DeepSeek
 }
-_USD_PER_TICK: Final = 1e-10  # xAI's cost_in_usd_ticks: 10^10 ticks are one dollar (docs.x.ai, usage)
 
 
 class ChatCompletionReader:
@@ -222,65 +222,6 @@ class _ToolCalls:
         return self._count - 1 if self._count and not name else None
 
 
-def usage_of(said: dict[str, Any], *, reasoning_excluded: bool, cost: Any = None) -> Usage:
-    """Usage in our terms (wire.md §B.5): output includes reasoning.
-
-    xAI, and Grok at other hosts, count reasoning beside completion_tokens; there total = prompt + completion
-    + reasoning, so the sum itself tells, and `reasoning_excluded` only decides where no total was given.
-    """
-    prompt = object_of(said.get("prompt_tokens_details"))
-    completion = object_of(said.get("completion_tokens_details"))
-    input_tokens, output_tokens = _count_of(said, "prompt_tokens"), _count_of(said, "completion_tokens")
-    total = _count_of(said, "total_tokens")
-    reasoning = _first_count(_count_of(completion, "reasoning_tokens"), _count_of(said, "reasoning_tokens"))
-    if output_tokens is not None and reasoning:
-        apart = reasoning_excluded
-        if total is not None and input_tokens is not None:
-            apart = total == input_tokens + output_tokens + reasoning
-        output_tokens += reasoning if apart else 0
-    return Usage(
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
-        reasoning_tokens=reasoning,
-        cached_tokens=_first_count(
-            _count_of(prompt, "cached_tokens"),
-            _count_of(said, "prompt_cache_hit_tokens"),  # DeepSeek
-            _count_of(said, "cache_read_input_tokens"),  # Databricks, Venice
-            _count_of(said, "cached_tokens"),  # Together
-        ),
-        cache_write_tokens=_first_count(
-            _count_of(prompt, "cache_write_tokens"),  # OpenRouter
-            _count_of(said, "cache_creation_input_tokens"),  # Databricks, Vercel
-        ),
-        audio_input_tokens=_count_of(prompt, "audio_tokens"),
-        audio_output_tokens=_count_of(completion, "audio_tokens"),
-        cost_usd=_cost_usd(said, cost),
-    )
-
-
-def _cost_usd(usage: dict[str, Any], beside: Any) -> float | None:
-    """What the provider itself charges: OpenRouter and Vercel, Perplexity, Venice, xAI."""
-    said = usage.get("cost")
-    for value, scale in (
-        (said, 1.0),
-        (object_of(said).get("total_cost"), 1.0),
-        (object_of(beside).get("usd"), 1.0),
-        (usage.get("cost_in_usd_ticks"), _USD_PER_TICK),
-    ):
-        if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
-            return value * scale
-    return None
-
-
-def _count_of(said: dict[str, Any], field: str) -> int | None:
-    value = said.get(field)
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else None
-
-
-def _first_count(*counts: int | None) -> int | None:
-    return next((count for count in counts if count is not None), None)
-
-
 def _checked(value: Any, *, is_error: bool) -> dict[str, Any]:
     """The chunk as an object. Raises ProviderError for an error in it, or BAD_RESPONSE where it is no object."""
     if not isinstance(value, dict):
@@ -302,9 +243,7 @@ def _first_choice(chunk: dict[str, Any]) -> dict[str, Any]:
 
 
 def _content(content: Any) -> tuple[str, str]:
-    """Text and reasoning out of `content`: text, null, Mistral's list of parts, Cloudflare's object for JSON
-    mode.
-    """
+    """Text and reasoning out of `content`: text, null, Mistral's list of parts, Cloudflare's object for JSON mode."""
     if isinstance(content, str):
         return content, ""
     if isinstance(content, dict):

@@ -1,8 +1,7 @@
-"""Parts of messages in the words that several wires share: data URLs, base64, sound formats, call ids, tool
-results.
+"""Parts of messages in the words that several wires share: data URLs, base64, sound formats, call ids, tool results.
 
-What a wire cannot say is refused here, before anything is sent: `refuse` is the one way, so that nothing is
-dropped silently and every message reads alike.
+What a wire cannot say is refused here, before anything is sent: `refuse` is the one way, so that nothing is dropped
+silently and every message reads alike.
 """
 
 from binascii import b2a_base64
@@ -11,7 +10,7 @@ from typing import Any, Final, NoReturn
 from urllib.parse import quote, urlencode
 
 from llmr.catalog import Model
-from llmr.chat import Media, ToolCall, ToolResult
+from llmr.chat import Media, OutputFormat, ToolCall, ToolResult
 from llmr.errors import ErrorKind, ProviderError
 from llmr.wire import json_text
 from llmr.wire.contract import Credential
@@ -58,8 +57,8 @@ def result_text(result: ToolResult) -> str:
 def arguments_of(call: ToolCall) -> dict[str, Any]:
     """The arguments as the object that Anthropic and Gemini ask for.
 
-    A model may write something else. It is sent back as `{"INVALID_JSON": …}`, as Anthropic's documentation advises
-    (fine-grained tool streaming), so that a conversation in which it happened can go on.
+    A model may write something else. It is sent back as `{"INVALID_JSON": …}`, as Anthropic's documentation
+    advises (fine-grained tool streaming), so that a conversation in which it happened can go on.
     """
     try:
         value = json_text.parse(call.arguments or "{}")
@@ -70,7 +69,9 @@ def arguments_of(call: ToolCall) -> dict[str, Any]:
 
 def extra_beyond(extra: Mapping[str, Any], known: Collection[str], model: Model) -> dict[str, Any]:
     """The fields of `extra` that this wire knows. What does not touch the answer is left out; anything else is refused."""
-    unknown = [name for name in extra if name not in known and name not in _BOOKKEEPING and not _is_default(name, extra[name])]
+    unknown = [
+        name for name in extra if name not in known and name not in _BOOKKEEPING and not _is_default(name, extra[name])
+    ]
     if unknown:
         refuse(model, ", ".join(sorted(unknown)))
     return {name: value for name, value in extra.items() if name in known}
@@ -80,10 +81,15 @@ def _is_default(name: str, value: Any) -> bool:
     return name in _DEFAULTS and value in (_DEFAULTS[name], None)
 
 
+def schema_of(output: OutputFormat) -> dict[str, Any]:
+    """The schema for a wire that has no place for its description but the schema itself."""
+    schema = dict(output.schema)
+    return {"description": output.description, **schema} if output.description else schema
+
+
 def call_id(answer_id: str, index: int) -> str:
-    """An id for a call that came without one. It must differ between the answers of one conversation, so it
-    is made of the answer's own id, in the characters that every provider takes back ([A-Za-z0-9_-],
-    Anthropic).
+    """An id for a call that came without one. It must differ between the answers of one conversation, so it is made of the
+    answer's own id, in the characters that every provider takes back ([A-Za-z0-9_-], Anthropic).
     """
     stem = "".join(char for char in answer_id if char.isascii() and (char.isalnum() or char in "_-"))[-_CALL_ID_STEM:]
     return f"call_{stem}_{index}" if stem else f"call_{index}"

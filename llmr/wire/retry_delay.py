@@ -1,10 +1,8 @@
-"""How long a provider asks us to wait: every form in which providers say it (wire.md §A.2), as seconds from
-now.
+"""How long a provider asks us to wait: every form in which providers say it (wire.md §A.2), as seconds from now.
 
-The order is from the explicit to the inferred: `retry-after-ms`, `retry-after` (seconds, fraction or HTTP
-date), Google's RetryInfo, a sentence such as "Please try again in 1.2s", and last the reset clock of a limit
-that has nothing remaining. A form that is negative or garbage counts as not said. Nothing is clamped: what is
-too long is for the router to judge.
+The order is from the explicit to the inferred: `retry-after-ms`, `retry-after` (seconds, fraction or HTTP date), Google's
+RetryInfo, a sentence such as "Please try again in 1.2s", and last the reset clock of a limit that has nothing remaining. A
+form that is negative or garbage counts as not said. Nothing is clamped: what is too long is for the router to judge.
 """
 
 import re
@@ -45,9 +43,7 @@ _EPOCH_MS: Final = 1e12
 
 
 def retry_delay_s(headers: Mapping[str, str], body: Any, message: str, *, limited: bool, now: float) -> float | None:
-    """Seconds to wait, ≥ 0, or None. `limited`: the status says that a limit was hit, so that reset clocks
-    count.
-    """
+    """Seconds to wait, ≥ 0, or None. `limited`: the status says that a limit was hit, so that reset clocks count."""
     for said in (
         _number(headers.get("retry-after-ms"), 1e-3),
         _retry_after(headers, now),
@@ -86,9 +82,7 @@ def _retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def _until_http_date(text: str, sent: str | None, now: float) -> float | None:
-    """Seconds until the date; 0 for one that has passed. The answer's own `date` is the better now: clocks
-    differ.
-    """
+    """Seconds until the date; 0 for one that has passed. The answer's own `date` is the better now: clocks differ."""
     at = _http_date(text)
     if at is None:
         return None

@@ -1,18 +1,16 @@
 """Server-sent events out of bytes that are cut anywhere.
 
-The rules are WHATWG HTML §9.2.6. Libraries get three of them wrong in ways that lose answers (trust.md §0.6):
-a line ends at LF, CR or CRLF *only*, never at U+2028, U+0085, VT or FF, which are legal inside JSON strings;
-one byte order mark is stripped; and a CRLF may be cut between its two bytes. So this parser works on bytes:
-line ends, colons and field names are ASCII, and text is decoded only once an event is whole, so that no
-character is ever cut. Invalid UTF-8 becomes U+FFFD.
+The rules are WHATWG HTML §9.2.6. Libraries get three of them wrong in ways that lose answers (trust.md §0.6): a line ends
+at LF, CR or CRLF *only*, never at U+2028, U+0085, VT or FF, which are legal inside JSON strings; one byte order mark is
+stripped; and a CRLF may be cut between its two bytes. So this parser works on bytes: line ends, colons and field names are
+ASCII, and text is decoded only once an event is whole, so that no character is ever cut. Invalid UTF-8 becomes U+FFFD.
 
-An event that no blank line closed when the body ended is dropped, as the standard asks, even where its data
-is complete JSON. It may be the last one of a cut stream (B14), and all SSE recordings end with a blank line,
-so nothing real is lost; whoever needs the end of an answer must have *seen* it.
+An event that no blank line closed when the body ended is dropped, as the standard asks, even where its data is complete
+JSON. It may be the last one of a cut stream (B14), and all SSE recordings end with a blank line, so nothing real is lost;
+whoever needs the end of an answer must have *seen* it.
 
-It works on whole chunks (`find`, `replace`, `split`), never byte by byte. What is kept between chunks is
-bounded: an event over 1 MiB is an error, and comments, which belong to no event, are thrown away before they
-can count as one.
+It works on whole chunks (`find`, `replace`, `split`), never byte by byte. What is kept between chunks is bounded: an event
+over 1 MiB is an error, and comments, which belong to no event, are thrown away before they can count as one.
 """
 
 from collections.abc import Iterator
@@ -25,9 +23,7 @@ _BOM: Final = b"\xef\xbb\xbf"
 
 
 class SseEvent(NamedTuple):
-    """One event. `name` is "message" where the stream gives none; `id` is the last one given so far, ""
-    before that.
-    """
+    """One event. `name` is "message" where the stream gives none; `id` is the last one given so far, "" before that."""
 
     name: str
     data: str
@@ -35,9 +31,7 @@ class SseEvent(NamedTuple):
 
 
 class SseParser:
-    """Feed it bytes, get the events they complete. `retry_ms` is the reconnection time the server asked for,
-    or None.
-    """
+    """Feed it bytes, get the events they complete. `retry_ms` is the reconnection time the server asked for, or None."""
 
     __slots__ = ("_at_start", "_event_id", "_held", "_held_bytes", "_skip_lf", "retry_ms")
 
@@ -88,9 +82,7 @@ class SseParser:
         return chunk.removeprefix(_BOM)
 
     def _with_lf_only(self, chunk: bytes) -> bytes:
-        """CR and CRLF as LF. A CR ends its line at once; the LF that may follow it in the next chunk is then
-        skipped.
-        """
+        """CR and CRLF as LF. A CR ends its line at once; the LF that may follow it in the next chunk is then skipped."""
         if self._skip_lf and chunk:
             self._skip_lf = False
             chunk = chunk.removeprefix(b"\n")
