@@ -25,6 +25,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "chat": "Ask. The answer streams to stdout; if a provider fails, the next one is asked.",
         "rank": "Show the order that chat would use now, and why.",
         "providers": "See how the providers are: status, list, reset, open, close.",
+        "models": "List models: windows, capabilities, prices, on or off; refresh the table.",
         "config": "See, check and trust configuration files.",
         "help": "Explain exit codes, the JSON output and the environment variables.",
     }

@@ -11,12 +11,10 @@ from types import MappingProxyType
 from typing import Any
 
 from llmr.catalog import (
-    Capabilities,
     Catalog,
     Dialect,
     Model,
     NamedModel,
-    Price,
     Provider,
     RateLimit,
     Strategy,
@@ -26,6 +24,7 @@ from llmr.catalog import (
 )
 from llmr.config.environment import Environment
 from llmr.config.keys import FoundKey, Keyring
+from llmr.config.model_files import LateTable, described
 from llmr.config.proxies import UnfitProxy, password_in, proxy_for
 from llmr.routing.policy import BreakerPolicy, FallbackPolicy, OnBreak, Policy
 from llmr.routing.rules import Condition, Hours, Rule, TokenRange
@@ -74,13 +73,13 @@ def build(normal: Json, environment: Environment, *, notices: Iterable[str], sou
     equipped = {name: _equipped(name, row, environment, keyring) for name, row in normal["providers"].items()}
     providers = {name: one.provider for name, one in equipped.items()}
     return Config(
-        catalog=_catalog(normal, providers),
+        catalog=_catalog(normal, providers, environment),
         rules=tuple(_rule(row) for row in normal["rules"]),
         policy=_policy(normal["policy"]),
         state_path=_state_path(normal["state_path"], environment),
         notices=(*notices, *normal["notices"]),
         sources=tuple(sources),
-        missing_keys=tuple(dict.fromkeys(one.missing for one in equipped.values() if one.missing)),
+        missing_keys=tuple(dict.fromkeys(p.missing_key for p in providers.values() if p.missing_key)),
         masked=tuple(dict.fromkeys(secret for one in equipped.values() for secret in one.secrets)),
     )
 
@@ -90,11 +89,10 @@ def build(normal: Json, environment: Environment, *, notices: Iterable[str], sou
 
 @dataclass(frozen=True, slots=True)
 class _Equipped:
-    """A provider, what must be masked because of it, and the variable it lacks."""
+    """A provider, and what must be masked because of it."""
 
     provider: Provider
     secrets: tuple[Secret, ...]
-    missing: str | None
 
 
 def _equipped(name: str, row: Json, environment: Environment, keyring: Keyring) -> _Equipped:
@@ -123,6 +121,7 @@ def _equipped(name: str, row: Json, environment: Environment, keyring: Keyring) 
         local=row["local"] and where is not None and where["loopback"],
         tls_ca=str(_located(row["tls_ca"], environment)) if row["tls_ca"] is not None else None,
         proxy=proxy,
+        missing_key=key.variable if key is not None and key.secret is None and row["off"] is None else None,
     )
     return _Equipped(
         provider,
@@ -131,7 +130,6 @@ def _equipped(name: str, row: Json, environment: Environment, keyring: Keyring) 
             *header_secrets,
             *((Secret(password),) if password else ()),
         ),
-        missing=key.variable if key is not None and key.secret is None and row["off"] is None else None,
     )
 
 
@@ -211,30 +209,24 @@ def _fingerprint(key: Secret | None) -> str:
 # Models and names
 
 
-def _catalog(normal: Json, providers: Mapping[str, Provider]) -> Catalog:
+def _catalog(normal: Json, providers: Mapping[str, Provider], environment: Environment) -> Catalog:
     models: dict[str, Model] = {}
+    known = normal["known"]
     for name, row in normal["providers"].items():
         for model_id, facts in row["models"].items():
-            models[f"{name}/{model_id}"] = _model(providers[name], model_id, facts)
+            key = f"{name}/{model_id}"
+            models[key] = described(providers[name], model_id, facts, known.get(key))
     for named in normal["names"].values():
         for key in named["candidates"]:
             provider_name, _, model_id = key.partition("/")
-            models.setdefault(key, Model(providers[provider_name], model_id))
+            if key not in models:
+                models[key] = described(providers[provider_name], model_id, {}, known.get(key))
     return Catalog(
         providers=MappingProxyType(dict(providers)),
         names=MappingProxyType({name: _named_model(name, row) for name, row in normal["names"].items()}),
         models=MappingProxyType(models),
         default_model=normal["default_model"],
-    )
-
-
-def _model(provider: Provider, model_id: str, facts: Json) -> Model:
-    return Model(
-        provider,
-        model_id,
-        price=Price(**facts["price"]) if facts.get("price") else None,
-        capabilities=Capabilities(**facts.get("capabilities", {})),
-        quality=facts.get("quality"),
+        describe=LateTable(environment).describe,
     )
 
 

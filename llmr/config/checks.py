@@ -20,7 +20,7 @@ from llmr.config.schema import (
 )
 from llmr.config.search import Scope
 from llmr.config.urls import Address, UnfitUrl, address_of, origin_of
-from llmr.config.wording import show, suggestion
+from llmr.config.wording import show
 from llmr.routing.policy import Policy
 from llmr.secret import MASK, Redactor
 
@@ -57,7 +57,7 @@ def faults_in(settings: RoutingFile, origins: Origins) -> Iterator[Fault]:
 
 
 def _unknown(path: KeyPath, what: str, word: str, known: Iterable[str]) -> Fault:
-    return Fault(path, f"unknown {what} {show(word)}{suggestion(word, known)}")
+    return Fault(path, f"unknown {what} {show(word)}", word=word, known=tuple(known))
 
 
 # Providers
@@ -197,6 +197,7 @@ def _named_model(name: str, named: NameTable, settings: RoutingFile) -> Iterator
     if not MODEL_NAME.fullmatch(name):
         yield Fault(path, "is no model name: 1 to 64 letters, digits and . _ : @ + -")
         return
+    seen: set[str] = set()
     for index, key in enumerate(named.candidates):
         here = (*path, "candidates", index)
         provider, slash, model_id = key.partition("/")
@@ -204,9 +205,10 @@ def _named_model(name: str, named: NameTable, settings: RoutingFile) -> Iterator
             yield Fault(here, f"expected provider/model-id, found {show(key)}")
         elif provider not in settings.providers:
             yield _unknown(here, "provider", provider, settings.providers)
-        elif key in named.candidates[:index]:
+        elif key in seen:
             yield Fault(here, f"{show(key)} is listed twice")
         else:
+            seen.add(key)
             yield from _model_id(here, model_id)
     for index, other in enumerate(named.fallback or ()):
         if other == name:
@@ -219,15 +221,18 @@ def _named_model(name: str, named: NameTable, settings: RoutingFile) -> Iterator
 
 
 def _rules(settings: RoutingFile, origins: Origins) -> Iterator[Fault]:
+    """`lenient`: a project's file is for everybody who works there, and may speak of what not everybody has."""
     deciding: dict[int, str] = {}  # layer → the first rule there after which no other is asked
     for index, rule in enumerate(settings.rules):
         path: KeyPath = ("rules", index)
         layer, _ = origins.rules[index]
-        project = origins.layers[layer].scope is Scope.PROJECT
+        lenient = origins.layers[layer].scope is Scope.PROJECT and not origins.layers[layer].trusted
         if layer in deciding:
             yield Fault(path, f"can never be reached: rule {show(deciding[layer])} before it always decides")
-        yield from _condition((*path, "when"), rule, settings)
-        yield from _selection(path, rule, settings, lenient=project and not origins.layers[layer].trusted)
+        yield from _condition((*path, "when"), rule)
+        if not lenient and rule.when is not None and rule.when.model is not None:
+            yield from _asked_globs((*path, "when", "model"), rule.when.model, settings)
+        yield from _selection(path, rule, settings, lenient=lenient)
         for position, name in enumerate(rule.models or ()):
             yield from _served_name((*path, "models", position), name, settings)
         if is_unconditional(rule) and not rule.then_continue:
@@ -239,7 +244,7 @@ def is_unconditional(rule: RuleTable) -> bool:
     return rule.when is None or not rule.when.model_dump(exclude_none=True)
 
 
-def _condition(path: KeyPath, rule: RuleTable, settings: RoutingFile) -> Iterator[Fault]:
+def _condition(path: KeyPath, rule: RuleTable) -> Iterator[Fault]:
     when = rule.when
     if when is None:
         return
@@ -247,8 +252,6 @@ def _condition(path: KeyPath, rule: RuleTable, settings: RoutingFile) -> Iterato
         yield from _token_range((*path, "prompt_tokens"), when.prompt_tokens)
     if when.hours is not None:
         yield from _hours((*path, "hours"), when.hours)
-    if when.model is not None:
-        yield from _asked_globs((*path, "model"), when.model, settings)
     for key, words in (("tags", when.tags), ("model", when.model), ("strategy", when.strategy)):
         if words is not None and not words:
             yield Fault((*path, key), "is empty, so it asks nothing")
@@ -292,11 +295,12 @@ def _asked_globs(path: KeyPath, globs: Sequence[str], settings: RoutingFile) -> 
     askable = {*settings.models, *ids, *listed}
     for glob in globs:
         if not any(fnmatchcase(name, glob) for name in askable) and not _fits_some_provider(glob, settings.providers):
-            yield Fault(path, f"can never match: no model is called {show(glob)}{suggestion(glob, settings.models)}")
+            yield Fault(
+                path, f"can never match: no model is called {show(glob)}", word=glob, known=tuple(settings.models)
+            )
 
 
 def _selection(path: KeyPath, rule: RuleTable, settings: RoutingFile, *, lenient: bool) -> Iterator[Fault]:
-    """`lenient`: a project's file may prefer or avoid a provider that not everybody has."""
     known = settings.providers
     for key, globs in (("prefer", rule.prefer), ("only", rule.only), ("avoid", rule.avoid)):
         for glob in globs or ():

@@ -73,9 +73,11 @@ class Environment:
 
     @property
     def settings(self) -> Mapping[str, str]:
-        """The `LLMR_*` variables that mean keys of routing.toml, unknown ones included."""
+        """The `LLMR_*` variables that mean keys of routing.toml, unknown ones included; an empty one says nothing."""
         return {
-            name: value for name, value in self.variables.items() if name.startswith(PREFIX) and name not in RESERVED
+            name: value
+            for name, value in self.variables.items()
+            if name.startswith(PREFIX) and name not in RESERVED and value
         }
 
     @property

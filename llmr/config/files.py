@@ -87,13 +87,11 @@ def _refuse_unsafe(found: os.stat_result, path: Path, label: str, owner: int | N
     if owner is not None and found.st_mode & _OTHERS_WRITE:
         mode = stat.S_IMODE(found.st_mode)
         raise TrustError(f"{label}: mode {mode:04o} lets others write to it; run: chmod go-w {quoted(path)}")
-    if found.st_size > MOST_BYTES:
-        raise ConfigError(f"{label}: is larger than 1 MiB")
 
 
 def _read(descriptor: int, label: str) -> bytes:
     parts: list[bytes] = []
-    left = MOST_BYTES + 1  # a file may grow between the look at its size and the reading
+    left = MOST_BYTES + 1  # its size is not asked: a file may grow while it is read
     while left > 0:
         try:
             part = os.read(descriptor, left)

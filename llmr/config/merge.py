@@ -16,7 +16,7 @@ half of one and half of another is nobody's word. Rules are never replaced by a 
 that "private stays at home" holds in every directory. The shipped file's rules speak only where the user has no file.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeGuard
 
@@ -48,18 +48,18 @@ SELF_VOUCHING: Final[frozenset[tuple[str, ...]]] = frozenset(
 """What only the user's own scope may say, for it is the consent itself: ignored even in a trusted project file (C3, C4)."""
 
 FROM_VARIABLES: Final[frozenset[tuple[str, ...]]] = frozenset(
-    {("providers", ANY, "base_url", "env"), ("providers", ANY, "headers", ANY, "env")}
+    {("providers", ANY, "base_url"), ("providers", ANY, "headers")}
 )
-"""Values taken from a variable: in the user's files only (trust.md C5)."""
+"""Where `{ env = "NAME" }` may stand: in the user's files only (trust.md C5)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ignored:
-    """Something in a project's file that has no effect. `protected`: it reached for what it may not set."""
+class Remark:
+    """What a person is told of a project's file. `protected`: it reached for what it may not set, in vain."""
 
     path: KeyPath
     notice: str
-    protected: bool
+    protected: bool = False
 
 
 def merged(layers: Sequence[Layer]) -> tuple[TomlTable, Origins]:
@@ -73,14 +73,19 @@ def merged(layers: Sequence[Layer]) -> tuple[TomlTable, Origins]:
     return table, Origins(tuple(layers), tuple(origins))
 
 
-def restricted(layer: Layer, user_scope: Mapping[str, Any]) -> tuple[Layer, tuple[Ignored, ...]]:
-    """What is left of a project's file when all is removed that it may not say, and each removal.
+def restricted(layer: Layer, user_scope: Mapping[str, Any]) -> tuple[Layer, tuple[Remark, ...]]:
+    """What is left of a project's file when all is removed that it may not say, and what there is to tell.
 
     `user_scope` is what the user's own sources say together. What is left may still be wrong; schema.py sees to that.
     """
-    ignored: list[Ignored] = []
-    table = _vouched(layer, ignored) if layer.trusted else _opened(layer, user_scope, ignored)
-    return replace(layer, table=table), tuple(ignored)
+    remarks: list[Remark] = []
+    if layer.trusted:
+        table = _sieved(layer.table, _Vouched(layer, remarks))
+    else:
+        table = _sieved(layer.table, _Opened(layer, remarks, _keys(user_scope.get("providers"))))
+        remarks.extend(_literal_expansions(layer, table))
+        table = _over_known_providers(layer, table, user_scope, remarks)
+    return replace(layer, table=table), tuple(remarks)
 
 
 def _laid_over(strong: Mapping[str, Any], weak: Mapping[str, Any], path: tuple[str, ...]) -> TomlTable:
@@ -117,97 +122,119 @@ def _rules(layers: Sequence[Layer]) -> tuple[list[Any] | None, list[tuple[int, i
     return rules, origins
 
 
-def _vouched(layer: Layer, ignored: list[Ignored]) -> TomlTable:
-    """A trusted file without what vouches for itself, and without values taken from variables (C5)."""
-    table = layer.table
-    for path in list(_leaves(table, ())):
-        if any(_matches(path, pattern) for pattern in SELF_VOUCHING):
-            ignored.append(_protected(layer, path, "only the user's own file may set it"))
-            table = _without(table, path)
-        elif any(_matches(path, pattern) for pattern in FROM_VARIABLES):
-            ignored.append(_protected(layer, path, "a project's file may not read variables"))
-            table = _without(table, path[:-1])
-    return table
+# What a project may say. One pass over the file, however large: it is somebody else's.
 
 
-def _opened(layer: Layer, user_scope: Mapping[str, Any], ignored: list[Ignored]) -> TomlTable:
-    table = layer.table
-    providers = user_scope.get("providers")
-    known = set(providers) if is_table(providers) else set[str]()
-    for path in list(_settings(table)):
-        if not any(_matches(path, pattern) for pattern in OPEN):
-            ignored.append(_protected(layer, path, "a project's file may not set it; trust it: llmr config trust"))
-            table = _without(table, path)
-        elif path[0] == "providers" and path[1] not in known:
-            ignored.append(_protected(layer, path, "a project's file may not add a provider"))
-            table = _without(table, path)
-    ignored.extend(_literal_expansions(layer, table))
-    return _over_known_providers(layer, table, known, user_scope, ignored)
+def _sieved(table: TomlTable, keeps: Callable[[KeyPath, object], bool]) -> TomlTable:
+    """The settings that are kept: top-level keys, and what stands in `[providers.X]` and `[models.X]`."""
+    kept: TomlTable = {}
+    for key, value in table.items():
+        if key not in {"providers", "models"} or not is_table(value):
+            if keeps((key,), value):
+                kept[key] = value
+            continue
+        inner = {name: _sieved_entry(said, (key, name), keeps) for name, said in value.items()}
+        left = {name: said for name, said in inner.items() if said is not None}
+        if left:
+            kept[key] = left
+    return kept
+
+
+def _sieved_entry(said: object, path: KeyPath, keeps: Callable[[KeyPath, object], bool]) -> object | None:
+    """None: nothing is left."""
+    if not is_table(said) or not said:
+        return said if keeps(path, said) else None
+    return {key: value for key, value in said.items() if keeps((*path, key), value)} or None
+
+
+@dataclass(frozen=True, slots=True)
+class _Vouched:
+    """A trusted file may say all but what vouches for itself, and what takes values from variables."""
+
+    layer: Layer
+    remarks: list[Remark]
+
+    def __call__(self, path: KeyPath, value: object) -> bool:
+        if _is_one_of(path, SELF_VOUCHING):
+            self.remarks.append(_protected(self.layer, path, "only the user's own file may set it"))
+            return False
+        if _is_one_of(path, FROM_VARIABLES) and any("env" in inner for inner, _ in _values(value, ())):
+            self.remarks.append(_protected(self.layer, path, "a project's file may not read variables"))
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """An untrusted file may say what is open, of providers that the user knows."""
+
+    layer: Layer
+    remarks: list[Remark]
+    providers: frozenset[str]
+
+    def __call__(self, path: KeyPath, _: object) -> bool:
+        if not _is_one_of(path, OPEN):
+            why = "a project's file may not set it; trust it: llmr config trust"
+        elif path[0] == "providers" and path[1] not in self.providers:
+            why = "a project's file may not add a provider"
+        else:
+            return True
+        self.remarks.append(_protected(self.layer, path, why))
+        return False
 
 
 def _over_known_providers(
-    layer: Layer, table: TomlTable, known: set[str], user_scope: Mapping[str, Any], ignored: list[Ignored]
+    layer: Layer, table: TomlTable, user_scope: Mapping[str, Any], remarks: list[Remark]
 ) -> TomlTable:
     """Without candidates at providers that the user does not know, and without the names that are then empty."""
-    names = table.get("models")
+    names, providers, own = table.get("models"), _keys(user_scope.get("providers")), user_scope.get("models")
     if not is_table(names):
         return table
     kept: TomlTable = {}
     for name, said in names.items():
-        candidates = said.get("candidates") if is_table(said) else None
-        if not is_list(candidates):
-            kept[name] = said
+        usable = _usable(layer, ("models", name), said, providers, remarks)
+        if usable is None:
             continue
-        usable = [key for key in candidates if not isinstance(key, str) or key.partition("/")[0] in known]
-        for position, key in enumerate(candidates):
-            if key not in usable:
-                path = ("models", name, "candidates", position)
-                unknown = show(str(key).partition("/")[0])
-                place = layer.place(path)
-                ignored.append(
-                    Ignored(path, f"{place}: {dotted(path)}: ignored: no provider {unknown} is known", protected=False)
-                )
-        if usable or not candidates:
-            kept[name] = {**said, "candidates": usable}
-    gone = set(names) - set(kept)
-    default = table.get("default_model")
+        kept[name] = usable
+        if is_table(own) and name in own and own[name] != usable:
+            here: KeyPath = ("models", name)
+            remarks.append(Remark(here, f"{layer.place(here)}: {dotted(here)}: replaces, here, the one of your own"))
     result = {**table, "models": kept}
-    their_own = user_scope.get("models")
-    if isinstance(default, str) and default in gone and not (is_table(their_own) and default in their_own):
+    default = table.get("default_model")
+    if isinstance(default, str) and default in names and default not in kept and default not in _keys(own):
         del result["default_model"]
     return result
 
 
-def _protected(layer: Layer, path: KeyPath, why: str) -> Ignored:
-    return Ignored(path, f"{layer.place(path)}: {dotted(path)}: ignored: {why}", protected=True)
+def _usable(
+    layer: Layer, path: KeyPath, said: object, providers: frozenset[str], remarks: list[Remark]
+) -> object | None:
+    """A `[models.NAME]` with the candidates that this user can have, None where there are none."""
+    candidates = said.get("candidates") if is_table(said) else None
+    if not is_table(said) or not is_list(candidates):
+        return said
+    usable: list[Any] = []
+    for position, key in enumerate(candidates):
+        provider = key.partition("/")[0] if isinstance(key, str) else None
+        if provider is None or provider in providers:
+            usable.append(key)
+            continue
+        here = (*path, "candidates", position)
+        remarks.append(
+            Remark(here, f"{layer.place(here)}: {dotted(here)}: ignored: no provider {show(provider)} is known")
+        )
+    return {**said, "candidates": usable} if usable or not candidates else None
 
 
-def _literal_expansions(layer: Layer, table: TomlTable) -> Iterator[Ignored]:
+def _protected(layer: Layer, path: KeyPath, why: str) -> Remark:
+    return Remark(path, f"{layer.place(path)}: {dotted(path)}: ignored: {why}", protected=True)
+
+
+def _literal_expansions(layer: Layer, table: TomlTable) -> Iterator[Remark]:
     """`${NAME}` is never expanded in a project's file (C5): say so, for whoever wrote it expected otherwise."""
     for path, value in _values(table, ()):
         if isinstance(value, str) and "${" in value:
-            yield Ignored(path, f"{layer.place(path)}: {dotted(path)}: ${{…}} is taken literally", protected=False)
-
-
-def _settings(table: TomlTable) -> Iterator[KeyPath]:
-    """The paths by which OPEN is asked: top-level keys; two levels deeper inside `providers` and `models`."""
-    for key, value in table.items():
-        if key not in {"providers", "models"} or not is_table(value):
-            yield (key,)
-            continue
-        for name, inner in value.items():
-            if is_table(inner) and inner:
-                yield from ((key, name, setting) for setting in inner)
-            else:
-                yield (key, name)
-
-
-def _leaves(table: Mapping[str, Any], path: KeyPath) -> Iterator[KeyPath]:
-    for key, value in table.items():
-        if is_table(value) and value:
-            yield from _leaves(value, (*path, key))
-        else:
-            yield (*path, key)
+            yield Remark(path, f"{layer.place(path)}: {dotted(path)}: ${{…}} is taken literally")
 
 
 def _values(value: object, path: KeyPath) -> Iterator[tuple[KeyPath, object]]:
@@ -221,16 +248,15 @@ def _values(value: object, path: KeyPath) -> Iterator[tuple[KeyPath, object]]:
         yield path, value
 
 
-def _without(table: TomlTable, path: KeyPath) -> TomlTable:
-    """A copy without what is at `path`, nor the tables that are empty without it."""
-    head, *rest = path
-    inner = table.get(str(head))
-    smaller = _without(inner, tuple(rest)) if rest and is_table(inner) else {}
-    return {key: smaller if key == head else value for key, value in table.items() if key != head or smaller}
+def _is_one_of(path: KeyPath, patterns: frozenset[tuple[str, ...]]) -> bool:
+    return any(
+        len(path) == len(pattern) and all(want in {ANY, step} for step, want in zip(path, pattern, strict=True))
+        for pattern in patterns
+    )
 
 
-def _matches(path: KeyPath, pattern: tuple[str, ...]) -> bool:
-    return len(path) == len(pattern) and all(want in {ANY, step} for step, want in zip(path, pattern, strict=True))
+def _keys(table: object) -> frozenset[str]:
+    return frozenset(table) if is_table(table) else frozenset()
 
 
 def is_table(value: object) -> TypeGuard[TomlTable]:

@@ -13,7 +13,7 @@ from llmr.config.schema import FromVariable, ModelFacts, NameTable, ProviderTabl
 from llmr.config.urls import address_of
 
 Normal = dict[str, Any]
-"""JSON. Keys: policy, default_model, providers, names, rules, state_path, notices, protected."""
+"""JSON. Keys: policy, default_model, providers, names, rules, state_path; settle.py adds known, notices, protected."""
 
 _CAPABILITIES = (
     "context_window_tokens",

@@ -8,11 +8,12 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 from llmr.config.search import Scope
-from llmr.config.wording import plain
+from llmr.config.wording import plain, suggestion
 
 TomlTable = dict[str, Any]
 """A TOML table as tomllib gives it; untyped until schema.py has looked at it."""
@@ -62,12 +63,19 @@ class Place:
 class Fault:
     """One thing wrong with the settings: where, and what, as the end of a sentence that begins with the key path.
 
-    `distrust`: it is not wrong in itself, but not trusted; it becomes a TrustError.
+    `known` are words, of which one near to `word` is suggested: only when the fault is shown, for a hostile file can have
+    tens of thousands. `distrust`: it is not wrong in itself, but not trusted; it becomes a TrustError.
     """
 
     path: KeyPath
     message: str
     distrust: bool = False
+    word: str = ""
+    known: tuple[str, ...] = ()
+
+    def worded(self) -> str:
+        """The message with its suggestion."""
+        return self.message + (suggestion(self.word, self.known) if self.word else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +119,12 @@ def dotted(path: KeyPath) -> str:
         if isinstance(step, int):
             shown += f"[{step}]"
         else:
-            shown += ("." if shown else "") + (step if _BARE.fullmatch(step) else plain(_quoted(step)))
+            bare = len(step) <= _LONGEST_BARE and _BARE.fullmatch(step)
+            shown += ("." if shown else "") + (step if bare else plain(_quoted(step)))
     return shown
 
 
+@lru_cache(maxsize=8)  # a file may have tens of thousands of keys to complain about
 def key_lines(text: str) -> Mapping[KeyPath, int]:
     """The line, from 1, at which each key path of a valid TOML text is first said; {} for text too deep to walk."""
     walk = _Walk(text)
@@ -128,6 +138,7 @@ def key_lines(text: str) -> Mapping[KeyPath, int]:
     return walk.lines
 
 
+_LONGEST_BARE: Final = 64
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 _SCALAR: Final = re.compile(r"[^,\]}#\n]+")
 _BLANK: Final = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")

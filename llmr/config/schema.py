@@ -18,7 +18,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from llmr.catalog import Strategy, WireFormat
 from llmr.config.origin import Fault, KeyPath, TomlTable, exists
-from llmr.config.wording import kind_of, show, suggestion
+from llmr.config.wording import kind_of, show
 from llmr.routing.policy import OnBreak
 
 
@@ -49,7 +49,7 @@ def _known(choices: type[Strategy | WireFormat | OnBreak]) -> AfterValidator:
 
     def check(value: str) -> str:
         if value not in names:
-            raise PydanticCustomError("unknown", "{known}", {"known": suggestion(value, names)})
+            raise PydanticCustomError("unknown", "unknown", {"known": names})
         return value
 
     return AfterValidator(check)
@@ -63,7 +63,9 @@ class FromVariable(Table):
 
 
 Words = Annotated[
-    Annotated[str, Tag("string")] | Annotated[list[str], Tag("list")], Discriminator(_kind), AfterValidator(_listed)
+    Annotated[str, Tag("string")] | Annotated[list[str], Field(max_length=100), Tag("list")],
+    Discriminator(_kind),
+    AfterValidator(_listed),
 ]
 """One string, or a list of them."""
 
@@ -160,8 +162,8 @@ class ProviderTable(Table):
 class NameTable(Table):
     """`[models.NAME]`: a name to ask for."""
 
-    candidates: Annotated[list[str], Field(min_length=1)]
-    fallback: list[str] | None = None
+    candidates: Annotated[list[str], Field(min_length=1, max_length=100)]
+    fallback: Annotated[list[str], Field(max_length=100)] | None = None
     strategy: StrategyName | None = None
     quality: Fraction | None = None
 
@@ -262,9 +264,10 @@ class RoutingFile(Table):
     quality_is_worth_usd: Dollars | None = None
     exploration: Fraction | None = None
     default_model: str | None = None
-    providers: dict[str, ProviderTable] = {}
-    models: dict[str, NameTable] = {}
-    rules: list[RuleTable] = []
+    # More of these than anybody has: what is looked through on every request stays short.
+    providers: Annotated[dict[str, ProviderTable], Field(max_length=500)] = {}
+    models: Annotated[dict[str, NameTable], Field(max_length=2000)] = {}
+    rules: Annotated[list[RuleTable], Field(max_length=500)] = []
     circuit_breaker: BreakerTable | None = None
     fallback: FallbackTable | None = None
     timeouts: TimeoutsTable | None = None
@@ -334,6 +337,7 @@ def validated(table: TomlTable) -> RoutingFile | tuple[Fault, ...]:
 
 _EXPECTED: Mapping[str, str] = {
     "string_type": "a string",
+    "string_unicode": "text in UTF-8",
     "float_type": "a number",
     "float_parsing": "a number",
     "int_type": "a whole number",
@@ -358,16 +362,19 @@ def _fault(detail: ErrorDetails, table: TomlTable) -> Fault:
             path = (*path, step)
     if detail["type"] == "missing":
         return Fault((*path, detail["loc"][-1]), "is missing")
-    return Fault(path, _message(detail, path))
+    match detail["type"]:
+        case "extra_forbidden":
+            return Fault(path, "unknown key", word=str(detail["loc"][-1]), known=keys_at(path[:-1]) or ())
+        case "unknown":
+            found = str(detail["input"])
+            return Fault(path, f"found {show(found)}", word=found or " ", known=tuple(detail.get("ctx", {})["known"]))
+        case _:
+            return Fault(path, _message(detail))
 
 
-def _message(detail: ErrorDetails, path: KeyPath) -> str:
+def _message(detail: ErrorDetails) -> str:
     kind, bounds, found = detail["type"], detail.get("ctx", {}), detail["input"]
     match kind:
-        case "extra_forbidden":
-            return "unknown key" + suggestion(str(path[-1]), keys_at(path[:-1]) or ())
-        case "unknown":
-            return f"found {show(str(found))}{bounds['known']}"
         case "expected":
             return f"expected {detail['msg']}, found {kind_of(found)}"
         case "greater_than":
@@ -380,6 +387,8 @@ def _message(detail: ErrorDetails, path: KeyPath) -> str:
             return f"expected less than {bounds['lt']:g}, found {kind_of(found)}"
         case "too_short":
             return "is empty"
+        case "too_long":
+            return f"expected at most {bounds['max_length']} entries"
         case "literal_error":
             return f"expected {bounds['expected']}, found {show(str(found))}"
         case _:

@@ -14,6 +14,7 @@ from llmr.config.binding import Consent
 from llmr.config.checks import faults_in
 from llmr.config.environment import PREFIX, RESERVED, Environment
 from llmr.config.merge import merged, restricted
+from llmr.config.model_files import named_facts
 from llmr.config.normal import Normal, normal_form
 from llmr.config.origin import Fault, KeyPath, Layer, Origins, Place, TomlTable, dotted
 from llmr.config.schema import RoutingFile, is_known, keys_at, validated, variable_path, variables_table
@@ -21,6 +22,7 @@ from llmr.config.search import Found, FoundFile, Scope
 from llmr.config.wording import did_you_mean, plain
 from llmr.errors import ConfigError, TrustError
 
+_NOTICES: Final = 20
 _POSITION: Final = re.compile(r"^(.*) \(at (?:line (\d+), column \d+|end of document)\)$", re.DOTALL)
 
 
@@ -51,22 +53,31 @@ def settle(found: Found, environment: Environment) -> Settled:
         settings = _valid(table, origins)
     consent = Consent.given_by(_valid(files[0].table, Origins(files[:1])), user_settings)
     _raise_first(consent.faults_in(settings), origins)
-    ignored = [item for _, items in projects for item in items]
+    remarks = [remark for _, those in projects for remark in those]
     return Settled(
         settings,
         origins,
         consent,
-        notices=(*notices, *(item.notice for item in ignored)),
-        protected=tuple(item.notice for item in ignored if item.protected),
+        notices=(*notices, *_listed([remark.notice for remark in remarks])),
+        protected=tuple(remark.notice for remark in remarks if remark.protected)[:_NOTICES],
     )
+
+
+def _listed(notices: Sequence[str]) -> Sequence[str]:
+    """The first of them, and how many more: the file is somebody else's, the screen is ours."""
+    more = len(notices) - _NOTICES
+    return notices if more <= 0 else [*notices[:_NOTICES], f"… and {more} more notices about the project's file"]
 
 
 def settled_form(found: Found, environment: Environment) -> Normal:
     """The normal form of what the sources say. Raises as `settle` does."""
     settled = settle(found, environment)
+    normal = normal_form(settled.settings, settled.origins, settled.consent)
+    table = named_facts(normal, environment)
     return {
-        **normal_form(settled.settings, settled.origins, settled.consent),
-        "notices": list(settled.notices),
+        **normal,
+        "known": table["known"],
+        "notices": [*settled.notices, *table["notices"]],
         "protected": list(settled.protected),
     }
 
@@ -117,7 +128,7 @@ def _first(faults: Sequence[Fault], origins: Origins) -> ConfigError:
     more = len(placed) - 1
     counted = "" if not more else f" (and {more} more error{'s' if more > 1 else ''})"
     setting = "" if place.label.startswith(PREFIX) else f" {dotted(fault.path)}:"
-    message = f"{place}:{setting} {fault.message}{counted}"
+    message = f"{place}:{setting} {fault.worded()}{counted}"
     return TrustError(message) if fault.distrust else ConfigError(message)
 
 

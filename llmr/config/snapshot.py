@@ -1,9 +1,9 @@
 """Settings that were validated before, kept on disk, so that a normal run imports neither pydantic nor tomllib.
 
 A snapshot's name is a hash of everything it was made of: the exact bytes of the files and what each may say, the `LLMR_*`
-variables, llmr's version and the code of this package. Another byte is another name, so nothing is ever stale. It holds no key:
-it names the variables, and build.py reads those on every run. 0600, in the user's cache; a broken one is ignored, and
-writing one is never worth an error.
+variables, llmr's version, the code of this package and the stamp of the table of models. Another byte is another name, so
+nothing is ever stale. It holds no key: it names the variables, and build.py reads those on every run. 0600, in the user's
+cache; a broken one is ignored, and writing one is never worth an error.
 """
 
 import json
@@ -14,6 +14,7 @@ from typing import Any, Final
 from llmr import __version__
 from llmr.config.environment import Environment
 from llmr.config.files import read_private
+from llmr.config.model_files import stamp
 from llmr.config.private import replace_private
 from llmr.config.search import Found
 from llmr.config.trusted import sha256_of
@@ -26,7 +27,7 @@ _CODE: Final = Path(__file__).parent
 
 def snapshot_key(found: Found, environment: Environment) -> str:
     """The hash of all that the settings are made of, in hex."""
-    parts: list[str | bytes] = [__version__, _code_stamp()]
+    parts: list[str | bytes] = [__version__, _code_stamp(), stamp(environment)]
     for file in found.files:
         parts += [file.scope.value, str(file.path), file.label, str(file.trusted), file.content]
     for name, value in sorted(environment.settings.items()):

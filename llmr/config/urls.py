@@ -83,14 +83,24 @@ def _host_and_port(authority: str) -> tuple[str, int | None]:
 
 def _name(name: str) -> str:
     host = name.lower()
-    if not host.isascii():
-        try:
-            host = host.encode("idna").decode("ascii").lower()
-        except UnicodeError as error:
-            raise UnfitUrl("has no valid host") from error
+    if not host.isascii() or "xn--" in host:
+        host = _international(host)
     if not _HOST.fullmatch(host) or len(host) > 254:
         raise UnfitUrl("has no valid host")
     return host
+
+
+def _international(host: str) -> str:
+    """The ASCII form of a host with other letters. By the library that httpx asks too: Python's own codec is of 2003, and
+    knows names that httpx does not."""
+    import idna
+
+    try:
+        ascii_form = idna.encode(host, uts46=True).decode("ascii")
+        idna.decode(ascii_form)
+    except UnicodeError as error:  # idna.IDNAError is one
+        raise UnfitUrl("has no valid host") from error
+    return ascii_form
 
 
 def _v6(inside: str) -> str:

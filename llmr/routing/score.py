@@ -94,7 +94,7 @@ def request_cost_usd(price: Price | None, usage: Usage | None) -> float | None:
     """Dollars that an answer cost: the provider's own figure, else usage × price; None where either is unknown.
 
     Cached, cache-written and audio tokens are part of the input, reasoning and audio tokens of the output; each kind that
-    has its own price pays that. A long prompt pays the long-context price for everything.
+    has its own price pays that, and each web search. A long prompt pays the long-context price for everything.
     """
     if usage is None:
         return None
@@ -118,6 +118,7 @@ def request_cost_usd(price: Price | None, usage: Usage | None) -> float | None:
             (usage.audio_output_tokens, price.audio_output_usd),
         )
         + (price.request_usd or 0.0)
+        + (usage.web_searches or 0) * (price.web_search_usd or 0.0)
     )
     return spent / 1e6
 

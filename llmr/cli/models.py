@@ -1,0 +1,183 @@
+"""`llmr models`: what can be asked for, what it holds, can do and costs."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Final
+
+from llmr.catalog import Catalog, Model, NamedModel, Price
+from llmr.cli.exit_codes import ExitCode
+from llmr.cli.listing import configured
+from llmr.cli.output import print_line
+from llmr.cli.say import say
+from llmr.config.environment import Environment
+from llmr.config.model_files import open_table, user_table_file
+from llmr.config.wording import suggestion
+from llmr.errors import ConfigError, OutputError, UsageError
+from llmr.model_table.rows import LETTERS
+from llmr.model_table.table import ModelTable
+from llmr.render.table import table_lines
+
+SCHEMA: Final = "llmr.models/1"
+_HEAD: Final = ("name", "provider", "", "window", "output", "in $/M", "cached", "out $/M", "takes")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to list."""
+
+    pattern: str
+    provider: str | None
+    only_on: bool
+
+    def takes(self, model: Model, name: str = "") -> bool:
+        """Whether this model is to be listed, as itself or under a name."""
+        return (
+            (self.provider is None or model.provider.name == self.provider)
+            and (not self.only_on or model.provider.off_reason is None)
+            and (self._fits(model.key) or self._fits(model.id) or self._fits(name))
+        )
+
+    def _fits(self, text: str) -> bool:
+        pattern, text = self.pattern.lower(), text.lower()
+        return fnmatchcase(text, pattern) if any(sign in pattern for sign in "*?[") else pattern in text
+
+
+def run_list(pattern: str, *, provider: str | None, only_on: bool, as_json: bool, config_file: str | None) -> int:
+    """Print the models. Raises LlmrError."""
+    catalog = configured(config_file).catalog
+    table, _ = open_table(Environment.from_process())  # its notices came with the configuration
+    if provider is not None and provider not in catalog.providers:
+        raise UsageError(f"unknown provider {provider!r}{suggestion(provider, catalog.providers)}")
+    wanted = Wanted(pattern, provider, only_on)
+    names = [(named, listed) for named in catalog.names.values() if (listed := _candidates(named, catalog, wanted))]
+    models = [model for model in _models(catalog, table) if wanted.takes(model)]
+    if as_json:
+        print_line(json.dumps(_document(names, models, table), allow_nan=False))
+    else:
+        _print(names, models, table)
+    return int(ExitCode.OK)
+
+
+def run_refresh(litellm: str | None) -> int:
+    """Make the user's own table. Raises ConfigError, OutputError."""
+    from datetime import UTC, datetime
+
+    from llmr.config.private import replace_private
+    from llmr.model_table import genai
+    from llmr.model_table import litellm as litellm_table
+    from llmr.model_table.build import PRICED, PROVIDERS, differences, document, text_of
+    from llmr.model_table.offer import SourceMissing
+
+    path = user_table_file(Environment.from_process())
+    if path is None:
+        raise ConfigError("there is no place for the table: HOME and XDG_DATA_HOME are not set")
+    day = datetime.now(UTC).date()
+    try:
+        sources = genai.read(PRICED, day), litellm_table.read(PROVIDERS, Path(litellm) if litellm else None)
+    except SourceMissing as error:
+        raise ConfigError(str(error)) from error
+    text = text_of(document(*sources, day))
+    try:
+        replace_private(path, text.encode())
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror}") from error
+    table = ModelTable.parsed(text.encode())
+    print_line(f"{path}: {sum(1 for _ in table):,} models of {table.made}, from {', '.join(table.sources)}")
+    apart = len({one.key for one in differences(*sources)})
+    print_line(f"on the prices of {apart} models the two differ by more than 5 %; {sources[0].name} stands")
+    return int(ExitCode.OK)
+
+
+def _candidates(named: NamedModel, catalog: Catalog, wanted: Wanted) -> list[Model]:
+    known = (catalog.model(key) for key in named.candidates)
+    return [model for model in known if model is not None and wanted.takes(model, named.name)]
+
+
+def _models(catalog: Catalog, table: ModelTable) -> Iterator[Model]:
+    """The configured ones, then the table's, each once."""
+    yield from catalog.models.values()
+    for provider, model_id in table:
+        key = f"{provider}/{model_id}"
+        if key not in catalog.models and (model := catalog.model(key)) is not None:
+            yield model
+
+
+def _print(names: list[tuple[NamedModel, list[Model]]], models: list[Model], table: ModelTable) -> None:
+    rows: list[tuple[str, ...]] = []
+    for named, listed in names:
+        rows += [_row(named.name if index == 0 else "", model.key, model) for index, model in enumerate(listed)]
+    rows += [_row(model.key, model.provider.name, model) for model in models]
+    if not rows:
+        say("llmr: no model fits; `llmr models` lists all")
+        return
+    for line in table_lines(_HEAD, rows):
+        print_line(line)
+    say(
+        f"llmr: {len(models):,} models; estimates of {table.made} from {', '.join(table.sources)}; + dearer beyond a length"
+    )
+
+
+def _row(name: str, provider: str, model: Model) -> tuple[str, ...]:
+    able, price = model.capabilities, model.price
+    dearer = "+" if price is not None and price.long_context is not None else ""
+    return (
+        name,
+        provider,
+        "on" if model.provider.off_reason is None else "off",
+        _shown_tokens(able.context_window_tokens),
+        _shown_tokens(able.max_output_tokens),
+        _shown_usd(price.input_usd if price else None) + dearer,
+        _shown_usd(price.cached_input_usd if price else None),
+        _shown_usd(price.output_usd if price else None) + dearer,
+        " ".join(what for what in LETTERS if getattr(able, what)) or "–",
+    )
+
+
+def _shown_tokens(count: int | None) -> str:
+    """128k, 1.05M, or a dash for the unknown."""
+    if count is None:
+        return "–"
+    return f"{count / 1e6:.3g}M" if count >= 999_500 else f"{count / 1e3:.3g}k" if count >= 1000 else str(count)
+
+
+def _shown_usd(dollars: float | None) -> str:
+    return "–" if dollars is None else f"{dollars:.6f}".rstrip("0").rstrip(".")
+
+
+def _document(names: list[tuple[NamedModel, list[Model]]], models: list[Model], table: ModelTable) -> Mapping[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "table": {"made": table.made, "sources": list(table.sources)},
+        "names": [
+            {"name": named.name, "candidates": [_model_json(model, table) for model in listed]}
+            for named, listed in names
+        ],
+        "models": [_model_json(model, table) for model in models],
+    }
+
+
+def _model_json(model: Model, table: ModelTable) -> dict[str, Any]:
+    return {
+        "name": model.key,
+        "provider": model.provider.name,
+        "model": model.id,
+        "on": model.provider.off_reason is None,
+        "off_reason": model.provider.off_reason,
+        **asdict(model.capabilities),
+        "price": asdict(model.price) if model.price is not None else None,
+        "price_from": _price_from(model, model.price, table),
+        "quality": model.quality,
+    }
+
+
+def _price_from(model: Model, price: Price | None, table: ModelTable) -> str | None:
+    """Who says the price: configuration, table, or the machine's own; None where it is unknown."""
+    if price is None:
+        return None
+    facts = table.facts(model.provider.name, model.id)
+    if facts is not None and facts.price == price:
+        return "table"
+    return "local" if model.provider.local and price == Price(0.0, 0.0) else "configuration"
