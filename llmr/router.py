@@ -19,9 +19,9 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from random import Random
 from types import MappingProxyType
-from typing import Final, assert_never
+from typing import Final
 
-from llmr.catalog import Catalog, Provider
+from llmr.catalog import Catalog
 from llmr.chat import ChatRequest, ChatResponse, Delta, FinishReason
 from llmr.errors import AllAttemptsFailed, ErrorKind, NoProviderReady, ProviderError, StreamInterrupted
 from llmr.exchange import Clock, Limits, Transport, Wires, exchange
@@ -202,14 +202,12 @@ class Router:
                     await self._clock.sleep(action.seconds)
                 case GiveUp():
                     raise self._gave_up(progress, action)
-                case Try():
+                case Try():  # pragma: no branch - an Action is one of the three
                     async with aclosing(self._try(progress, action)) as events:
                         async for event in events:
                             yield event
                             if isinstance(event, Finished):
                                 return
-                case _:
-                    assert_never(action)
             handler.selection = self._select(
                 progress.request, progress.plan, seed=progress.seed, explore=progress.explore
             )
@@ -408,15 +406,8 @@ def _refuse_if_nobody_is_ready(selection: Selection) -> None:
     """
     if selection.ranked or any(r.barrier not in (Barrier.OFF, Barrier.RULE) for r in selection.rejected):
         return
-    off = [r.candidate.model.provider for r in selection.rejected if r.barrier is Barrier.OFF]
-    missing = dict.fromkeys(name for p in off if (name := absent_key(p)) is not None)
-    told = (r for r in selection.rejected if absent_key(r.candidate.model.provider) is None or r.barrier is Barrier.RULE)
+    missing = dict.fromkeys(p.missing_key for r in selection.rejected if (p := r.candidate.model.provider).missing_key)
+    told = (r for r in selection.rejected if r.barrier is Barrier.RULE or not r.candidate.model.provider.missing_key)
     reasons = "; ".join(dict.fromkeys(f"{r.candidate.key}: {r.reason}" for r in told))
     message = f"no provider is ready for {selection.asked!r}" + (f" ({reasons})" if reasons else "")
-    raise NoProviderReady(message, missing=tuple(missing))
-
-
-def absent_key(provider: Provider) -> str | None:
-    """The variable whose absence alone keeps the provider off; None where it is on, or off for another reason."""
-    absent = provider.key is None and provider.off_reason is not None and provider.off_reason.endswith("is not set")
-    return provider.api_key_env if absent else None
+    raise NoProviderReady(message, missing=tuple(name for name in missing if name))

@@ -57,7 +57,7 @@ async def _ask(transport: LateTransport, provider: Provider) -> Found | None:
     request = HttpRequest("GET", f"{provider.base_url}/models", (), b"")
     try:
         async with asyncio.timeout(LOOK_S), transport.stream(request, provider, connect_s=LOOK_S) as reply:
-            if reply.status != 200:  # noqa: PLR2004 - OK
+            if reply.status != 200:
                 return None
             document = json_text.object_of(json_text.parse((await reply.body(_LIST_BYTES, within_s=LOOK_S)).decode()))
     except (TimeoutError, ProviderError, ValueError):
