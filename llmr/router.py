@@ -7,7 +7,9 @@
                                     └── failed with nothing shown: book it, rank what is left, go round
 
 The first content token is the **commit point**. Before it every failure is the loop's business; after it nothing is
-repeated and nobody else continues: the caller gets `StreamInterrupted` and keeps what it has. Everything that happens on
+repeated and nobody else continues: the caller gets `StreamInterrupted` and keeps what it has. Unless the user chose
+otherwise (`on_break`): `buffer` moves the commit point to the end, `restart` and `continue` go on with the next candidate
+behind a `BrokeOff` event, which no caller may hide. Everything that happens on
 the way is told as an `Event`, in order, by the one stream that also carries the answer.
 
 The candidate that nobody stands behind gets all the time that is left: giving up on it after five seconds would trade a
@@ -16,7 +18,7 @@ slow answer for none. (routing.md §4 has no such exception; a cold local model 
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from types import MappingProxyType
 from typing import Final
@@ -27,11 +29,13 @@ from llmr.errors import AllAttemptsFailed, ErrorKind, NoProviderReady, ProviderE
 from llmr.exchange import Clock, Limits, Transport, Wires, exchange
 from llmr.registry import Attempt, Permit, ProviderRegistry
 from llmr.routing.breaker import Refusal
+from llmr.routing.disposition import Onward, disposition
 from llmr.routing.fallback import Ending, FallbackHandler, GiveUp, Try, Wait
 from llmr.routing.latency import first_token_limit_s
-from llmr.routing.policy import Policy
+from llmr.routing.policy import OnBreak, Policy
 from llmr.routing.rules import Candidate, Plan, RulesEngine
 from llmr.routing.score import request_cost_usd
+from llmr.routing.seam import Seam, continuation, may_continue
 from llmr.routing.selector import Barrier, ModelSelector, Selection
 from llmr.routing.tokens import estimate_tokens
 from llmr.state import RequestRecord
@@ -93,7 +97,18 @@ class Finished:
     request_id: str
 
 
-Event = Decided | AttemptStarted | AttemptFailed | Waiting | Answering | Delta | Finished
+@dataclass(frozen=True, slots=True)
+class BrokeOff:
+    """An answer broke after text was shown, and another candidate goes on, as the user wished: CONTINUE takes the text up
+    where it stops, RESTART begins anew."""
+
+    candidate: Candidate
+    error: ProviderError
+    after_s: float
+    then: OnBreak
+
+
+Event = Decided | AttemptStarted | AttemptFailed | BrokeOff | Waiting | Answering | Delta | Finished
 
 
 @dataclass(slots=True)
@@ -110,11 +125,24 @@ class _Progress:
     explore: bool
     attempts: int = 0
     recorded: bool = False
+    kept: tuple[Delta, ...] = ()  # of answers that broke and are being continued
+    broken: StreamInterrupted | None = None  # the last break that the request went on from
+
+    @property
+    def on_break(self) -> OnBreak:
+        """What to do when the answer breaks."""
+        return OnBreak(self.request.on_break) if self.request.on_break else self.handler.policy.on_break
+
+    @property
+    def kept_text(self) -> str:
+        """The text that stands before the answer under way."""
+        return "".join(delta.text for delta in self.kept)
 
 
 @dataclass(slots=True)
 class _Answer:
-    """One attempt and its answer as it grows. `started_at` is wall clock, `started_s` monotonic."""
+    """One attempt and its answer as it grows. `started_at` is wall clock, `started_s` monotonic; `shown`: the caller has
+    seen content of it."""
 
     candidate: Candidate
     permit: Permit
@@ -123,6 +151,7 @@ class _Answer:
     reported: bool = False
     deltas: list[Delta] = field(default_factory=list[Delta])
     ttft_s: float | None = None
+    shown: bool = False
 
 
 class Router:
@@ -243,11 +272,18 @@ class Router:
                     yield event
         except ProviderError as error:
             self._report(progress, answer, error)
-            if answer.ttft_s is not None:
-                self._record(progress, error.kind.value, answer)
-                raise _interrupted(answer.candidate, error) from error
+            after_s = self._clock.monotonic() - answer.started_s
             progress.handler.failed(answer.candidate, error, self._elapsed_s(progress))
-            yield AttemptFailed(answer.candidate, error, self._clock.monotonic() - answer.started_s)
+            if not answer.shown:
+                yield AttemptFailed(answer.candidate, error, after_s)
+                return
+            progress.broken = _interrupted(answer.candidate, error)
+            then = _after_break(progress, error)
+            if then is OnBreak.FAIL:
+                self._record(progress, error.kind.value, answer)
+                raise progress.broken from error
+            progress.kept = (*progress.kept, *answer.deltas) if then is OnBreak.CONTINUE else ()
+            yield BrokeOff(answer.candidate, error, after_s, then)
         finally:
             if not answer.reported:  # the caller left or was interrupted: held against nobody
                 self._report(progress, answer, ProviderError(ErrorKind.CANCELLED, "cancelled"))
@@ -255,23 +291,19 @@ class Router:
 
     async def _answer(self, progress: _Progress, answer: "_Answer", limits: Limits) -> AsyncGenerator[Event, None]:
         """The answer of one attempt, from first token to Finished. Raises ProviderError."""
-        deltas = exchange(
-            progress.request,
-            answer.candidate.model,
-            transport=self._transport,
-            wires=self._wires,
-            clock=self._clock,
-            limits=limits,
-        )
-        async with aclosing(deltas):
+        buffered = progress.on_break is OnBreak.BUFFER
+        async with aclosing(self._deltas(progress, answer, limits)) as deltas:
             async for delta in deltas:
                 if answer.ttft_s is None and delta.has_content:
                     answer.ttft_s = self._clock.monotonic() - answer.started_s
                     answer.permit = self._registry.first_token(answer.permit)
-                    yield Answering(answer.candidate, answer.ttft_s)
+                    if not buffered:
+                        yield Answering(answer.candidate, answer.ttft_s)
                 answer.deltas.append(delta)
-                yield delta
-        finish_reason = ChatResponse.from_deltas(answer.deltas).finish_reason
+                if not buffered:
+                    answer.shown = answer.ttft_s is not None
+                    yield delta
+        finish_reason = next((delta.finish_reason for delta in reversed(answer.deltas) if delta.finish_reason), None)
         if finish_reason is FinishReason.ERROR:
             raise ProviderError(ErrorKind.SERVER, "the provider ended its answer with an error")
         if answer.ttft_s is None:
@@ -279,10 +311,33 @@ class Router:
         finished = self._finished(progress, answer, answer.ttft_s)
         self._report(progress, answer, None)
         self._record(progress, "ok", answer)
+        if buffered:
+            yield Answering(answer.candidate, answer.ttft_s)
+            for delta in answer.deltas:
+                yield delta
         yield finished
 
+    async def _deltas(self, progress: _Progress, answer: "_Answer", limits: Limits) -> AsyncGenerator[Delta, None]:
+        """What the provider says; where it goes on from another's text, without what it repeats of that."""
+        before = progress.kept_text
+        deltas = exchange(
+            continuation(progress.request, before) if before else progress.request,
+            answer.candidate.model,
+            transport=self._transport,
+            wires=self._wires,
+            clock=self._clock,
+            limits=limits,
+        )
+        seam = Seam(before)
+        async with aclosing(deltas):
+            async for delta in deltas:
+                yield replace(delta, text=seam.feed(delta.text)) if before else delta
+        rest = seam.end()
+        if rest:
+            yield Delta(text=rest)
+
     def _finished(self, progress: _Progress, answer: "_Answer", ttft_s: float) -> Finished:
-        response = ChatResponse.from_deltas(answer.deltas)
+        response = ChatResponse.from_deltas((*progress.kept, *answer.deltas))
         return Finished(
             candidate=answer.candidate,
             response=response,
@@ -342,9 +397,12 @@ class Router:
             )
         )
 
-    def _gave_up(self, progress: _Progress, end: GiveUp) -> AllAttemptsFailed:
+    def _gave_up(self, progress: _Progress, end: GiveUp) -> AllAttemptsFailed | StreamInterrupted:
+        """Why nobody answered; where text was shown, the break that nobody could go on from."""
         last = next((failure.kind for failure in reversed(end.failures) if failure.error is not None), None)
         self._record(progress, last.value if last else "refused", None)
+        if progress.broken is not None:
+            return progress.broken
         retry_after_s = None if end.retry_at is None else max(0.0, end.retry_at - self._clock.now())
         tried = sum(failure.error is not None for failure in end.failures)
         message = f"no answer for {progress.plan.asked!r}: {_ENDINGS[end.ending]}, {tried} attempts"
@@ -393,6 +451,19 @@ _EMPTY: Final[Mapping[FinishReason | None, tuple[ErrorKind, str]]] = MappingProx
     }
 )  # what an answer without content failed of, by its finish reason
 _NOTHING: Final = (ErrorKind.BAD_RESPONSE, "the answer has no content")
+
+
+def _after_break(progress: _Progress, error: ProviderError) -> OnBreak:
+    """What follows a break after text was shown: the user's wish, as far as it can be met."""
+    if disposition(error.kind).onward is Onward.NOBODY:
+        return OnBreak.FAIL
+    match progress.on_break:
+        case OnBreak.CONTINUE:
+            return OnBreak.CONTINUE if may_continue(progress.request) else OnBreak.FAIL
+        case OnBreak.RESTART:
+            return OnBreak.RESTART
+        case OnBreak.FAIL | OnBreak.BUFFER:
+            return OnBreak.FAIL
 
 
 def _interrupted(candidate: Candidate, error: ProviderError) -> StreamInterrupted:

@@ -39,10 +39,15 @@ class LazyGroup(TyperGroup):
         """The names, in the order of COMMANDS."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]  # noqa: ARG002 - likewise
-        """The command, or None: typer then suggests the nearest."""
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]
+        """The command. Raises UsageError with the nearest name: typer knows none of them, so it could not suggest one."""
         if cmd_name not in COMMANDS:
-            return None
+            if ctx.resilient_parsing:  # completion asks for what is only half typed
+                return None
+            from llmr.config.wording import suggestion
+            from llmr.errors import UsageError
+
+            raise UsageError(f"no such command: {cmd_name!r}{suggestion(cmd_name, COMMANDS)}")
         command = get_command(import_module(f"llmr.cli.{cmd_name}_command").app)
         command.name = cmd_name
         return command

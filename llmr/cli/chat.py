@@ -14,6 +14,7 @@ from pathlib import Path
 from llmr.app import App, opened
 from llmr.catalog import Provider
 from llmr.chat import ChatRequest, Delta, FinishReason, Message, Role
+from llmr.cli.choices import check_on_break, check_strategy
 from llmr.cli.exit_codes import ExitCode, exit_code_of
 from llmr.cli.failure import failure_lines, note_of
 from llmr.cli.output import Answer, ClosedPipe, answer_for, write_stdout
@@ -21,7 +22,6 @@ from llmr.cli.prompt import read_prompt
 from llmr.cli.say import say
 from llmr.cli.signals import Signals
 from llmr.cli.spinner import Spinner, spinner_wanted
-from llmr.cli.strategy import check_strategy
 from llmr.config.build import local_servers
 from llmr.config.environment import Environment
 from llmr.errors import ErrorKind, LlmrError, NoProviderReady, StreamInterrupted
@@ -29,12 +29,13 @@ from llmr.render.decision import decision_lines
 from llmr.render.transcript import (
     ErrorNote,
     Transcript,
+    break_line,
     chat_json,
     fallback_line,
     receipt_lines,
     waiting_line,
 )
-from llmr.router import Answering, AttemptStarted, Decided, Event, Waiting
+from llmr.router import Answering, AttemptStarted, BrokeOff, Decided, Event, Waiting
 from llmr.secret import Redactor
 
 
@@ -46,6 +47,7 @@ class ChatArguments:
     model: str | None
     provider: str | None
     strategy: str | None
+    on_break: str | None
     system: str | None
     stream: bool
     as_json: bool
@@ -133,6 +135,8 @@ class _Run:
                 self._tell(event, spinner)
                 if isinstance(event, Delta):
                     answer.write(event.text)
+                elif isinstance(event, BrokeOff):
+                    answer.seam(event)
 
     def _tell(self, event: Event, spinner: Spinner) -> None:
         """What a person hears of it, on stderr."""
@@ -145,6 +149,8 @@ class _Run:
             case Waiting():
                 spinner.stop()
                 self._note(waiting_line(event))
+            case BrokeOff():
+                self._note(break_line(event))
             case Answering():
                 spinner.stop()
                 self._note(fallback_line(self._transcript))
@@ -232,6 +238,7 @@ class _Run:
 
 def _request(arguments: ChatArguments) -> ChatRequest:
     check_strategy(arguments.strategy)
+    check_on_break(arguments.on_break)
     prompt = Message.text(Role.USER, read_prompt(arguments.words))
     system = (Message.text(Role.SYSTEM, arguments.system),) if arguments.system else ()
     return ChatRequest(
@@ -242,5 +249,6 @@ def _request(arguments: ChatArguments) -> ChatRequest:
         temperature=arguments.temperature,
         provider=arguments.provider,
         strategy=arguments.strategy,
+        on_break=arguments.on_break,
         tags=arguments.tags,
     )

@@ -21,6 +21,9 @@ def chat(
         str | None,
         typer.Option(help="priority, cost, latency, balanced, quality, round_robin or weighted."),
     ] = None,
+    on_break: Annotated[
+        str | None, typer.Option(help="When the answer breaks off: fail, restart, continue or buffer.")
+    ] = None,
     system: Annotated[str | None, typer.Option("--system", "-s", help="Instructions to the model.")] = None,
     no_stream: Annotated[bool, typer.Option("--no-stream", help="Ask for the answer in one piece.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document, failures included.")] = False,
@@ -51,6 +54,7 @@ def chat(
                 model=model,
                 provider=provider,
                 strategy=strategy,
+                on_break=on_break,
                 system=system,
                 stream=not no_stream,
                 as_json=as_json,

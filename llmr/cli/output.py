@@ -11,6 +11,8 @@ from typing import Final, Protocol, final
 
 from llmr.errors import OutputError
 from llmr.render.neutralize import Neutralizer, neutralize
+from llmr.router import BrokeOff
+from llmr.routing.policy import OnBreak
 
 _STDOUT: Final = 1
 
@@ -24,6 +26,10 @@ class Answer(Protocol):
 
     def write(self, text: str) -> None:
         """A piece of it. Raises OutputError, ClosedPipe."""
+        ...
+
+    def seam(self, event: BrokeOff) -> None:
+        """The answer broke; what follows is another's. Raises OutputError, ClosedPipe."""
         ...
 
     def end(self) -> None:
@@ -42,6 +48,15 @@ class AnswerText:
     def write(self, text: str) -> None:
         """Write now; the first token is never held back."""
         self._put(self._neutralizer.feed(text) if self._neutralizer else text)
+
+    def seam(self, event: BrokeOff) -> None:
+        """Mark the place. A continuation is marked on a terminal only: in a pipe the text must fit together. A new beginning
+        is marked everywhere, or the two halves would read as one answer."""
+        name = event.candidate.key
+        if event.then is OnBreak.CONTINUE:
+            self.write(f"⟨{name} broke off⟩" if self._neutralizer else "")
+        else:
+            self.write(f"\n\n--- {name} broke off; from the beginning: ---\n\n")
 
     def end(self) -> None:
         """Flush, and on a terminal start a new line for the prompt."""
@@ -63,6 +78,9 @@ class NoAnswer:
 
     def write(self, text: str) -> None:
         """Hold it: the transcript has it."""
+
+    def seam(self, event: BrokeOff) -> None:
+        """The transcript knows."""
 
     def end(self) -> None:
         """Nothing was begun."""

@@ -4,10 +4,10 @@ import json
 
 from llmr.app import opened
 from llmr.chat import ChatRequest
+from llmr.cli.choices import check_strategy
 from llmr.cli.exit_codes import ExitCode
 from llmr.cli.listing import configured, told
 from llmr.cli.output import print_line
-from llmr.cli.strategy import check_strategy
 from llmr.render.decision import decision_json, decision_lines, flip_lines, rule_lines
 
 

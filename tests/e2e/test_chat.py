@@ -264,3 +264,43 @@ def test_demo_answers_without_key_server_or_state_and_says_what_it_is(box):
     assert "a demo provider" in ended.out
     assert "Hello" in ended.out
     assert not here.state_file.exists()
+
+
+HALF = Behavior(text="one two three four five six", fault=Fault.CUT, fault_at=4)
+
+
+def test_on_break_continue_hands_the_half_answer_on_and_drops_what_is_repeated(box):
+    here = box([LabProvider("a", [HALF]), LabProvider("b", [Behavior(text="three four five six")])])
+    ended = here.run("chat", "--on-break", "continue", "hi")
+    assert (ended.code, ended.out) == (0, "one two three four five six")
+    assert ended.err_lines[0].startswith("llmr: a/lab-model broke off: ")
+    said = here.lab.provider("b").requests[0].json["messages"]
+    assert [m["role"] for m in said] == ["user", "assistant", "user"]
+    assert said[1]["content"].split() == ["one", "two", "three", "four"]
+
+
+def test_on_break_continue_is_one_whole_answer_in_the_json(box):
+    here = box([LabProvider("a", [HALF]), LabProvider("b", [Behavior(text=" five six")])])
+    document = here.run("chat", "--json", "--on-break", "continue", "hi").json
+    assert (document["text"].split(), document["partial"]) == ("one two three four five six".split(), False)
+
+
+def test_on_break_restart_separates_the_two_visibly(box):
+    here = box([LabProvider("a", [HALF]), LabProvider("b", [Behavior(text="the whole answer")])])
+    ended = here.run("chat", "--on-break", "restart", "hi")
+    assert ended.code == 0
+    first, separator, second = ended.out.partition("--- a/lab-model broke off; from the beginning: ---")
+    assert (first.split(), second.strip()) == (["one", "two", "three", "four"], "the whole answer")
+    assert separator
+
+
+def test_on_break_buffer_shows_nothing_of_what_breaks(box):
+    here = box([LabProvider("a", [HALF]), LabProvider("b", [Behavior(text="the whole answer")])])
+    ended = here.run("chat", "--on-break", "buffer", "hi")
+    assert (ended.code, ended.out) == (0, "the whole answer")
+
+
+def test_a_break_that_nobody_can_go_on_from_is_partial(box):
+    here = box([LabProvider("a", [HALF]), LabProvider("b", [FAILING])])
+    ended = here.run("chat", "--on-break", "continue", "hi")
+    assert (ended.code, ended.out.split()) == (8, ["one", "two", "three", "four"])

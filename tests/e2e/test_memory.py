@@ -41,7 +41,9 @@ def test_five_failures_in_five_processes_open_the_circuit_and_the_sixth_does_not
 
 def test_after_the_cool_down_exactly_one_of_ten_processes_probes_and_its_success_closes_the_circuit(box):
     here = box([LabProvider("a", [FAILING]), LabProvider("b", [Behavior(text="from b")])])
-    here.configure("a", "b", extra="[circuit_breaker]\ncooldown_s = 1\ncooldown_cap_s = 1\n[timeouts]\nfirst_token_s = 50")
+    here.configure(
+        "a", "b", extra="[circuit_breaker]\ncooldown_s = 1\ncooldown_cap_s = 1\n[timeouts]\nfirst_token_s = 50"
+    )
     opened_by_five_failures(here)
     a = here.lab.provider("a")
     a.follow([Behavior(text="from a", gate="held", gate_at=0)])
@@ -120,7 +122,9 @@ def test_the_model_id_and_the_outcome_survive_to_the_history(box):
 def test_a_prober_that_is_killed_leaves_a_usable_store_and_a_lease_that_runs_out(box):
     here = box([LabProvider("a", [FAILING]), LabProvider("b", [Behavior(text="from b")])])
     here.configure(
-        "a", "b", extra="[circuit_breaker]\ncooldown_s = 1\ncooldown_cap_s = 1\nlease_s = 1\n[timeouts]\nfirst_token_s = 2"
+        "a",
+        "b",
+        extra="[circuit_breaker]\ncooldown_s = 1\ncooldown_cap_s = 1\nlease_s = 1\n[timeouts]\nfirst_token_s = 2",
     )
     opened_by_five_failures(here)
     a = here.lab.provider("a")
@@ -171,7 +175,9 @@ def _rows(here):
 
 
 def test_no_prompt_and_no_answer_is_kept(box):
-    here = box([LabProvider("a", [Behavior(status=500, error_message="you said zanzibar"), Behavior(text="quetzal said")])])
+    here = box(
+        [LabProvider("a", [Behavior(status=500, error_message="you said zanzibar"), Behavior(text="quetzal said")])]
+    )
     here.run("chat", "zanzibar please")
     state = b"".join(p.read_bytes() for p in here.state_file.parent.iterdir())
     assert b"zanzibar" not in state

@@ -26,7 +26,9 @@ def answered(ended):
 
 
 def test_b47_a_corrupt_file_is_set_aside_with_one_note_and_a_new_one_begun(here):
-    for file in here.state_file.parent.glob("state.db-*"):  # the log holds every page: SQLite would mend the file from it
+    for file in here.state_file.parent.glob(
+        "state.db-*"
+    ):  # the log holds every page: SQLite would mend the file from it
         file.unlink()
     here.state_file.write_bytes(b"this is no database, but it was long enough to be one" * 100)
     ended = here.run("chat", "hi")
@@ -99,7 +101,11 @@ def test_b51_a_home_that_is_no_home_does_not_stop_the_answer(here, home):
     if home is not None:
         environment["HOME"] = home
     done = subprocess.run(
-        [here.start.__globals__["LLMR"], "chat", "hi"], env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False
+        [here.start.__globals__["LLMR"], "chat", "hi"],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
     )
     assert (done.returncode, done.stdout.decode()) == (0, ANSWER)
 
