@@ -7,8 +7,8 @@ build.py on every run. What nobody set is left out, so the defaults stay in one 
 from typing import Any
 
 from llmr.config.binding import Consent
-from llmr.config.checks import minutes_of
 from llmr.config.origin import KeyPath, Origins
+from llmr.config.rule_checks import minutes_of
 from llmr.config.schema import FromVariable, ModelFacts, NameTable, ProviderTable, RoutingFile, RuleTable, Table
 from llmr.config.urls import address_of
 

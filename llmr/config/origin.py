@@ -6,14 +6,14 @@ accepted, and only when there is something to complain about or to show: it need
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 from llmr.config.search import Scope
-from llmr.config.wording import plain, suggestion
+from llmr.config.wording import plain, show, suggestion
 
 TomlTable = dict[str, Any]
 """A TOML table as tomllib gives it; untyped until schema.py has looked at it."""
@@ -72,6 +72,11 @@ class Fault:
     distrust: bool = False
     word: str = ""
     known: tuple[str, ...] = ()
+
+    @classmethod
+    def unknown(cls, path: KeyPath, what: str, word: str, known: Iterable[str]) -> "Fault":
+        """Something that nobody has heard of."""
+        return cls(path, f"unknown {what} {show(word)}", word=word, known=tuple(known))
 
     def worded(self) -> str:
         """The message with its suggestion."""

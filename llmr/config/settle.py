@@ -17,8 +17,9 @@ from llmr.config.merge import merged, restricted
 from llmr.config.model_files import named_facts
 from llmr.config.normal import Normal, normal_form
 from llmr.config.origin import Fault, KeyPath, Layer, Origins, Place, TomlTable, dotted
-from llmr.config.schema import RoutingFile, is_known, keys_at, validated, variable_path, variables_table
+from llmr.config.schema import RoutingFile
 from llmr.config.search import Found, FoundFile, Scope
+from llmr.config.validation import is_known, keys_at, validated, variable_path, variables_table
 from llmr.config.wording import did_you_mean, plain
 from llmr.errors import ConfigError, TrustError
 

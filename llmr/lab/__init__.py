@@ -9,7 +9,8 @@ bytes. It ships, because the same three providers serve the tests, `llmr chat --
         lab.provider("a").requests      # what arrived
 
 Files: behavior.py what to do · dialect.py, openai.py, … how it is said · provider.py script and record ·
-http1.py bytes · reply.py one reply · server.py sockets · demo.py the three demo providers.
+http1.py bytes · reply.py one reply · server.py sockets · demo.py the three demo providers ·
+script.py, __main__.py a lab from a file, in a process of its own.
 """
 
 from llmr.lab.behavior import (

@@ -98,9 +98,9 @@ class Behavior:
     """How to treat one request. The default is a healthy answer, at once, streamed if that was asked for.
 
     Answer: `text` is sent word by word; `tokens` made-up words take its place where given; `reasoning` comes
-    first, tool calls last. `finish_reason` is in the dialect's own words, None: never sent. `done` is the
-    stream's own end mark (`[DONE]`, `message_stop`). `usage` is sent where the dialect sends it,
-    `input_tokens` None: estimated.
+    first, tool calls last. `finish_reason` is in the dialect's own words, but for "stop", which stands for its
+    usual one; None: never sent. `done` is the stream's own end mark (`[DONE]`, `message_stop`). `usage` is sent
+    where the dialect sends it, `input_tokens` None: estimated.
 
     Time, in seconds: `headers_s` before the headers, `ttft_s` before the first token, `token_s` before each
     later one. An unstreamed answer waits for all of it before its headers.

@@ -81,14 +81,13 @@ class OpenAIDialect:
         return json.dumps(answer).encode()
 
     def error(self, behavior: Behavior, asked: Asked) -> bytes:  # noqa: ARG002 - every dialect has this signature
-        return json.dumps(_error(behavior)).encode()
+        return json.dumps(error_document(behavior)).encode()
 
     def error_event(self, behavior: Behavior, asked: Asked) -> bytes:  # noqa: ARG002 - every dialect has this signature
-        return _sse(_error(behavior)) + (_DONE if behavior.done else b"")
+        return _sse(error_document(behavior)) + (_DONE if behavior.done else b"")
 
     def models(self, ids: tuple[str, ...]) -> bytes:
-        entries = [{"id": id_, "object": "model", "created": _CREATED, "owned_by": "lab"} for id_ in ids]
-        return json.dumps({"object": "list", "data": entries}).encode()
+        return model_list(ids)
 
 
 def _head(asked: Asked) -> dict[str, Any]:
@@ -124,6 +123,13 @@ def _usage(behavior: Behavior, asked: Asked) -> dict[str, Any]:
     }
 
 
-def _error(behavior: Behavior) -> dict[str, Any]:
+def error_document(behavior: Behavior) -> dict[str, Any]:
+    """The error shape that both of OpenAI's dialects share."""
     kind = behavior.error_type or _ERROR_TYPES.get(behavior.status, "server_error")
     return {"error": {"message": behavior.error_message, "type": kind, "param": None, "code": behavior.error_code}}
+
+
+def model_list(ids: tuple[str, ...]) -> bytes:
+    """The list of models that both of OpenAI's dialects share."""
+    entries = [{"id": id_, "object": "model", "created": _CREATED, "owned_by": "lab"} for id_ in ids]
+    return json.dumps({"object": "list", "data": entries}).encode()

@@ -9,12 +9,22 @@ from types import MappingProxyType
 from typing import Any, Final, final
 
 from llmr.catalog import WireFormat
+from llmr.lab.anthropic import AnthropicDialect
 from llmr.lab.behavior import Behavior
 from llmr.lab.dialect import Asked, Dialect
 from llmr.lab.fact import Fact
+from llmr.lab.gemini import GeminiDialect
 from llmr.lab.openai import OpenAIDialect
+from llmr.lab.responses import ResponsesDialect
 
-DIALECTS: Final[Mapping[WireFormat, Dialect]] = MappingProxyType({WireFormat.OPENAI: OpenAIDialect()})
+DIALECTS: Final[Mapping[WireFormat, Dialect]] = MappingProxyType(
+    {
+        WireFormat.OPENAI: OpenAIDialect(),
+        WireFormat.ANTHROPIC: AnthropicDialect(),
+        WireFormat.GEMINI: GeminiDialect(),
+        WireFormat.RESPONSES: ResponsesDialect(),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -166,8 +166,10 @@ class LabThread:
     to.
     """
 
-    def __init__(self, providers: Sequence[LabProvider], *, rng: random.Random | None = None) -> None:
-        self._lab = Lab(providers, rng=rng)
+    def __init__(
+        self, providers: Sequence[LabProvider], *, rng: random.Random | None = None, ports: Sequence[int] = ()
+    ) -> None:
+        self._lab = Lab(providers, rng=rng, ports=ports)
         self._thread = threading.Thread(target=self._run, name="llmr-lab", daemon=True)
         self._ready = threading.Event()
         self._failure: OSError | None = None

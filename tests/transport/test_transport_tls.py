@@ -135,9 +135,9 @@ def test_https_goes_through_a_proxy_s_tunnel(run: Run, ask: Any, authority: Any,
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             await asyncio.gather(_pump(reader, upstream_writer), _pump(upstream_reader, writer))
 
-        async with lab.serving(), HttpTransport() as transport:
+        async with lab.serving():
             server = await asyncio.start_server(tunnel, "127.0.0.1", 0)
-            async with server:
+            async with server, HttpTransport() as transport:
                 proxy = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
                 answers = [await ask(transport, "https://api.example/v1", tls_ca=ca_file, proxy=proxy) for _ in "12"]
             return answers, len(lab.provider("a").requests), lab.provider("a").connections

@@ -1,0 +1,168 @@
+"""The decision as people and scripts read it: each term, each candidate that is not in it, each rule."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from fakes import NOON, model
+
+from llmr.catalog import Price, Strategy
+from llmr.errors import ErrorKind
+from llmr.render.decision import decision_json, decision_lines, flip_lines, price_phrase, rule_lines, score_phrase
+from llmr.render.table import table_lines
+from llmr.routing.latency import LatencyStats, estimate
+from llmr.routing.rules import Candidate, RuleTrace
+from llmr.routing.score import Score
+from llmr.routing.selector import Barrier, Ranked, Rejected, Selection
+
+SCORE = Score(
+    first_token_s=0.61, reading_s=0.0, failure_s=0.02, tail_s=0.1, price_s=0.45, quality_s=0.3, price_usd=0.0009,
+    price_assumed=False, quality=0.5,
+)  # fmt: skip
+UNMEASURED = estimate([LatencyStats()], NOON, 0)
+MEASURED = replace(UNMEASURED, samples=30.0)
+
+
+def ranked(name: str = "a", *, tier: int = 0, favour: int = 0, measured: bool = True, score: Score = SCORE) -> Ranked:
+    return Ranked(Candidate(model(name), "best", tier, 0, favour), score, MEASURED if measured else UNMEASURED)
+
+
+def selection(*order: Ranked, **facts: object) -> Selection:
+    base = Selection("best", Strategy.BALANCED, order, (), (), 1_234)
+    return replace(base, **facts)  # type: ignore[arg-type]
+
+
+def test_the_index_is_told_term_by_term_and_adds_up() -> None:
+    assert score_phrase(SCORE) == (
+        "0.61 s first token + 0.02 s failure risk + 0.10 s long tail + 0.45 s price − 0.30 s quality = 0.88 s"
+    )
+
+
+def test_terms_that_are_nothing_are_left_out_and_a_slow_reader_is_not() -> None:
+    bare = replace(SCORE, price_s=0.0, quality_s=0.0, reading_s=0.5)
+    assert score_phrase(bare) == (
+        "0.61 s first token + 0.50 s slow to read + 0.02 s failure risk + 0.10 s long tail = 1.23 s"
+    )
+
+
+def test_an_assumed_price_is_said_to_be_one() -> None:
+    assumed = replace(SCORE, price_assumed=True)
+    assert "0.45 s price (assumed)" in score_phrase(assumed)
+    assert price_phrase(assumed) == price_phrase(replace(SCORE, price_usd=None)) == "price unknown"
+    assert price_phrase(SCORE) == "~$0.000900"
+
+
+def test_the_order_is_a_table_with_the_reason_of_each_place() -> None:
+    lines = decision_lines(selection(ranked("a"), ranked("bcd", measured=False)))
+    assert lines[0] == "best: balanced order for ~1,234 prompt tokens"
+    assert lines[1].split() == ["candidate", "p50", "p95", "ok", "price", "why"]
+    assert lines[2].split()[:8] == ["1.", "a/m", "0.80", "s", "1.82", "s", "98%", "~$0.000900"]
+    assert lines[2].index("0.80 s") == lines[3].index("0.80 s") == lines[1].index("p50")
+    assert "bcd/m" in lines[3]
+    assert "not measured yet; " in lines[3]
+    assert "not measured" not in lines[2]
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        (ranked(favour=-1), "preferred by a rule; "),
+        (ranked(favour=1), "avoided by a rule; "),
+        (ranked(tier=1), "fallback best; "),
+    ],
+)
+def test_what_moved_a_candidate_is_said(place: Ranked, said: str) -> None:
+    assert said in decision_lines(selection(place))[-1]
+
+
+def test_whoever_is_not_asked_is_listed_with_the_reason() -> None:
+    out = Rejected(
+        Candidate(model("b"), "best", 0, 1), Barrier.CIRCUIT, "provider b: rate-limited", ErrorKind.SERVER, 9.0
+    )
+    lines = decision_lines(selection(rejected=(out,)))
+    assert lines[1:] == ["  nobody can be asked now", "  ✗ b/m: provider b: rate-limited"]
+
+
+def test_an_exploring_request_says_so() -> None:
+    assert decision_lines(selection(explored=True))[0].endswith(", exploring")
+
+
+def test_each_rule_says_whether_it_matched_and_why() -> None:
+    trace = (
+        RuleTrace("home", matched=True, because="every condition holds"),
+        RuleTrace("x", matched=False, because="no tag 't'"),
+    )
+    assert rule_lines(selection(trace=trace)) == [
+        "  ✓ rule 'home': every condition holds",
+        "  · rule 'x': no tag 't'",
+    ]
+
+
+def test_the_json_says_all_of_it() -> None:
+    out = Rejected(Candidate(model("b"), "best", 0, 1), Barrier.LIMIT, "full", ErrorKind.RATE_LIMIT, 9.0)
+    trace = (RuleTrace("home", matched=True, because="every condition holds"),)
+    first = ranked("a")
+    document = json.loads(json.dumps(decision_json(selection(first, rejected=(out,), trace=trace)), allow_nan=False))
+    assert (document["schema"], document["model"], document["strategy"]) == ("llmr.rank/1", "best", "balanced")
+    (place,) = document["ranked"]
+    assert (place["place"], place["candidate"], place["provider"], place["model"]) == (1, "a/m", "a", "m")
+    assert sum(place["terms_s"].values()) == pytest.approx(place["index_s"]) == pytest.approx(0.88)
+    assert place["price_usd"] == 0.0009
+    assert document["rejected"] == [{"candidate": "b/m", "barrier": "limit", "reason": "full", "retry_at": 9.0}]
+    assert document["rules"] == [{"rule": "home", "matched": True, "because": "every condition holds"}]
+
+
+def _rivals(**facts: float) -> Selection:
+    dear = replace(SCORE, price_s=2.0, price_usd=0.004, **facts)
+    rival = Ranked(Candidate(model("b", price=Price(2.0, 8.0)), "best", 0, 1), dear, MEASURED)
+    return selection(ranked("a"), rival)
+
+
+def test_the_lead_is_told_and_what_would_put_another_first() -> None:
+    lead, flip = flip_lines(_rivals())
+    assert lead == "  a/m leads by 1.55 s"
+    assert flip.startswith("  b/m wins if ")
+    assert "its price < $0.45/M in, $1.8/M out" in flip
+
+
+def test_a_candidate_that_no_figure_of_its_own_puts_first_is_said_to_be_one() -> None:
+    hopeless = replace(SCORE, failure_s=50.0)
+    lines = flip_lines(selection(ranked("a"), ranked("b", score=hopeless)))
+    assert lines[1:] == ["  no figure of its own puts b/m first"]
+
+
+def test_equals_lead_by_nothing() -> None:
+    assert flip_lines(selection(ranked("a"), ranked("b")))[0] == "  a/m leads by nothing"
+
+
+def test_a_lone_candidate_leads_nobody() -> None:
+    assert flip_lines(selection(ranked("a"))) == []
+    assert decision_json(selection(ranked("a")))["flips"] is None
+
+
+def test_the_json_says_what_would_flip_it() -> None:
+    (other,) = decision_json(_rivals())["flips"]["others"]
+    assert other["margin_s"] == pytest.approx(1.55)
+    assert other["input_usd_below"] == pytest.approx(0.45)
+    (hopeless,) = decision_json(selection(ranked("a"), ranked("b", score=replace(SCORE, failure_s=50.0))))["flips"][
+        "others"
+    ]
+    assert (hopeless["p50_below_s"], hopeless["input_usd_below"], hopeless["output_usd_below"]) == (None, None, None)
+
+
+def test_an_assumed_price_is_null_in_the_json() -> None:
+    assumed = ranked(score=replace(SCORE, price_assumed=True))
+    assert decision_json(selection(assumed))["ranked"][0]["price_usd"] is None
+
+
+def test_columns_line_up_without_trailing_blanks() -> None:
+    assert table_lines(("a", "bb", "c"), [("1", "2", "3"), ("long", "", "")]) == ["a     bb  c", "1     2   3", "long"]
+
+
+def test_a_table_without_rows_is_its_head() -> None:
+    assert table_lines(("a", "b"), []) == ["a  b"]
+
+
+def test_foreign_text_in_a_cell_stays_in_its_cell_and_is_harmless() -> None:
+    (_, line) = table_lines(("a", "b"), [("x\ny\tz\x1b[31m", "w")])
+    assert line == "x y z␛[31m  w"

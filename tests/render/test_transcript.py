@@ -1,0 +1,226 @@
+"""What is told of a request: receipt, one-line notes, and the JSON that scripts rely on."""
+
+import json
+from typing import Any
+
+import pytest
+from fakes import model
+
+from llmr.catalog import Strategy
+from llmr.chat import ChatResponse, Delta, FinishReason, ToolCall, ToolCallDelta, Usage
+from llmr.errors import ErrorKind, ProviderError, StreamInterrupted
+from llmr.render.transcript import (
+    ErrorNote,
+    Transcript,
+    chat_json,
+    failure_phrase,
+    fallback_line,
+    milliseconds,
+    receipt_lines,
+    tokens_per_s,
+    waiting_line,
+)
+from llmr.router import Answering, AttemptFailed, AttemptStarted, Decided, Event, Finished, Waiting
+from llmr.routing.rules import Candidate
+from llmr.routing.selector import Selection
+
+A = Candidate(model("a"), "best", 0, 0)
+B = Candidate(model("b", "openai/gpt-4o"), "best", 0, 1)
+OTHER = Candidate(model("c", "small"), "small", 1, 2)
+LIMITED = ProviderError(ErrorKind.RATE_LIMIT, "slow down", status=429, retry_after_s=12.0)
+GONE = ProviderError(ErrorKind.CONNECT, "connection refused")
+USAGE = Usage(1_200, 41, 5, 100)
+
+
+def told(*events: Event) -> Transcript:
+    transcript = Transcript()
+    for event in events:
+        transcript.add(event)
+    return transcript
+
+
+def started(candidate: Candidate, number: int = 1, *, probe: bool = False) -> AttemptStarted:
+    return AttemptStarted(candidate, number, probe)
+
+
+def finished(candidate: Candidate, *deltas: Delta, cost_usd: float | None = 0.25, ttft_s: float = 0.412) -> Finished:
+    response = ChatResponse.from_deltas(deltas)
+    return Finished(candidate, response, ttft_s, ttft_s + 2.0, 3.5, 2, cost_usd, "00c0ffee")
+
+
+WORDS = (Delta(text="Hel"), Delta(text="lo", finish_reason=FinishReason.STOP, usage=USAGE))
+FELL_BACK = (
+    started(A), AttemptFailed(A, LIMITED, 0.1), Waiting(1.5, "for a"), started(B, 2), Answering(B, 0.412), *WORDS,
+    finished(B, *WORDS),
+)  # fmt: skip
+
+
+def test_a_fallback_is_told_in_one_line() -> None:
+    line = fallback_line(told(*FELL_BACK))
+    assert line == "a/m 429 rate limit (retry in 12 s) → b/openai/gpt-4o (412 ms to the first token)"
+
+
+def test_a_fallback_to_another_model_says_so() -> None:
+    line = fallback_line(told(started(A), AttemptFailed(A, GONE, 0.1), started(OTHER, 2), Answering(OTHER, 1.25)))
+    assert line == "a/m connect → c/small (1.2 s to the first token, another model, as your 'small' fallback says)"
+
+
+def test_where_the_first_one_answers_nothing_is_told() -> None:
+    assert fallback_line(told(started(A), Answering(A, 0.1))) is None
+    assert fallback_line(told(started(A))) is None
+    assert fallback_line(Transcript()) is None
+
+
+def test_a_retry_that_works_is_told_as_well_though_it_is_no_fallback() -> None:
+    transcript = told(started(A), AttemptFailed(A, GONE, 0.1), started(A, 2), Answering(A, 0.1))
+    assert fallback_line(transcript) == "a/m connect → a/m (100 ms to the first token)"
+    assert not transcript.fell_back
+
+
+@pytest.mark.parametrize(
+    ("seconds", "line"), [(0.4, None), (1.0, "waiting 1.0 s for a"), (7.26, "waiting 7.3 s for a")]
+)
+def test_a_wait_worth_noticing_is_told(seconds: float, line: str | None) -> None:
+    assert waiting_line(Waiting(seconds, "for a")) == line
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(0.0004, "0 ms"), (0.25, "250 ms"), (1.0, "1.0 s"), (61.23, "61.2 s")])
+def test_durations_for_people(seconds: float, shown: str) -> None:
+    assert milliseconds(seconds) == shown
+
+
+def test_the_receipt_says_who_was_tried_how_it_went_and_what_it_cost() -> None:
+    assert receipt_lines(told(*FELL_BACK)) == [
+        "  1. a/m 429 rate limit (retry in 12 s) after 100 ms: slow down",
+        "  2. b/openai/gpt-4o ok, first token after 412 ms",
+        "  waited 1.5 s in all",
+        "  3.5 s in all · 20 tokens/s · 1,200 tokens in, 41 out · $0.250000",
+    ]
+
+
+def test_the_receipt_without_usage_and_price_says_that_the_cost_is_unknown() -> None:
+    words = (Delta(text="x"),)
+    lines = receipt_lines(told(started(A, probe=True), Answering(A, 0.4), *words, finished(A, *words, cost_usd=None)))
+    assert lines == ["  1. a/m ok, first token after 400 ms (probe)", "  3.5 s in all · cost unknown"]
+
+
+def test_the_receipt_of_a_broken_answer_says_who_broke_off() -> None:
+    transcript = told(started(A), Answering(A, 0.4), Delta(text="x"))
+    transcript.broke(StreamInterrupted("", candidate="a/m", error=ProviderError(ErrorKind.STALL, "silent for 30 s")))
+    assert receipt_lines(transcript) == ["  1. a/m stall: silent for 30 s"]
+
+
+def test_the_receipt_of_a_cancelled_request_says_so() -> None:
+    transcript = told(started(A))
+    assert receipt_lines(transcript) == ["  1. a/m running"]
+    transcript.cancelled()
+    assert receipt_lines(transcript) == ["  1. a/m cancelled"]
+    assert failure_phrase(transcript.attempts[0]) == "a/m cancelled"
+
+
+def test_cancelling_changes_no_attempt_that_had_ended() -> None:
+    transcript = told(*FELL_BACK)
+    transcript.cancelled()
+    assert [tried.outcome for tried in transcript.attempts] == ["rate_limit", "ok"]
+    Transcript().cancelled()
+
+
+@pytest.mark.parametrize(("output_tokens", "ttft_s", "speed"), [(41, 0.4, 20.0), (1, 0.4, None), (None, 0.4, None)])
+def test_speed_is_of_what_comes_after_the_first_token(
+    output_tokens: int | None, ttft_s: float, speed: float | None
+) -> None:
+    done = finished(A, Delta(text="x", usage=Usage(1, output_tokens)), ttft_s=ttft_s)
+    assert tokens_per_s(done) == (None if speed is None else pytest.approx(speed))
+
+
+def test_an_answer_in_one_piece_has_no_speed() -> None:
+    response = ChatResponse("x", FinishReason.STOP, usage=USAGE)
+    assert tokens_per_s(Finished(A, response, 2.0, 2.0, 2.0, 1, None, "r")) is None
+    assert tokens_per_s(Finished(A, ChatResponse("x", None), 1.0, 2.0, 2.0, 1, None, "r")) is None
+
+
+# JSON
+
+
+def document(transcript: Transcript, error: ErrorNote | None = None) -> dict[str, Any]:
+    text = chat_json(transcript, error)
+    assert text.isascii()
+    assert "\n" not in text
+    return json.loads(text)
+
+
+def test_the_json_of_an_answer_is_complete() -> None:
+    assert document(told(*FELL_BACK)) == {
+        "schema": "llmr.chat/1",
+        "id": "00c0ffee",
+        "conversation_id": None,
+        "text": "Hello",
+        "model": "openai/gpt-4o",
+        "provider": "b",
+        "finish_reason": "stop",
+        "usage": {"input": 1200, "output": 41, "reasoning": 5, "cached": 100},
+        "cost_usd": 0.25,
+        "timing_ms": {"total": 3500, "first_token": 412},
+        "attempts": [
+            {"provider": "a", "model": "m", "outcome": "rate_limit", "http": 429, "ms": 100, "ttft_ms": None,
+             "error": "slow down"},
+            {"provider": "b", "model": "openai/gpt-4o", "outcome": "ok", "http": 200, "ms": 2412, "ttft_ms": 412,
+             "error": None},
+        ],
+        "fallback": True,
+        "partial": False,
+        "error": None,
+    }  # fmt: skip
+
+
+def test_the_json_of_a_failure_is_a_document_too_with_the_same_keys() -> None:
+    note = ErrorNote("rate_limit", "no answer", 6, 12.0, "wait")
+    failed = document(told(started(A), AttemptFailed(A, LIMITED, 0.1)), note)
+    assert failed.keys() == document(told(*FELL_BACK)).keys()
+    assert failed["error"] == {
+        "kind": "rate_limit", "message": "no answer", "exit_code": 6, "retry_after_s": 12.0, "hint": "wait"
+    }  # fmt: skip
+    assert (failed["text"], failed["partial"], failed["model"], failed["cost_usd"]) == ("", False, None, None)
+    assert failed["usage"] == {"input": None, "output": None, "reasoning": None, "cached": None}
+    assert failed["timing_ms"] == {"total": None, "first_token": None}
+
+
+def test_the_json_before_anything_was_asked_is_a_document_too() -> None:
+    empty = document(Transcript(), ErrorNote("usage", "no prompt", 2))
+    assert empty["attempts"] == []
+    assert empty["fallback"] is False
+
+
+def test_a_broken_answer_is_partial_and_keeps_its_text_and_who_said_it() -> None:
+    transcript = told(started(A), Answering(A, 0.4), Delta(text="Once"))
+    error = ProviderError(ErrorKind.INCOMPLETE, "reset")
+    transcript.broke(StreamInterrupted("", candidate="a/m", error=error))
+    broken = document(transcript, ErrorNote("incomplete", "", 8))
+    assert (broken["text"], broken["partial"], broken["provider"]) == ("Once", True, "a")
+    assert broken["attempts"][0]["outcome"] == "incomplete"
+    assert broken["attempts"][0]["ttft_ms"] == 400
+
+
+def test_reasoning_refusal_and_tool_calls_are_there_where_the_answer_has_them() -> None:
+    call = ToolCallDelta(0, "c1", "f", "{}")
+    words = (
+        Delta(reasoning="hm"),
+        Delta(refusal="no"),
+        Delta(tool_calls=(call,), finish_reason=FinishReason.TOOL_CALLS),
+    )
+    full = document(told(started(A), Answering(A, 0.1), *words, finished(A, *words)))
+    assert (full["reasoning"], full["refusal"]) == ("hm", "no")
+    assert full["tool_calls"] == [{"id": "c1", "name": "f", "arguments": "{}"}]
+    assert ToolCall("c1", "f", "{}") in ChatResponse.from_deltas(words).tool_calls
+
+
+def test_nothing_that_a_provider_says_reaches_a_terminal_through_the_json() -> None:
+    evil = "\x1b]0;owned\x07\x9b31m\u202ekcab\ud800"
+    text = chat_json(told(started(A), Answering(A, 0.1), Delta(text=evil)), None)
+    assert text.isprintable()
+    assert json.loads(text)["text"] == evil
+
+
+def test_the_selection_is_kept() -> None:
+    selection = Selection("best", Strategy.PRIORITY, (), (), (), 4)
+    assert told(Decided(selection)).selection is selection
