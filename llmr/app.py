@@ -61,13 +61,15 @@ class SystemClock:
 class LateTransport:
     """The HTTP transport, imported when the block begins: `rank` never pays for it, and no first token's time contains it."""
 
-    def __init__(self) -> None:
+    def __init__(self, ca_file: str | None = None) -> None:
+        """`ca_file` as transport.HttpTransport has it."""
+        self._ca_file = ca_file
         self._transport: HttpTransport | None = None
 
     async def __aenter__(self) -> Self:
         from llmr.transport import HttpTransport
 
-        self._transport = await HttpTransport().__aenter__()
+        self._transport = await HttpTransport(ca_file=self._ca_file).__aenter__()
         return self
 
     async def __aexit__(
@@ -109,7 +111,7 @@ def opened(config: Config, *, remember: bool = True) -> Iterator[App]:
     chance = random.Random()  # noqa: S311 - jitter and exploration, no secrets
     with _store(config, clock, remember=remember) as store:
         registry = ProviderRegistry(store, config.policy.breaker, chance)
-        transport = LateTransport()
+        transport = LateTransport(config.ca_file)
         router = Router(
             catalog=config.catalog,
             rules=RulesEngine(config.rules, config.policy.strategy),

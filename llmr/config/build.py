@@ -38,7 +38,7 @@ class Config:
     """Everything that is configured, frozen.
 
     `state_path` None: keep state in memory. `notices`: what a person should be told, one line each. `sources`: the files
-    that speak, weakest first. `missing_keys`: variables that would turn a provider on, in the order of the providers.
+    that speak, weakest first. `ca_file`: SSL_CERT_FILE, None for the client's own authorities. `missing_keys`: variables that would turn a provider on, in the order of the providers.
     """
 
     catalog: Catalog
@@ -48,6 +48,7 @@ class Config:
     notices: tuple[str, ...] = ()
     sources: tuple[Path, ...] = ()
     missing_keys: tuple[str, ...] = ()
+    ca_file: str | None = None
     masked: tuple[Secret, ...] = field(default=(), repr=False)
 
     def secrets(self) -> tuple[Secret, ...]:
@@ -80,6 +81,7 @@ def build(normal: Json, environment: Environment, *, notices: Iterable[str], sou
         notices=(*notices, *normal["notices"]),
         sources=tuple(sources),
         missing_keys=tuple(dict.fromkeys(p.missing_key for p in providers.values() if p.missing_key)),
+        ca_file=(environment.variable("SSL_CERT_FILE") or "").strip() or None,
         masked=tuple(dict.fromkeys(secret for one in equipped.values() for secret in one.secrets)),
     )
 

@@ -86,7 +86,7 @@ class Box:
         )
 
     def end(self, process: "subprocess.Popen[bytes]", stdin: bytes | None = None) -> Ended:
-        out, err = process.communicate(stdin, timeout=60)
+        out, err = process.communicate(stdin, timeout=100)
         return Ended(process.returncode, out or b"", (err or b"").decode())
 
     def run(self, *arguments: str, stdin: bytes | None = None) -> Ended:
