@@ -15,10 +15,11 @@ from typing import Final, NoReturn, final
 
 MASK: Final = "***"
 
-# Prefixes that vendors publish for their keys; 8 further characters keep prose such as "sk-learn" whole.
+# Prefixes that vendors publish for their keys; 8 further characters keep prose such as "sk-learn" whole, and within a word
+# ("task-management") it takes a capital or a digit too.
 _KEY_SHAPES: Final = re.compile(
-    r"(?:sk-(?:ant-|proj-|or-)?|gsk_|AIza|xai-|hf_|ghp_|gho_|pplx-|fw_|csk-|tgp_v1_|AKIA)[A-Za-z0-9_\-]{8,}"
-    r"|(?<=[Bb]earer )[A-Za-z0-9._\-]{8,}"
+    r"(?<=[Bb]earer )[A-Za-z0-9._~+/\-]{8,}=*"  # b64token, RFC 6750 §2.1; first, for it is the longer match
+    r"|(?:(?<![a-z])sk-|sk-(?=[a-z_\-]*[A-Z0-9])|gsk_|AIza|xai-|hf_|ghp_|gho_|pplx-|fw_|csk-|tgp_v1_|AKIA)[A-Za-z0-9_\-]{8,}"
 )
 _SHORTEST_REDACTED = 6  # a shorter "secret" would blank out ordinary words
 
@@ -67,8 +68,7 @@ class Redactor:
         return Redactor((*self.secrets, *more))
 
     def __call__(self, text: str) -> str:
-        for secret in self.secrets:
-            value = secret.reveal()
-            if len(value) >= _SHORTEST_REDACTED:
-                text = text.replace(value, MASK)
+        values = {value for secret in self.secrets if len(value := secret.reveal()) >= _SHORTEST_REDACTED}
+        for value in sorted(values, key=len, reverse=True):  # one may begin with another, whose mask would bare its end
+            text = text.replace(value, MASK)
         return _KEY_SHAPES.sub(MASK, text)

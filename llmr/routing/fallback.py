@@ -103,8 +103,7 @@ class FallbackHandler:
             return self._give_up(Ending.ATTEMPTS)
         fresh = self._fresh(elapsed_s)
         if fresh:
-            last = self._attempts + 1 >= self.policy.max_attempts
-            return Try(fresh[0], alone=last or (len(fresh) == 1 and not self._retryable(elapsed_s)))
+            return Try(fresh[0], alone=self._is_last() or (len(fresh) == 1 and not self._retryable(elapsed_s)))
         return self._again(elapsed_s) or self._later(now, elapsed_s) or self._give_up(Ending.EXHAUSTED)
 
     def failed(self, candidate: Candidate, error: ProviderError, elapsed_s: float) -> None:
@@ -142,6 +141,10 @@ class FallbackHandler:
         wait_s = math.inf if retry_at is None else max(retry_at - now, _SHORTEST_WAIT_S)
         self._barred_until_s[candidate.key] = elapsed_s + wait_s
 
+    def _is_last(self) -> bool:
+        """Whether nothing may follow the next attempt."""
+        return self._attempts + 1 >= self.policy.max_attempts
+
     def _retries(self, row: Disposition, error: ProviderError) -> int:
         return 0 if error.should_retry is False else min(row.retries, self.policy.retries_per_candidate)
 
@@ -175,7 +178,7 @@ class FallbackHandler:
         first = min(candidates, key=lambda c: self._tried[c.key].not_before_s)
         wait_s = self._tried[first.key].not_before_s - elapsed_s
         if wait_s <= 0:
-            return Try(first, alone=len(candidates) == 1)
+            return Try(first, alone=self._is_last() or len(candidates) == 1)
         return self._worth_waiting(wait_s, f"before asking {first.key} again", elapsed_s)
 
     def _later(self, now: float, elapsed_s: float) -> Action | None:
@@ -194,7 +197,7 @@ class FallbackHandler:
         ]
         if early:
             best = min(early, key=lambda r: (r.candidate.tier, r.candidate.favour, r.candidate.position))
-            return Try(best.candidate, last_resort=True, alone=len(blocked) == 1)
+            return Try(best.candidate, last_resort=True, alone=self._is_last() or len(blocked) == 1)
         waits = [
             (
                 max(_first_moment(r) - now, self._held_back_s(r.candidate, elapsed_s)),

@@ -86,7 +86,7 @@ class LatencyStats:
             stats = LatencyStats(*numbers)
         except (TypeError, ValueError, OverflowError):
             return LatencyStats()
-        whole = len(numbers) == len(LatencyStats.__slots__) and all(map(math.isfinite, numbers))
+        whole = len(numbers) == len(stats.to_row()) and all(map(math.isfinite, numbers))
         weights = (stats.n, stats.ok, stats.bad, stats.fsum, stats.long_n, stats.long_ok, stats.long_bad, stats.speed_n)
         return stats if whole and min(*weights, stats.out_n) >= 0 else LatencyStats()
 

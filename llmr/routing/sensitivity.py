@@ -3,7 +3,7 @@
 "Why that one?" is half an answer; "what would have to change?" is the other half. The index (score.py) is solved for one
 term at a time with all others held:
 
-    time     mean, p95 and p50 scale together with e^μ, so  time(e^μ) = e^μ·k,  k = e^(σ²/2)(1 − ρ) + ρ·e^(1.645σ)
+    time     mean, p95 and p50 scale together with e^μ, so  time(e^μ) = e^μ·k,  k = m + ρ·max(0, e^(1.645σ) − m),  m = e^(σ²/2)
     price    price(f) = f·price, f the factor on both of its prices
 
 Candidates are compared within one tier and favour only: no figure makes a fallback model overtake the model asked for.
@@ -78,8 +78,8 @@ def _p50_below_s(rival: Ranked, margin_s: float) -> float | None:
 
 def _scale(estimate: Estimate) -> float:
     """k of the header: the index's seconds per second of median."""
-    sigma = math.sqrt(estimate.variance)
-    return math.exp(estimate.variance / 2) * (1 - TAIL_AVERSION) + TAIL_AVERSION * math.exp(Z95 * sigma)
+    mean, p95 = math.exp(estimate.variance / 2), math.exp(Z95 * math.sqrt(estimate.variance))
+    return mean + TAIL_AVERSION * max(0.0, p95 - mean)
 
 
 def _price_below(rival: Ranked, margin_s: float) -> Price | None:
