@@ -48,18 +48,15 @@ _RECENTLY: Final = 7  # days that `status` looks back
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """Leave to try one model. Given back with the report. `grants` are per circuit key; `token` is the limiter's."""
+    """Leave to try one model. Given back with the report. `grants` are per circuit key; `token` is the limiter's; `probe`:
+    this attempt is *the* probe of one of its circuits, or was until its first token closed it."""
 
     model: Model
     grants: tuple[tuple[str, Grant], ...]
     latency_class: str
     prompt_tokens: int
     token: str
-
-    @property
-    def probe(self) -> bool:
-        """Whether this attempt is *the* probe of one of its circuits."""
-        return any(grant.probe for _, grant in self.grants)
+    probe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +168,8 @@ class ProviderRegistry:
                 if full is not None:
                     return Change(Refusal(full.reason, full.retry_at))
                 writes[limiter_key] = taken.to_row()
-            return Change(Permit(model, grants, klass, prompt_tokens, token), writes)
+            probe = any(grant.probe for _, grant in grants)
+            return Change(Permit(model, grants, klass, prompt_tokens, token, probe), writes)
 
         try:
             return self._store.transact({*scopes, limiter_key}, step)

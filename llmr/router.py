@@ -43,9 +43,10 @@ from llmr.state import RequestRecord
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The ranking that the request starts with."""
+    """The ranking that the request `request_id` starts with."""
 
     selection: Selection
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class Answering:
 @dataclass(frozen=True, slots=True)
 class Finished:
     """The whole answer came. Durations in seconds; `total_s` of the whole request, `attempt_s` of the attempt that
-    answered. `cost_usd` None: unknown."""
+    answered, `streamed` whether in pieces. `cost_usd` None: unknown."""
 
     candidate: Candidate
     response: ChatResponse
@@ -95,6 +96,7 @@ class Finished:
     attempts: int
     cost_usd: float | None
     request_id: str
+    streamed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +215,7 @@ class Router:
             explore=explore,
         )
         try:
-            yield Decided(selection)
+            yield Decided(selection, progress.request_id)
             async with aclosing(self._run(progress)) as events:
                 async for event in events:
                     yield event
@@ -347,6 +349,7 @@ class Router:
             attempts=progress.attempts,
             cost_usd=request_cost_usd(answer.candidate.model.price, response.usage),
             request_id=progress.request_id,
+            streamed=progress.request.stream,
         )
 
     def _limits(self, progress: _Progress, action: Try) -> Limits:
@@ -359,7 +362,12 @@ class Router:
         late = reasoning or not progress.request.stream  # the first token of an unstreamed answer is its last
         ranked = (r.estimate for r in progress.handler.selection.ranked if r.candidate.key == model.key)
         first_token_s = first_token_limit_s(
-            timeouts, next(ranked, None), reasoning=late, alone=action.alone, left_s=left_s
+            timeouts,
+            next(ranked, None),
+            reasoning=late,
+            alone=action.alone,
+            left_s=left_s,
+            prompt_tokens=progress.plan.prompt_tokens,
         )
         return Limits(timeouts.connect_s, first_token_s, timeouts.stall_s, timeouts.total_s)
 
@@ -405,7 +413,8 @@ class Router:
             return progress.broken
         retry_after_s = None if end.retry_at is None else max(0.0, end.retry_at - self._clock.now())
         tried = sum(failure.error is not None for failure in end.failures)
-        message = f"no answer for {progress.plan.asked!r}: {_ENDINGS[end.ending]}, {tried} attempts"
+        attempts = f"{tried} attempt" if tried == 1 else f"{tried} attempts"
+        message = f"no answer for {progress.plan.asked!r}: {_ENDINGS[end.ending]}, {attempts}"
         return AllAttemptsFailed(message, failures=end.failures, retry_after_s=retry_after_s)
 
     def _elapsed_s(self, progress: _Progress) -> float:
@@ -462,7 +471,7 @@ def _after_break(progress: _Progress, error: ProviderError) -> OnBreak:
             return OnBreak.CONTINUE if may_continue(progress.request) else OnBreak.FAIL
         case OnBreak.RESTART:
             return OnBreak.RESTART
-        case OnBreak.FAIL | OnBreak.BUFFER:
+        case OnBreak.FAIL | OnBreak.BUFFER:  # pragma: no branch - a wish is one of the four
             return OnBreak.FAIL
 
 
@@ -478,7 +487,8 @@ def _refuse_if_nobody_is_ready(selection: Selection) -> None:
     if selection.ranked or any(r.barrier not in (Barrier.OFF, Barrier.RULE) for r in selection.rejected):
         return
     missing = dict.fromkeys(p.missing_key for r in selection.rejected if (p := r.candidate.model.provider).missing_key)
-    told = (r for r in selection.rejected if r.barrier is Barrier.RULE or not r.candidate.model.provider.missing_key)
-    reasons = "; ".join(dict.fromkeys(f"{r.candidate.key}: {r.reason}" for r in told))
+    ruled = dict.fromkeys(r.reason for r in selection.rejected if r.barrier is Barrier.RULE)
+    off = (r for r in selection.rejected if r.barrier is Barrier.OFF and not r.candidate.model.provider.missing_key)
+    reasons = "; ".join([*ruled, *dict.fromkeys(f"{r.candidate.key}: {r.reason}" for r in off)])
     message = f"no provider is ready for {selection.asked!r}" + (f" ({reasons})" if reasons else "")
     raise NoProviderReady(message, missing=tuple(name for name in missing if name))

@@ -16,7 +16,7 @@ from llmr.cli.exit_codes import ExitCode
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 SCRIPTS = sysconfig.get_path("scripts")
-BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.M | re.S)
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
 
 def run(command, home, **more):
@@ -52,7 +52,7 @@ def test_every_exit_code_is_named():
 
 
 def test_the_toml_in_the_readme_is_accepted(tmp_path):
-    (block,) = re.findall(r"^```toml\n(.*?)^```", README, re.M | re.S)
+    (block,) = re.findall(r"^```toml\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
     assert tomllib.loads(block)
     settings = tmp_path / "routing.toml"
     settings.write_text(block)
@@ -61,7 +61,7 @@ def test_the_toml_in_the_readme_is_accepted(tmp_path):
 
 
 def test_commands_that_need_no_key_run_as_the_readme_has_them(tmp_path):
-    for line in re.findall(r"^\$ (llmr (?:rank|providers) .*)$", README, re.M):
+    for line in re.findall(r"^\$ (llmr (?:rank|providers) .*)$", README, re.MULTILINE):
         done = run(line, tmp_path)
         assert done.returncode in (0, int(ExitCode.NOT_CONFIGURED)), (line, done.stderr)
         assert "Traceback" not in done.stderr

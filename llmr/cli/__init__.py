@@ -117,7 +117,7 @@ def crashed(error: BaseException) -> int:
     if Environment.from_process().debug:
         import traceback
 
-        for line in traceback.format_exception(error):
-            say(line.rstrip("\n"))
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            say(line)
     sys.stdout = None  # whatever is still buffered has been tried
     return int(ExitCode.UNEXPECTED)

@@ -102,7 +102,7 @@ def _of_failures(failures: Sequence[Failure]) -> ExitCode:
     """The most retryable class wins; an end that the request itself caused is that, whatever went before."""
     kinds = [failure.kind for failure in failures if failure.kind is not None]
     last = next((f.error.kind for f in reversed(failures) if f.error is not None), None)
-    if last in _ENDS:
+    if last is not None and last in _ENDS:
         return BY_KIND[last]
     codes = {BY_KIND[kind] for kind in kinds}
     return next((code for code in _MOST_RETRYABLE if code in codes), ExitCode.ALL_DOWN)

@@ -13,7 +13,6 @@ _HINTS = {
     ExitCode.TIMEOUT: "raise [timeouts] in routing.toml, or name another model with --model",
     ExitCode.REJECTED: "change the request: no other provider would take it as it is",
     ExitCode.CONTENT_FILTER: "the provider's policy refuses this content",
-    ExitCode.PARTIAL: "what came is on stdout; ask again for a whole answer",
 }
 
 _KINDS = {

@@ -11,9 +11,10 @@ from typing import Any, Final
 from llmr.chat import ChatResponse, Delta, Usage
 from llmr.errors import ErrorKind, ProviderError, StreamInterrupted
 from llmr.router import Answering, AttemptFailed, AttemptStarted, BrokeOff, Decided, Event, Finished, Waiting
+from llmr.routing.latency import Sample
 from llmr.routing.policy import OnBreak
 from llmr.routing.rules import Candidate
-from llmr.routing.selector import Selection
+from llmr.routing.selector import Barrier, Rejected, Selection
 
 CHAT_SCHEMA: Final = "llmr.chat/1"
 _WORTH_TELLING_S: Final = 0.5  # a shorter wait is noticed by nobody
@@ -36,6 +37,8 @@ class Transcript:
     """Grows with each event; read at any time."""
 
     selection: Selection | None = None
+    request_id: str | None = None
+    total_s: float | None = None  # of a request that is over, whole or not
     attempts: list[Tried] = field(default_factory=list[Tried])
     deltas: list[Delta] = field(default_factory=list[Delta])
     waits: list[Waiting] = field(default_factory=list[Waiting])
@@ -45,7 +48,7 @@ class Transcript:
         """Take the next event."""
         match event:
             case Decided():
-                self.selection = event.selection
+                self.selection, self.request_id = event.selection, event.request_id
             case AttemptStarted():
                 self.attempts.append(Tried(event.candidate, event.probe))
             case AttemptFailed():
@@ -63,7 +66,7 @@ class Transcript:
             case Finished():  # pragma: no branch - an Event is one of the seven
                 self.attempts[-1].outcome = "ok"
                 self.attempts[-1].after_s = event.attempt_s
-                self.finished = event
+                self.finished, self.total_s = event, event.total_s
 
     def broke(self, interrupted: StreamInterrupted) -> None:
         """The answer broke off after its first token."""
@@ -107,7 +110,8 @@ def failure_phrase(tried: Tried) -> str:
         return f"{tried.candidate.key} {tried.outcome}"
     status = f" {error.status}" if error.status else ""
     again = f" (retry in {error.retry_after_s:.0f} s)" if error.retry_after_s else ""
-    return f"{tried.candidate.key}{status} {error.kind.value.replace('_', ' ')}{again}"
+    late = f" after {milliseconds(tried.after_s)}" if tried.after_s is not None and tried.after_s >= 1 else ""
+    return f"{tried.candidate.key}{status} {error.kind.value.replace('_', ' ')}{late}{again}"
 
 
 def fallback_line(transcript: Transcript) -> str | None:
@@ -138,6 +142,7 @@ def receipt_lines(transcript: Transcript) -> list[str]:
         f"  {number}. {_attempt_phrase(tried)}{' (probe)' if tried.probe else ''}"
         for number, tried in enumerate(transcript.attempts, 1)
     ]
+    lines += [f"  not asked: {r.candidate.key}: {r.reason}" for r in _passed_over(transcript)]
     waited_s = sum(wait.seconds for wait in transcript.waits)
     if waited_s:
         lines.append(f"  waited {milliseconds(waited_s)} in all")
@@ -147,9 +152,21 @@ def receipt_lines(transcript: Transcript) -> list[str]:
     return lines
 
 
+def _passed_over(transcript: Transcript) -> list[Rejected]:
+    """Whom circuits and limits kept from being asked, though the user's order has them before the one who answered."""
+    by = transcript.answered_by
+    if transcript.selection is None or by is None:
+        return []
+    return [
+        rejected
+        for rejected in transcript.selection.rejected
+        if rejected.barrier in (Barrier.CIRCUIT, Barrier.LIMIT) and rejected.candidate.tier <= by.candidate.tier
+    ]
+
+
 def _attempt_phrase(tried: Tried) -> str:
     if tried.error is not None:
-        after = f" after {milliseconds(tried.after_s)}" if tried.after_s is not None else ""
+        after = f" after {milliseconds(tried.after_s)}" if tried.after_s is not None and tried.after_s < 1 else ""
         return f"{failure_phrase(tried)}{after}: {tried.error.message}"
     if tried.ttft_s is None:
         return f"{tried.candidate.key} {tried.outcome}"
@@ -169,10 +186,9 @@ def _totals(done: Finished) -> list[str]:
 
 
 def tokens_per_s(done: Finished) -> float | None:
-    """Speed after the first token; None where it cannot be told."""
+    """Speed after the first token; None where it cannot be told: unstreamed, too short, or not counted."""
     out = done.response.usage.output_tokens if done.response.usage else None
-    took_s = done.attempt_s - done.ttft_s
-    return (out - 1) / took_s if out is not None and out > 1 and took_s > 0 else None
+    return Sample(done.ttft_s, done.attempt_s, out).tokens_per_s if done.streamed else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,13 +202,13 @@ class ErrorNote:
     hint: str | None = None
 
 
-def chat_json(transcript: Transcript, error: ErrorNote | None, *, request_id: str | None = None) -> str:
+def chat_json(transcript: Transcript, error: ErrorNote | None) -> str:
     """The document of `chat --json`, one line of ASCII."""
     response, by, done = transcript.response, transcript.answered_by, transcript.finished
     usage = response.usage or Usage()
     document: dict[str, Any] = {
         "schema": CHAT_SCHEMA,
-        "id": done.request_id if done else request_id,
+        "id": transcript.request_id,
         "conversation_id": None,
         "text": response.text,
         "model": by.candidate.model.id if by else None,
@@ -206,7 +222,7 @@ def chat_json(transcript: Transcript, error: ErrorNote | None, *, request_id: st
         },
         "cost_usd": done.cost_usd if done else None,
         "timing_ms": {
-            "total": _ms(done.total_s if done else None),
+            "total": _ms(transcript.total_s),
             "first_token": _ms(by.ttft_s if by else None),
         },
         "attempts": [_attempt_json(tried) for tried in transcript.attempts],
@@ -238,7 +254,7 @@ def _attempt_json(tried: Tried) -> dict[str, Any]:
         "provider": tried.candidate.model.provider.name,
         "model": tried.candidate.model.id,
         "outcome": tried.outcome,
-        "http": tried.error.status if tried.error else (200 if tried.ttft_s is not None else None),
+        "http": (tried.error.status if tried.error else None) or (200 if tried.ttft_s is not None else None),
         "ms": _ms(tried.after_s),
         "ttft_ms": _ms(tried.ttft_s),
         "error": tried.error.message if tried.error else None,

@@ -171,7 +171,8 @@ def admit(
             if now < state.lease_from - policy.clock_skew_s or now >= state.lease_until:
                 died = state.lease_until > 0.0
                 return _probe(replace(state, lost=state.lost + died), now, lease_s)
-            return state, Refusal("another process is probing it", retry_at=state.lease_until)
+            look_again_at = min(state.lease_until, now + policy.probe_poll_s)
+            return state, Refusal("another process is probing it", retry_at=look_again_at, why=state.why)
         case _:
             assert_never(state.phase)
 
@@ -315,7 +316,8 @@ def _report_probe(state: BreakerState, verdict: Verdict, now: float, policy: Bre
                 lease_from=0.0, lease_until=0.0, lost=0,
             )  # fmt: skip
         case Outcome.ERROR:
-            return _trip(state, verdict, now, policy)
+            was_early = state.lease_from < state.open_until
+            return _trip(state, verdict, now, policy, doubling=not was_early)
         case Outcome.RATE:
             return _open_for_rate(state, verdict, now, policy)
         case Outcome.HARD:
@@ -325,9 +327,13 @@ def _report_probe(state: BreakerState, verdict: Verdict, now: float, policy: Bre
             return replace(state, lease_from=0.0, lease_until=0.0)  # the slot is free; no verdict
 
 
-def _trip(state: BreakerState, verdict: Verdict, now: float, policy: BreakerPolicy) -> BreakerState:
-    trips = state.trips + 1
-    base_s = min(policy.cooldown_s * 2 ** min(trips - 1, MAX_DOUBLINGS), policy.cooldown_cap_s)
+def _trip(
+    state: BreakerState, verdict: Verdict, now: float, policy: BreakerPolicy, *, doubling: bool = True
+) -> BreakerState:
+    """Open after an error. A probe sent before its time proves nothing about how long to wait: it does not double it, or
+    one person's retries, with nobody else to ask, would bench a provider for minutes (found by hand, not in routing.md)."""
+    trips = state.trips + doubling
+    base_s = min(policy.cooldown_s * 2 ** min(max(trips, 1) - 1, MAX_DOUBLINGS), policy.cooldown_cap_s)
     wait_s = max(base_s * (1 + policy.jitter * verdict.jitter), _clamped(verdict.retry_after_s, policy) or 0.0)
     return _open(replace(state, trips=trips), Cause.ERROR, now, now + wait_s, verdict.why)
 

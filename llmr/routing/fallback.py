@@ -24,7 +24,7 @@ from llmr.errors import Failure, ProviderError
 from llmr.routing.disposition import Disposition, Onward, disposition
 from llmr.routing.policy import FallbackPolicy
 from llmr.routing.rules import Candidate
-from llmr.routing.selector import Rejected, Selection
+from llmr.routing.selector import Barrier, Rejected, Selection
 
 _SHORTEST_WAIT_S: Final = 0.02  # so that a refusal that names this very moment cannot spin
 
@@ -234,13 +234,20 @@ class FallbackHandler:
 
     def _give_up(self, ending: Ending) -> GiveUp:
         rejected = {
-            r.candidate.key: Failure(r.candidate.key, r.reason, r.kind, retry_at=r.retry_at)
+            r.candidate.key: Failure(r.candidate.key, r.reason, r.kind, retry_at=_moment(r))
             for r in self.selection.rejected
+            if r.barrier is not Barrier.RULE  # the user's own choice is no news to them
         }
         asked_in_vain = {**self._refused, **rejected}
         untried = (failure for key, failure in asked_in_vain.items() if key not in self._tried)
         moments = [failure.retry_at for failure in asked_in_vain.values() if failure.retry_at is not None]
         return GiveUp(ending, (*self.failures, *untried), min(moments, default=None))
+
+
+def _moment(rejected: Rejected) -> float | None:
+    """The same for people: None where time does not mend it."""
+    moment = _first_moment(rejected)
+    return moment if math.isfinite(moment) else None
 
 
 def _first_moment(rejected: Rejected) -> float:

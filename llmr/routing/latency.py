@@ -48,6 +48,7 @@ FIRST_TOKEN_LEAST_S: Final = 2.0
 FIRST_TOKEN_MOST_S: Final = 30.0
 FIRST_TOKEN_REASONING_S: Final = 60.0
 SURE_AFTER: Final = 20.0
+PREFILL_TOKENS_PER_S: Final = 2_000.0  # a slow hosted model; 40,000 tokens then take 20 s before the first one
 CLOCK_SKEW_S: Final = 5.0  # as in breaker.py: routing.md §1
 _LEAST_SECONDS: Final = 1e-6  # ln of less would let one clock quirk outweigh a day
 
@@ -268,13 +269,25 @@ def first_token_timeout_s(estimate: Estimate | None, *, reasoning: bool) -> floa
 
 
 def first_token_limit_s(
-    timeouts: Timeouts, estimate: Estimate | None, *, reasoning: bool, alone: bool, left_s: float
+    timeouts: Timeouts,
+    estimate: Estimate | None,
+    *,
+    reasoning: bool,
+    alone: bool,
+    left_s: float,
+    prompt_tokens: int = 0,
 ) -> float:
-    """How long one attempt's first token may take: what is configured, else what the model is known for; where nobody else
-    could be asked (`alone`), all that is left of the deadline. Never longer than that, `left_s`."""
+    """How long one attempt's first token may take: what is configured, else what the model is known for and what reading
+    the prompt may take; where nobody else could be asked (`alone`), all that is left of the deadline, `left_s`.
+
+    While somebody else could, never more than half of that: or one who hangs would leave nothing to the others.
+    """
     if timeouts.first_token_s is not None:
         return min(timeouts.first_token_s, left_s)
-    return left_s if alone else min(first_token_timeout_s(estimate, reasoning=reasoning), left_s)
+    if alone:
+        return left_s
+    usual_s = first_token_timeout_s(estimate, reasoning=reasoning) + prompt_tokens / PREFILL_TOKENS_PER_S
+    return min(usual_s, left_s / 2)
 
 
 def _shifted(moment: float, center: float, to: float) -> float:

@@ -28,6 +28,7 @@ class BreakerPolicy:
     retry_after_cap_s: float = 900.0
     hard_s: float = 900.0  # bad key, no money, no such model: none of these heals in seconds
     early_probe_s: float = 2.0  # with nobody else left, an open circuit may be probed after this
+    probe_poll_s: float = 1.0  # while another process probes, look again so often: its verdict may come at any moment
     clock_skew_s: float = 5.0  # a clock that went back by more is recognised as such
 
 

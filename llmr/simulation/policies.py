@@ -1,0 +1,78 @@
+"""The table of policies that can be simulated, by the name that `llmr simulate --policy` takes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from random import Random
+from types import MappingProxyType
+from typing import Final
+
+from llmr.catalog import Catalog, Strategy
+from llmr.routing.policy import Policy as RoutingPolicy
+from llmr.routing.rules import Rule
+from llmr.simulation.comparison import Ema, Guarded, ListPolicy, LiteLlm, Oracle, PeakEwma, Ranker, StaticList
+from llmr.simulation.network import Network
+from llmr.simulation.production import Production, catalog_of
+from llmr.simulation.run import Policy, PolicyFactory, VirtualClock
+from llmr.simulation.world import World
+from llmr.state.memory import MemoryStore
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """What the production policy obeys; by default the latency strategy with default settings, which §5's goals speak of."""
+
+    policy: RoutingPolicy = field(default_factory=lambda: RoutingPolicy(strategy=Strategy.LATENCY))
+    rules: tuple[Rule, ...] = ()
+    catalog: Catalog | None = None
+
+
+def _production(configured: Configured, *, hedge: bool) -> PolicyFactory:
+    def make(world: World, network: Network, clock: VirtualClock, seed: int) -> Policy:
+        return Production(
+            world,
+            network,
+            clock,
+            MemoryStore(clock.now),
+            configured.policy,
+            Random(f"{seed}/policy"),  # noqa: S311 - a simulation
+            catalog=catalog_of(world, configured.catalog),
+            rules=configured.rules,
+            hedge=hedge,
+        )
+
+    return make
+
+
+def _listed(ranker: Callable[[World, Network, Random], Ranker]) -> PolicyFactory:
+    def make(world: World, network: Network, clock: VirtualClock, seed: int) -> Policy:
+        return ListPolicy(world, network, clock, ranker(world, network, Random(f"{seed}/policy")))  # noqa: S311 - as above
+
+    return make
+
+
+PRODUCTION: Final = "llmr"
+HEDGED: Final = "llmr-hedged"
+
+COMPARED: Final[Mapping[str, PolicyFactory]] = MappingProxyType(
+    {
+        "static": _listed(lambda world, _network, _chance: StaticList(world)),
+        "static-breaker": _listed(lambda world, _network, chance: Guarded(StaticList(world), world, chance)),
+        "litellm": _listed(lambda world, _network, _chance: LiteLlm(world)),
+        "ema-breaker": _listed(lambda world, _network, chance: Guarded(Ema(world), world, chance)),
+        "peak-ewma": _listed(
+            lambda world, _network, chance: Guarded(PeakEwma(len(world.providers), chance), world, chance)
+        ),
+        "oracle": _listed(lambda world, network, _chance: Oracle(world, network)),
+    }
+)
+
+
+def policies(configured: Configured) -> Mapping[str, PolicyFactory]:
+    """Every policy by name, in the order of §5's table."""
+    *others, (oracle, knowing) = COMPARED.items()
+    return {
+        **dict(others),
+        PRODUCTION: _production(configured, hedge=False),
+        HEDGED: _production(configured, hedge=True),
+        oracle: knowing,
+    }

@@ -1,0 +1,95 @@
+"""Virtual time: requests that overlap, each a generator that says when it wants to be woken.
+
+    arrival ─▶ policy.serve(request) ─▶ yields "wake me at t" … ─▶ returns Served
+                   ▲                         │
+                   └──── heap of (t, n) ◀────┘        time moves only here
+
+So a result is reported when it happens, and a policy that decides in between does not know it yet. Wakings at the same
+moment keep the order in which they were asked for: the same seed gives the same run, to the last digit.
+"""
+
+import heapq
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from llmr.simulation.luck import arrivals
+from llmr.simulation.network import Network
+from llmr.simulation.world import World
+
+EPOCH_S: Final = 1_700_000_000.0  # wall clock when a world begins; a store may not see times near zero as "never"
+CHARGED_S: Final = 60.0  # a failed request, in the percentiles: worlds.md
+
+
+class VirtualClock:
+    """Seconds since the world began; moved by `run` only."""
+
+    def __init__(self) -> None:
+        self.elapsed_s = 0.0
+
+    def now(self) -> float:
+        """Wall-clock seconds."""
+        return EPOCH_S + self.elapsed_s
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One request. `at_s` since the world began; `asked_first` and `answered` are indexes of providers, None: nobody.
+
+    `ttft_s` is from the request's arrival; a failed one is charged CHARGED_S. Money in dollars; waste is part of spend.
+    """
+
+    at_s: float
+    ttft_s: float
+    attempts: int
+    asked_first: int | None
+    answered: int | None
+    spend_usd: float
+    waste_usd: float
+
+
+Serving = Generator[float, None, Served]
+"""Yields the moments (seconds since the world began) at which it wants to go on."""
+
+
+class Policy(Protocol):
+    """Somebody who serves requests. `request` counts from 0; `at_s` is its arrival, which is the clock's time."""
+
+    def serve(self, request: int, at_s: float) -> Serving: ...
+
+
+PolicyFactory = Callable[[World, Network, VirtualClock, int], Policy]
+"""(world, network, clock, seed) → a policy at the beginning of its life."""
+
+
+def run(world: World, make: PolicyFactory, seed: int) -> list[Served]:
+    """Every request of `world` under `seed`, in the order of arrival."""
+    clock = VirtualClock()
+    policy = make(world, Network(world, seed), clock, seed)
+    served: dict[int, Served] = {}
+    queue: list[tuple[float, int, int, Serving | None]] = []
+    coming = enumerate(arrivals(world, seed))
+    entered = 0
+
+    def expect_next() -> None:
+        nonlocal entered
+        request, at_s = next(coming, (0, None))
+        if at_s is not None:
+            entered += 1
+            heapq.heappush(queue, (at_s, entered, request, None))
+
+    expect_next()
+    while queue:
+        at_s, _, request, serving = heapq.heappop(queue)
+        clock.elapsed_s = at_s
+        if serving is None:
+            serving = policy.serve(request, at_s)
+            expect_next()
+        try:
+            wake_s = next(serving)
+        except StopIteration as end:
+            served[request] = end.value
+            continue
+        entered += 1
+        heapq.heappush(queue, (max(wake_s, at_s), entered, request, serving))
+    return [served[request] for request in sorted(served)]

@@ -1,0 +1,92 @@
+"""What was typed and piped becomes the prompt; what is no text is refused with its place."""
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from llmr.cli.prompt import MOST_BYTES, read_prompt
+from llmr.errors import UsageError
+
+Put = Callable[..., None]
+
+
+def refused(words: list[str]) -> str:
+    with pytest.raises(UsageError) as caught:
+        read_prompt(words)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "piped", "prompt"),
+    [
+        (["what", "is", "this"], b"", "what is this"),
+        (["explain"], b"line 1\nline 2\n", "explain\n\nline 1\nline 2\n"),
+        ([], b"only this\n", "only this\n"),
+        (["before", "-", "after"], b"middle\n", "before middle after"),
+        (["-"], b"\nall of it\n\n", "all of it"),
+        (["-", "-"], b"x", "x x"),
+        (["grüße"], "日本語".encode(), "grüße\n\n日本語"),
+        ([], b"\xef\xbb\xbfmarked", "marked"),
+        (["words"], b" \n\t\n", "words"),
+    ],
+)
+def test_words_and_standard_input_make_the_prompt(stdin: Put, words: list[str], piped: bytes, prompt: str) -> None:
+    stdin(piped)
+    assert read_prompt(words) == prompt
+
+
+def test_a_terminal_is_not_read_unless_it_is_asked_for(stdin: Put) -> None:
+    stdin(b"typed", terminal=True)
+    assert read_prompt(["hi"]) == "hi"
+    assert read_prompt(["hi", "-"]) == "hi typed"
+
+
+def test_nothing_at_all_is_refused(stdin: Put) -> None:
+    stdin(b"", terminal=True)
+    assert refused([]) == "no prompt; say it after `llmr chat`, or pipe it in"
+    stdin(b"  \n")
+    assert refused([" "]) == "no prompt: no words were given and standard input is empty"
+
+
+def test_a_closed_standard_input_is_no_input(stdin: Put) -> None:
+    stdin(None)
+    assert read_prompt(["hi"]) == "hi"
+    assert refused(["-"]).startswith("no prompt;")
+
+
+@pytest.mark.parametrize(
+    ("piped", "place"), [(b"abc\xffdef", "0xff at offset 3"), (b"\xef\xbb\xbfab\xfe", "0xfe at offset 5")]
+)
+def test_what_is_no_utf8_is_refused_with_its_place(stdin: Put, piped: bytes, place: str) -> None:
+    stdin(piped)
+    assert place in refused(["explain"])
+
+
+def test_binary_input_is_refused_with_its_place(stdin: Put) -> None:
+    stdin(b"PK\x03\x04\0\0")
+    assert "a NUL at offset 4" in refused([])
+
+
+def test_words_that_are_no_utf8_are_refused(stdin: Put) -> None:
+    stdin(b"")
+    assert "not valid UTF-8" in refused(["caf\udce9"])
+
+
+def test_a_prompt_above_the_limit_is_refused_before_anything_is_sent(stdin: Put) -> None:
+    stdin(b"x" * (MOST_BYTES + 1))
+    assert "more than 10 MB" in refused([])
+    stdin(b"x" * MOST_BYTES)
+    assert len(read_prompt([])) == MOST_BYTES
+    stdin(b"x" * MOST_BYTES)
+    assert "no model takes more than 10 MiB" in refused(["and", "more"])
+
+
+def test_input_that_cannot_be_read_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken(io.BytesIO):
+        def read(self, *_: Any) -> bytes:
+            raise OSError(21, "Is a directory")
+
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(Broken()))
+    assert refused([]) == "standard input cannot be read: Is a directory"
