@@ -154,8 +154,8 @@ class OutputFormat:
 class ChatRequest:
     """What to ask. `model` is the name the user asked for, or "" for the configured default; None means "not said".
 
-    `max_output_tokens` counts tokens; `temperature` is the provider's own scale. `tags`, `strategy`,
-    `on_break` and `provider` steer routing and never leave the machine. `extra` is passed through to an OpenAI-wire provider as it is.
+    `max_output_tokens` counts tokens; `temperature` is the provider's own scale. `tags`, `strategy`, `on_break` and
+    `provider` steer routing and never leave the machine. `extra` is passed through to an OpenAI-wire provider as it is.
     """
 
     messages: tuple[Message, ...]

@@ -79,7 +79,8 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """What `providers status` shows of one model. Seconds; None: no samples. `p50_s`, `p95_s` are of the first token."""
+    """What `providers status` shows of one model. Seconds; None: no samples. `p50_s`, `p95_s` are of the first token of
+    streamed answers: percentiles of the last week, or the fit where that holds too few."""
 
     model: Model
     circuits: tuple[Circuit, ...]
@@ -284,7 +285,8 @@ class ProviderRegistry:
         days = range(today - _RECENTLY + 1, today + 1)
         keys: set[str] = set()
         for model in models:
-            keys.update(_circuit_keys(model), [_tally_key(model)], _latency_keys(model, "")[:3])
+            keys.update(_circuit_keys(model), [_tally_key(model)])
+            keys.update(key for klass in latency.STREAMED_CLASSES for key in _latency_keys(model, klass))
             keys.update(_day_key(model, day) for day in days)
         rows = self._store.read(keys)
         return [_model_status(model, rows, days, now) for model in models]
@@ -430,7 +432,7 @@ def _tallied(
     counts = Tally.from_row(rows.get(tally_key))
     if attempt.error is None:
         yield tally_key, counts.with_success(now).to_row()
-        if attempt.ttft_s is not None:
+        if attempt.ttft_s is not None and attempt.streamed:  # unstreamed, the first token is the last
             yield day_key, tally.counted(tally.histogram_from_row(rows.get(day_key)), attempt.ttft_s)
     elif attempt.error.kind is not ErrorKind.CANCELLED:
         yield (
@@ -486,9 +488,13 @@ def _attempt_record(permit: Permit, attempt: Attempt) -> AttemptRecord:
 def _model_status(model: Model, rows: Mapping[str, Row], days: range, now: float) -> ModelStatus:
     counts = Tally.from_row(rows.get(_tally_key(model)))
     histogram = tally.merged(tally.histogram_from_row(rows.get(_day_key(model, day))) for day in days)
-    chain = [LatencyStats.from_row(rows.get(key)) for key in _latency_keys(model, "")[:3]]
-    fit = latency.estimate(chain, now, chain[0].seq)
-    measured = counts.successes > 0
+    chains = [
+        [LatencyStats.from_row(rows.get(key)) for key in _latency_keys(model, klass)]
+        for klass in latency.STREAMED_CLASSES
+    ]
+    usual = max(chains, key=lambda chain: chain[-1].long_n)  # the kind of request that this model is asked most
+    fit = latency.estimate(usual, now, usual[0].seq)
+    measured = usual[-1].long_n > 0
     return ModelStatus(
         model=model,
         circuits=_circuits(model, rows),

@@ -486,9 +486,10 @@ def _refuse_if_nobody_is_ready(selection: Selection) -> None:
     """
     if selection.ranked or any(r.barrier not in (Barrier.OFF, Barrier.RULE) for r in selection.rejected):
         return
-    missing = dict.fromkeys(p.missing_key for r in selection.rejected if (p := r.candidate.model.provider).missing_key)
+    lacking = [r.candidate.model.provider.missing_key for r in selection.rejected if r.barrier is Barrier.OFF]
+    missing = dict.fromkeys(name for name in lacking if name)
     ruled = dict.fromkeys(r.reason for r in selection.rejected if r.barrier is Barrier.RULE)
     off = (r for r in selection.rejected if r.barrier is Barrier.OFF and not r.candidate.model.provider.missing_key)
     reasons = "; ".join([*ruled, *dict.fromkeys(f"{r.candidate.key}: {r.reason}" for r in off)])
     message = f"no provider is ready for {selection.asked!r}" + (f" ({reasons})" if reasons else "")
-    raise NoProviderReady(message, missing=tuple(name for name in missing if name))
+    raise NoProviderReady(message, missing=tuple(missing))

@@ -7,11 +7,12 @@ arguments ─▶ request ─▶ App ─▶ router events ─┬▶ Transcript   
 
 import asyncio
 import random
+from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from llmr.app import App, opened
+from llmr.app import App, SystemClock, opened
 from llmr.catalog import Provider
 from llmr.chat import ChatRequest, Delta, FinishReason, Message, Role
 from llmr.cli.choices import check_on_break, check_strategy
@@ -22,10 +23,9 @@ from llmr.cli.prompt import read_prompt
 from llmr.cli.say import say
 from llmr.cli.signals import Signals
 from llmr.cli.spinner import Spinner, spinner_wanted
-from llmr.config.build import local_servers
+from llmr.config.build import Config, local_servers
 from llmr.config.environment import Environment
 from llmr.errors import ErrorKind, LlmrError, NoProviderReady, StreamInterrupted
-from llmr.render.decision import decision_lines
 from llmr.render.transcript import (
     ErrorNote,
     Transcript,
@@ -80,6 +80,7 @@ class _Run:
         self._answer: Answer | None = None
         self._redact = Redactor()
         self._local: tuple[Provider, ...] = ()
+        self._began_s = SystemClock().monotonic()
 
     def begin(self) -> int:
         """Everything before the first byte leaves, then the request. Raises LlmrError."""
@@ -92,7 +93,7 @@ class _Run:
         file = self._arguments.config_file
         config = load(self._environment, config_file=Path(file) if file else None)
         self._local = local_servers(config)
-        for notice in config.notices:
+        for notice in (*config.notices, *_unknown_tags(request, config)):
             self._note(notice)
         app: App | None = None
         try:
@@ -142,6 +143,8 @@ class _Run:
         """What a person hears of it, on stderr."""
         match event:
             case Decided() if self._loud(2):
+                from llmr.render.decision import decision_lines
+
                 for line in decision_lines(event.selection):
                     self._say(line)
             case AttemptStarted():
@@ -176,6 +179,7 @@ class _Run:
     def _interrupted(self, code: ExitCode, answer: Answer) -> int:
         """The user ended it: what came stays."""
         self._transcript.cancelled()
+        self._transcript.total_s = SystemClock().monotonic() - self._began_s
         answer.end()
         self._write_json(ErrorNote(ErrorKind.CANCELLED.value, "interrupted", int(code)))
         self._tell_receipt()
@@ -184,6 +188,7 @@ class _Run:
     def failed(self, error: LlmrError) -> int:
         """The request failed: tell it on stderr, and in the JSON where that was asked for."""
         code = exit_code_of(error)
+        self._transcript.total_s = SystemClock().monotonic() - self._began_s
         if isinstance(error, StreamInterrupted):
             self._transcript.broke(error)
         else:
@@ -234,6 +239,14 @@ class _Run:
 
     def _loud(self, least: int) -> bool:
         return self._arguments.loudness >= least
+
+
+def _unknown_tags(request: ChatRequest, config: Config) -> Iterator[str]:
+    """A tag is asked for because a rule should act on it: a typo must not pass for protection."""
+    known = {tag for rule in config.rules for tag in (*rule.when.tags, *rule.tags)}
+    for tag in request.tags:
+        if tag not in known:
+            yield f"no rule mentions the tag {tag!r}: it changes nothing"
 
 
 def _request(arguments: ChatArguments) -> ChatRequest:

@@ -54,7 +54,11 @@ def run_list(pattern: str, *, provider: str | None, only_on: bool, as_json: bool
     wanted = Wanted(pattern, provider, only_on)
     names = [(named, listed) for named in catalog.names.values() if (listed := _candidates(named, catalog, wanted))]
     models = [model for model in _models(catalog, table) if wanted.takes(model)]
-    if as_json:
+    unasked = not (pattern or provider or only_on or as_json)  # two thousand lines would bury the user's own names
+    if unasked:
+        _print(names, [], table)
+        print_line(f"{len(models):,} more models are known: llmr models PATTERN, --provider NAME, --on, or '*' for all")
+    elif as_json:
         print_line(json.dumps(_document(names, models, table), allow_nan=False))
     else:
         _print(names, models, table)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import sys
+from itertools import count
 from types import TracebackType
 from typing import Final, Self
 
@@ -48,11 +49,11 @@ class Spinner:
 
     async def _turn(self) -> None:
         await asyncio.sleep(APPEARS_AFTER_S)
-        while True:
-            for frame in _FRAMES:
-                self._visible = True
-                _put(f"{_CLEAR}{frame} {self._label}")
-                await asyncio.sleep(FRAME_S)
+        for number in count():
+            self._visible = True
+            waited_s = int(APPEARS_AFTER_S + number * FRAME_S)
+            _put(f"{_CLEAR}{_FRAMES[number % len(_FRAMES)]} {self._label}{f' {waited_s} s' if waited_s else ''}")
+            await asyncio.sleep(FRAME_S)
 
 
 def spinner_wanted(*, dumb: bool) -> bool:

@@ -38,7 +38,8 @@ class Config:
     """Everything that is configured, frozen.
 
     `state_path` None: keep state in memory. `notices`: what a person should be told, one line each. `sources`: the files
-    that speak, weakest first. `ca_file`: SSL_CERT_FILE, None for the client's own authorities. `missing_keys`: variables that would turn a provider on, in the order of the providers.
+    that speak, weakest first. `ca_file`: SSL_CERT_FILE, None for the client's own authorities. `missing_keys`: variables
+    that would turn a provider on, in the order of the providers.
     """
 
     catalog: Catalog

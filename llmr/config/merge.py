@@ -13,7 +13,8 @@ or retries either: those decide what the store, which all projects share, learns
 
 Tables merge key by key, lists and values replace, with two exceptions. A `[models.NAME]` replaces a weaker one whole, for
 half of one and half of another is nobody's word. Rules are never replaced by a project: the user's are asked first, so
-that "private stays at home" holds in every directory. The shipped file's rules speak only where the user has no file.
+that "private stays at home" holds in every directory. The shipped file's rules stand for the user's until the user says
+`rules` at all: an empty file of one's own must not take the protection of the example away, nor may a project get before it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -100,13 +101,13 @@ def _laid_over(strong: Mapping[str, Any], weak: Mapping[str, Any], path: tuple[s
 
 
 def _rules(layers: Sequence[Layer]) -> tuple[list[Any] | None, list[tuple[int, int]]]:
-    """Strongest first, but a project's after the user's. None: nobody has any. A `rules` that is no list is passed on."""
-    has_own_file = any(layer.scope in {Scope.USER, Scope.GIVEN} for layer in layers)
-    rank = {Scope.ENVIRONMENT: 0, Scope.GIVEN: 1, Scope.USER: 1, Scope.PROJECT: 2, Scope.SHIPPED: 3, Scope.KNOWN: 4}
+    """Strongest first, but a project's last. None: nobody has any. A `rules` that is no list is passed on."""
+    has_own_rules = any(layer.scope in {Scope.USER, Scope.GIVEN} and "rules" in layer.table for layer in layers)
+    rank = {Scope.ENVIRONMENT: 0, Scope.GIVEN: 1, Scope.USER: 1, Scope.SHIPPED: 2, Scope.KNOWN: 3, Scope.PROJECT: 4}
     speaking = [
         (rank[layer.scope], index)
         for index, layer in enumerate(layers)
-        if "rules" in layer.table and not (layer.scope is Scope.SHIPPED and has_own_file)
+        if "rules" in layer.table and not (layer.scope is Scope.SHIPPED and has_own_rules)
     ]
     if not speaking:
         return None, []

@@ -92,14 +92,27 @@ class Origins:
 
     def place(self, path: KeyPath) -> Place | None:
         """Where the value at `path` was said; the strongest layer that says it, or says what it should be in."""
-        if len(path) >= 2 and path[0] == "rules" and isinstance(path[1], int) and path[1] < len(self.rules):
-            speaker, index = self.rules[path[1]]
-            return self.layers[speaker].place(("rules", index, *path[2:]))
+        speaker = self._rule(path)
+        if speaker is not None:
+            return self.layers[speaker[0]].place(self.as_said(path))
         for length in range(len(path), 0, -1):
             for layer in reversed(self.layers):
                 if layer.holds(path[:length]):
                     return layer.place(path[:length])
         return None
+
+    def as_said(self, path: KeyPath) -> KeyPath:
+        """`path` as the layer that said it counts: a rule's index is its place there, not among all rules."""
+        speaker = self._rule(path)
+        return path if speaker is None else ("rules", speaker[1], *path[2:])
+
+    def _rule(self, path: KeyPath) -> tuple[int, int] | None:
+        """The layer and the index there of the rule that `path` leads into."""
+        match path:
+            case ("rules", int(merged), *_) if merged < len(self.rules):
+                return self.rules[merged]
+            case _:
+                return None
 
     def layer(self, path: KeyPath) -> Layer | None:
         """The strongest layer that says something at `path` (not inside `rules`), None where nobody does."""

@@ -117,6 +117,7 @@ class DialectTable(Table):
     """Where the provider differs from OpenAI; see catalog.Dialect."""
 
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] | None = None
+    seed_field: Literal["seed", "random_seed"] | None = None
     usage_in_stream: bool | None = None
     system_role: Literal["system", "developer"] | None = None
     auth_header: str | None = None
@@ -124,7 +125,9 @@ class DialectTable(Table):
     query: dict[str, str] | None = None
     chat_path: str | None = None
     reasoning_excluded_from_output: bool | None = None
-    reasoning_field: Literal["", "reasoning", "reasoning_content", "reasoning_details"] | None = None
+    reasoning_field: Literal["", "reasoning", "reasoning_content", "reasoning_details", "thought_signature"] | None = (
+        None
+    )
 
 
 ModelList = Annotated[
@@ -219,6 +222,7 @@ class BreakerTable(Table):
     retry_after_cap_s: Seconds | None = None
     hard_s: Seconds | None = None
     early_probe_s: Seconds | None = None
+    probe_poll_s: Seconds | None = None
     clock_skew_s: Seconds | None = None
 
 

@@ -128,7 +128,9 @@ def _first(faults: Sequence[Fault], origins: Origins) -> ConfigError:
     place, fault = min(placed, key=lambda pair: (_rank(pair[0], labels), pair[0].line or 0))
     more = len(placed) - 1
     counted = "" if not more else f" (and {more} more error{'s' if more > 1 else ''})"
-    setting = "" if place.line is None and place.label.startswith(PREFIX) else f" {dotted(fault.path)}:"
+    setting = (
+        "" if place.line is None and place.label.startswith(PREFIX) else f" {dotted(origins.as_said(fault.path))}:"
+    )
     message = f"{place}:{setting} {fault.worded()}{counted}"
     return TrustError(message) if fault.distrust else ConfigError(message)
 

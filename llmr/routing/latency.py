@@ -154,6 +154,9 @@ class Estimate:
         return math.exp(self.mu + Z99 * math.sqrt(self.variance))
 
 
+STREAMED_CLASSES: Final = ("s0", "s1", "s2", "s0r", "s1r", "s2r")
+
+
 def latency_class(*, streamed: bool, prompt_tokens: int, reasoning: bool) -> str:
     """{stream, block} × {<2k, 2–16k, >16k prompt tokens} × reasoning, as a short key such as "s0" or "b2r"."""
     size = 0 if prompt_tokens < 2_000 else 1 if prompt_tokens <= 16_000 else 2

@@ -260,20 +260,20 @@ class Production:
 
     def _won(self, progress: _Progress, lane: _Lane) -> None:
         permit = self._registry.first_token(lane.permit)
-        self._registry.report(permit, Attempt("", self._wall(lane), True, lane.took_s, lane.took_s))  # noqa: FBT003
+        self._registry.report(permit, Attempt("", self._wall(lane), True, lane.took_s, lane.took_s))
         progress.answered = lane.candidate
         progress.spend_usd += self._price_usd(lane)
 
     def _outpaced(self, progress: _Progress, lane: _Lane) -> None:
         error = ProviderError(ErrorKind.CANCELLED, "its hedge was faster")
         took_s = self._clock.elapsed_s - lane.started_s
-        lost = Attempt("", self._wall(lane), True, took_s, error=error, outpaced=True)  # noqa: FBT003
+        lost = Attempt("", self._wall(lane), True, took_s, error=error, outpaced=True)
         self._registry.report(lane.permit, lost)
         self._wasted(progress, OUTPACED_COSTS * self._price_usd(lane))
 
     def _failed(self, progress: _Progress, lane: _Lane) -> None:
         error = _error(lane.answer, timed_out=lane.timed_out)
-        self._registry.report(lane.permit, Attempt("", self._wall(lane), True, lane.took_s, error=error))  # noqa: FBT003
+        self._registry.report(lane.permit, Attempt("", self._wall(lane), True, lane.took_s, error=error))
         progress.handler.failed(lane.candidate, error, self._elapsed_s(progress))
         if error.kind is ErrorKind.FIRST_TOKEN_TIMEOUT:
             self._wasted(progress, TIMED_OUT_COSTS * self._price_usd(lane))

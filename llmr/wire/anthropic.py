@@ -58,6 +58,7 @@ _EFFORTS: Final[Mapping[str, str]] = {"minimal": "low"}  # the others have the s
 _EXTRA: Final = frozenset({
     "cache_control", "container", "context_management", "inference_geo", "mcp_servers", "output_config", "thinking", "top_k",
 })  # fmt: skip
+_TIERS: Final = ("auto", "standard_only")  # API reference, service_tier
 _CALL_ID_CHARACTERS: Final = r"[^A-Za-z0-9_-]"  # anything else is answered with 400
 
 
@@ -111,7 +112,16 @@ def _body(request: ChatRequest, model: Model) -> dict[str, Any]:
     if request.output.format is ResponseFormat.JSON_SCHEMA:
         schema = {"format": {"type": "json_schema", "schema": schema_of(request.output)}}
         body["output_config"] = {**body.get("output_config", {}), **schema}
-    return body | extra_beyond(request.extra, _EXTRA, model)
+    return body | extra_beyond(request.extra, _extra_known(request.extra), model)
+
+
+def _extra_known(extra: Mapping[str, Any]) -> frozenset[str]:
+    """Two fields have a namesake at OpenAI; which of the two is meant shows in the value."""
+    own = {
+        "service_tier": extra.get("service_tier") in _TIERS,
+        "metadata": isinstance(extra.get("metadata"), Mapping) and extra["metadata"].keys() == {"user_id"},
+    }
+    return _EXTRA | {name for name, is_own in own.items() if is_own}
 
 
 def _max_tokens(request: ChatRequest, model: Model) -> int:

@@ -50,7 +50,7 @@ _CHECKS_SIGNATURES: Final = r"gemini-(?:[3-9]|\d\d|flash-latest|pro-latest)"
 # For calls that another model made: ai.google.dev/gemini-api/docs/thought-signatures, FAQ.
 _UNSIGNED: Final = "skip_thought_signature_validator"
 _MADE_BY_US_OR_OPENAI: Final = "call_"  # an id that Gemini did not give means nothing to it
-_EXTRA: Final = frozenset({"cachedContent", "labels", "safetySettings"})
+_EXTRA: Final = frozenset({"cachedContent", "generationConfig", "labels", "safetySettings"})
 _EXTRA_CONFIG: Final[Mapping[str, str]] = {
     "top_k": "topK",
     "frequency_penalty": "frequencyPenalty",
@@ -92,10 +92,11 @@ def _body(request: ChatRequest, model: Model) -> dict[str, Any]:
         body["systemInstruction"] = {"parts": system}
     if request.tools:
         body["tools"] = [{"functionDeclarations": [_tool(tool) for tool in request.tools]}]
-        body |= _tool_choice(request.tool_choice, model)
+        body |= _tool_choice(request.tool_choice, model, strict=any(tool.strict for tool in request.tools))
     extra = extra_beyond(request.extra, _EXTRA | _EXTRA_CONFIG.keys(), model)
     config = _config(request, model)
     config |= {name: extra.pop(said) for said, name in _EXTRA_CONFIG.items() if said in extra}
+    config |= json_text.object_of(extra.pop("generationConfig", None))  # the user's own word wins
     if config:
         body["generationConfig"] = config
     return body | extra
@@ -214,14 +215,17 @@ def _tool(tool: Tool) -> dict[str, Any]:
     return said
 
 
-def _tool_choice(choice: ToolChoice, model: Model) -> dict[str, Any]:
+def _tool_choice(choice: ToolChoice, model: Model, *, strict: bool) -> dict[str, Any]:
+    """VALIDATED is AUTO with arguments held to their schema, which ANY does anyway (API reference): it says `strict`."""
     if choice.parallel is False:
         refuse(model, "one tool call at a time")
     match choice.mode:
         case ToolChoiceMode.AUTO:
-            return {}
+            if not strict:
+                return {}
+            said: dict[str, Any] = {"mode": "VALIDATED"}
         case ToolChoiceMode.NONE:
-            said: dict[str, Any] = {"mode": "NONE"}
+            said = {"mode": "NONE"}
         case ToolChoiceMode.REQUIRED:
             said = {"mode": "ANY"}
         case ToolChoiceMode.NAMED:  # pragma: no branch - the set is closed

@@ -19,13 +19,14 @@ SOUND_FORMATS: Final[Mapping[str, str]] = {  # media type → the short name Ope
     "audio/wav": "wav", "audio/x-wav": "wav", "audio/wave": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3",
     "audio/flac": "flac", "audio/ogg": "ogg", "audio/opus": "opus", "audio/aac": "aac", "audio/mp4": "m4a",
 }  # fmt: skip
-# Fields of an OpenAI client that do not change what is answered, so other wires may leave them out.
+# Fields of an OpenAI client that are labels for OpenAI's own books or hints to its cache: they change neither what is
+# answered, nor what it costs, nor what is kept, so other wires leave them out, and a fallback may cross wires.
 _BOOKKEEPING: Final = frozenset({
-    "metadata", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "service_tier", "store", "stream_options",
-    "user",
+    "metadata", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "stream_options", "user",
 })  # fmt: skip
-_DEFAULTS: Final[Mapping[str, Any]] = {
-    "n": 1, "frequency_penalty": 0, "presence_penalty": 0, "logit_bias": {}, "logprobs": False, "modalities": ["text"],
+_DEFAULTS: Final[Mapping[str, tuple[Any, ...]]] = {
+    "n": (1,), "frequency_penalty": (0,), "presence_penalty": (0,), "logit_bias": ({},), "logprobs": (False,),
+    "modalities": (["text"],), "service_tier": ("auto", "default"), "store": (False,),
 }  # fmt: skip
 # Google's compatibility table for reasoning_effort (ai.google.dev/gemini-api/docs/openai#thinking); Anthropic has none.
 THINKING_BUDGET_TOKENS: Final[Mapping[str, int]] = {
@@ -68,7 +69,7 @@ def arguments_of(call: ToolCall) -> dict[str, Any]:
 
 
 def extra_beyond(extra: Mapping[str, Any], known: Collection[str], model: Model) -> dict[str, Any]:
-    """The fields of `extra` that this wire knows. What does not touch the answer is left out; anything else is refused."""
+    """The fields of `extra` that this wire knows. Bookkeeping and defaults are left out; anything else is refused."""
     unknown = [
         name for name in extra if name not in known and name not in _BOOKKEEPING and not _is_default(name, extra[name])
     ]
@@ -78,7 +79,7 @@ def extra_beyond(extra: Mapping[str, Any], known: Collection[str], model: Model)
 
 
 def _is_default(name: str, value: Any) -> bool:
-    return name in _DEFAULTS and value in (_DEFAULTS[name], None)
+    return name in _DEFAULTS and value in (*_DEFAULTS[name], None)
 
 
 def schema_of(output: OutputFormat) -> dict[str, Any]:

@@ -8,6 +8,7 @@ sequences.
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from typing import Any, Final
 
 from llmr.catalog import Model
@@ -17,6 +18,7 @@ from llmr.chat import (
     MediaKind,
     Message,
     OutputFormat,
+    Part,
     ResponseFormat,
     Role,
     Text,
@@ -99,49 +101,56 @@ def _body(request: ChatRequest, model: Model) -> dict[str, Any]:
     return body | {field: value for field, value in request.extra.items() if field not in _OURS}
 
 
-def _items(message: Message, model: Model) -> Iterator[dict[str, Any]]:  # noqa: C901 - one case per kind of part
-    """One turn as items: runs of text and attachments are a message, everything else is an item of its own."""
+def _items(message: Message, model: Model) -> Iterator[dict[str, Any]]:
+    """One turn as items, in its own order: runs of text and attachments are a message, runs of thinking are reasoning."""
+    for kind, run in groupby(message.parts, key=_kind):
+        parts = list(run)
+        if kind is ToolResult and message.role in (Role.TOOL, Role.USER):
+            yield from (_result(part) for part in parts if isinstance(part, ToolResult))
+        elif kind is Text and message.role is not Role.TOOL:
+            yield _message(message, parts, model)
+        elif kind is Thinking and message.role is Role.ASSISTANT:
+            yield from _reasoning([part for part in parts if isinstance(part, Thinking)])
+        elif kind is ToolCall and message.role is Role.ASSISTANT:
+            yield from (_call(part) for part in parts if isinstance(part, ToolCall))
+        else:
+            refuse(model, f"{kind.__name__} in a turn of the {message.role}")
+
+
+def _kind(part: Part) -> type[Part]:
+    return Text if isinstance(part, Media) else type(part)
+
+
+def _message(message: Message, parts: list[Part], model: Model) -> dict[str, Any]:
+    """An assistant's earlier words go back as plain text: their list form asks for ids that only OpenAI's own store has."""
+    if message.role is not Role.USER and any(isinstance(part, Media) for part in parts):
+        refuse(model, f"Media in a turn of the {message.role}")
+    if message.role is Role.ASSISTANT:
+        spoken = "".join(part.text for part in parts if isinstance(part, Text))
+        return {"type": "message", "role": "assistant", "content": spoken}
     content: list[dict[str, Any]] = []
-    thoughts: list[Thinking] = []
-    for part in message.parts:
-        match part:
-            case Text(text):
-                content.append(
-                    {"type": "output_text" if message.role is Role.ASSISTANT else "input_text", "text": text}
-                )
-            case Media() if message.role is Role.USER:
-                content.append(_media(part, model))
-            case Thinking() if message.role is Role.ASSISTANT:
-                thoughts.append(part)
-            case ToolCall() if message.role is Role.ASSISTANT:
-                pass
-            case ToolResult() if message.role in (Role.TOOL, Role.USER):
-                yield {"type": "function_call_output", "call_id": part.call_id, "output": result_text(part)}
-            case Media() | Thinking() | ToolCall() | ToolResult():  # pragma: no branch - the set is closed
-                refuse(model, f"{type(part).__name__} in a turn of the {message.role}")
-    yield from _reasoning(thoughts)
-    if content:
-        if message.role is Role.TOOL:
-            refuse(model, "a tool's turn with something other than tool results")
-        role = model.provider.dialect.system_role if message.role is Role.SYSTEM else message.role.value
-        yield {
-            "type": "message",
-            "role": role,
-            "content": _spoken(content) if message.role is Role.ASSISTANT else content,
-        }
-    for part in message.parts:
-        if isinstance(part, ToolCall):
-            call = {"type": "function_call", "call_id": part.id, "name": part.name}
-            yield {**call, "arguments": part.arguments or "{}"}
+    for part in parts:
+        if isinstance(part, Media):
+            content.append(_media(part, model))
+        elif isinstance(part, Text):
+            content.append({"type": "input_text", "text": part.text})
+    role = model.provider.dialect.system_role if message.role is Role.SYSTEM else message.role.value
+    return {"type": "message", "role": role, "content": content}
 
 
-def _spoken(content: list[dict[str, Any]]) -> str:
-    """An assistant's earlier words as plain text: their list form asks for ids that only OpenAI's own store has."""
-    return "".join(part["text"] for part in content)
+def _call(call: ToolCall) -> dict[str, Any]:
+    return {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.arguments or "{}"}
+
+
+def _result(result: ToolResult) -> dict[str, Any]:
+    return {"type": "function_call_output", "call_id": result.call_id, "output": result_text(result)}
 
 
 def _reasoning(thoughts: list[Thinking]) -> Iterator[dict[str, Any]]:
-    """Reasoning items: the summary with the item's id, then its encrypted content, are two of our blocks."""
+    """Reasoning items: the summary with the item's id, then its encrypted content, are two of our blocks.
+
+    Without the encrypted content there is nothing to send back: nothing is stored under the id. Some come without an id.
+    """
     opened: Thinking | None = None
     for thought in thoughts:
         if thought.format != FORMAT:
@@ -149,14 +158,12 @@ def _reasoning(thoughts: list[Thinking]) -> Iterator[dict[str, Any]]:
         if thought.redacted is None:
             opened = thought
             continue
-        if opened is not None:
-            summary = [{"type": "summary_text", "text": opened.text}] if opened.text else []
-            yield {
-                "type": "reasoning",
-                "id": opened.signature,
-                "summary": summary,
-                "encrypted_content": thought.redacted,
-            }
+        said: dict[str, Any] = {"type": "reasoning", "summary": [], "encrypted_content": thought.redacted}
+        if opened is not None and opened.text:
+            said["summary"] = [{"type": "summary_text", "text": opened.text}]
+        if opened is not None and opened.signature:
+            said["id"] = opened.signature
+        yield said
         opened = None
 
 
