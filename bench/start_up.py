@@ -59,7 +59,9 @@ def measure_chat(configure: Callable[[str], dict[str, str]], runs: int) -> tuple
         status = Path(f"/proc/{child[0]}/stat").read_text().rpartition(")")[2].split()
         first.cpu_s.append((int(status[11]) + int(status[12])) * TICK_S)
         first.wall_s.append(time.perf_counter() - began)
-        rss = next(line for line in Path(f"/proc/{child[0]}/status").read_text().splitlines() if line.startswith("VmHWM"))
+        rss = next(
+            line for line in Path(f"/proc/{child[0]}/status").read_text().splitlines() if line.startswith("VmHWM")
+        )
         first.rss_mb.append(int(rss.split()[1]) / 1024)
         return Behavior(text="hello")
 
@@ -114,13 +116,20 @@ def main() -> None:
         rows = [
             ("python -c pass", measure([sys.executable, "-c", "pass"], environment, runs), ["–"]),
             *(
-                (f"llmr {' '.join(arguments)}", measure([LLMR, *arguments], environment, runs), imported(arguments, environment))
+                (
+                    f"llmr {' '.join(arguments)}",
+                    measure([LLMR, *arguments], environment, runs),
+                    imported(arguments, environment),
+                )
                 for arguments in (["--version"], ["--help"], ["rank", "-m", "gpt-4o"], ["providers", "status"])
             ),
         ]
         first, whole = measure_chat(configure, runs)
         imports = imported(["chat", "-m", "nobody/x", "hello"], environment)
-    rows += [("llmr chat, to the first request byte", first, imports), ("llmr chat, whole", whole, ["as above, and httpx"])]
+    rows += [
+        ("llmr chat, to the first request byte", first, imports),
+        ("llmr chat, whole", whole, ["as above, and httpx"]),
+    ]
     floor = statistics.median(rows[0][1].wall_s)
     print(f"{'path':38} {'wall ms':>8} {'CPU ms':>7} {'× floor':>8}  imports")
     for name, figures, modules in rows:
