@@ -45,7 +45,7 @@ with opened(config) as app:
     for number in range(30):
         for model in [app.config.catalog.model(key) for key in app.config.catalog.names["m"].candidates]:
             permit = app.registry.admit(
-                model, streamed=True, prompt_tokens=9, reasoning=False, first_token_s=5.0, token=str(number)
+                model, streamed=True, prompt_tokens=9, reasoning=False, first_token_s=5.0, token=str(number), now=0.0
             )
             app.registry.report(permit, Attempt(str(number), app.clock.now(), True, 1.0, ttft_s=0.2 + number / 100))
 """

@@ -4,7 +4,7 @@
 
 `chat` is measured to the first request byte: a lab provider on loopback reads the client's CPU time from /proc when its
 request arrives. Figures are medians, CPU is user + system of the child. Times are for people; what a path may import is
-tested by listing sys.modules (tests/cli/test_imports.py), which does not depend on the machine.
+tested by listing sys.modules (tests/test_floors.py), which does not depend on the machine.
 """
 
 import argparse

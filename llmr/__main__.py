@@ -1,6 +1,7 @@
 """The console script. `--version` is answered before the argument parser is imported: it costs what Python costs."""
 
 import gc
+import os
 import sys
 
 GC_THRESHOLD = 100_000  # imports make few cycles and many objects: the default of 700 costs a tenth of a run's CPU
@@ -9,16 +10,8 @@ GC_THRESHOLD = 100_000  # imports make few cycles and many objects: the default 
 def main() -> None:
     """Entry point of `llmr`. Exits with the codes of llmr/cli/exit_codes.py."""
     arguments = sys.argv[1:]
-    if arguments == ["--version"]:
-        from llmr import __version__
-
-        sys.stdout.write(f"llmr {__version__}\n")
-        return
-    gc.set_threshold(GC_THRESHOLD, 50, 50)
     try:
-        from llmr.cli import run
-
-        code = run(arguments)
+        code = _version() if arguments == ["--version"] else _run(arguments)
     except KeyboardInterrupt:  # before the answer has its own handlers
         code = 130
     except Exception as error:  # noqa: BLE001 - the one place: a bug still ends in one line and a code
@@ -26,6 +19,23 @@ def main() -> None:
 
         code = crashed(error)
     sys.exit(code)
+
+
+def _version() -> int:
+    from llmr import __version__
+
+    try:
+        os.write(1, f"llmr {__version__}\n".encode())
+    except OSError:  # closed, full, or nobody reads
+        return 12
+    return 0
+
+
+def _run(arguments: list[str]) -> int:
+    gc.set_threshold(GC_THRESHOLD, 50, 50)
+    from llmr.cli import run
+
+    return run(arguments)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ client is imported when the first request leaves, so that `rank` and `providers 
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -102,7 +102,7 @@ class App:
 
 
 @contextmanager
-def opened(config: Config, *, remember: bool = True) -> Iterator[App]:
+def opened(config: Config, *, remember: bool = True) -> Generator[App]:
     """The parts, put together over the configured state; `remember` False: over memory that is gone with the process.
 
     What had to wait for the store's lock is written at the end. Trouble with the store is told by `registry.notices`.

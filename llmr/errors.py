@@ -46,6 +46,7 @@ class ErrorKind(StrEnum):
     TOOL_USE_FAILED = "tool_use_failed"
     BAD_RESPONSE = "bad_response"  # a 200 that is no answer: HTML, empty, garbage, a redirect, too large
     INCOMPLETE = "incomplete"  # the stream ended without the wire's own end
+    NOT_SENT = "not_sent"  # our own side could not send it: a header, a CA file, an origin that is not trusted
     CANCELLED = "cancelled"  # by the user, or a hedge that lost
 
 
@@ -142,10 +143,12 @@ class AllAttemptsFailed(LlmrError):
 
 
 class StreamInterrupted(LlmrError):
-    """The stream broke after text was shown. Nothing is repeated and nobody else continues it."""
+    """The stream broke after text was shown, `after_s` seconds into the attempt. Nothing is repeated and nobody continues
+    it."""
 
-    def __init__(self, message: str, *, candidate: str, error: ProviderError) -> None:
+    def __init__(self, message: str, *, candidate: str, error: ProviderError, after_s: float | None = None) -> None:
         super().__init__(message)
+        self.after_s = after_s
         self.candidate = candidate
         self.error = error
 

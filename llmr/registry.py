@@ -37,7 +37,6 @@ T = TypeVar("T")
 BUSY_S: Final = 0.25  # trust.md §5: no answer waits longer for the store
 FLUSH_S: Final = 2.0  # at the end, when the answer is out, patience costs nothing
 LEASE_SLACK_S: Final = 5.0  # routing.md §1: first-token time-out + 2 × busy + 5 s
-CONCURRENCY_LEASE_S: Final = 600.0  # a killed process holds its slot no longer than a request may take
 HISTOGRAM_DAYS: Final = 35
 DAY_S: Final = 86_400
 TIDY_CHANCE: Final = 1 / 64  # old histograms are looked for by one process in so many
@@ -106,8 +105,10 @@ class ProviderRegistry:
     @property
     def notices(self) -> Sequence[str]:
         """What a person should know about the state: set aside, in memory only, samples dropped."""
-        dropped = f"{self._dropped} records could not be written: {self._trouble}" if self._dropped else None
-        return (*self._store.notices, *([dropped] if dropped else ()))
+        if self._trouble is None:
+            return tuple(self._store.notices)
+        what = f"{self._dropped} records could not be written" if self._dropped else "the state was not fully usable"
+        return (*self._store.notices, f"{what}: {self._trouble}")
 
     def snapshot(
         self, models: Collection[Model], *, streamed: bool, prompt_tokens: int, reasoning: bool, now: float
@@ -142,11 +143,13 @@ class ProviderRegistry:
         reasoning: bool,
         first_token_s: float,
         token: str,
+        now: float,
         last_resort: bool = False,
     ) -> Permit | Refusal:
         """Ask every circuit and the rate limiter of `model` at once. A refusal writes nothing anywhere.
 
-        `first_token_s` is this attempt's own time-out, which the probe's lease must outlive; `token` names the request.
+        `first_token_s` is this attempt's own time-out, which the probe's lease must outlive; `token` names the request;
+        `now` is wall-clock seconds, used only where the store cannot be written and so has no clock of its own to read.
         """
         scopes = _circuit_keys(model)
         limiter_key, limit = _limiter_key(model.provider), model.provider.rate_limit
@@ -165,7 +168,7 @@ class ProviderRegistry:
             grants = tuple(zip(scopes, (grant for _, grant in answer), strict=True))
             if limited:
                 used = LimiterState.from_row(rows.get(limiter_key))
-                taken, full = rate_limit.take(used, limit, prompt_tokens, now, token=token, lease_s=CONCURRENCY_LEASE_S)
+                taken, full = rate_limit.take(used, limit, prompt_tokens, now, token=token, lease_s=lease_s)
                 if full is not None:
                     return Change(Refusal(full.reason, full.retry_at))
                 writes[limiter_key] = taken.to_row()
@@ -175,27 +178,32 @@ class ProviderRegistry:
         try:
             return self._store.transact({*scopes, limiter_key}, step)
         except StateError as error:
-            return self._admit_unwritten(model, klass, prompt_tokens, token, error)
+            return self._admit_unwritten(model, klass, prompt_tokens, token, now, error)
 
     def _admit_unwritten(
-        self, model: Model, klass: str, prompt_tokens: int, token: str, error: StateError
+        self, model: Model, klass: str, prompt_tokens: int, token: str, now: float, error: StateError
     ) -> Permit | Refusal:
-        """The store cannot be written: go through what reads as closed, refuse what would be a probe."""
-        circuits = zip(_circuit_keys(model), _circuits(model, self._read(_circuit_keys(model))), strict=True)
-        grants: list[tuple[str, Grant]] = []
-        for key, circuit in circuits:
-            if circuit.state.forced is Forced.OPEN:
-                return Refusal(f"{circuit.scope}: held open by hand")
-            if circuit.state.phase is not breaker.Phase.CLOSED and circuit.state.forced is None:
-                return Refusal(f"{circuit.scope}: it would be a probe, and the state file cannot be written ({error})")
-            grants.append((key, Grant(circuit.state.epoch)))
-        return Permit(model, tuple(grants), klass, prompt_tokens, token)
+        """The store cannot be written: go through what reads as closed, refuse what would be a probe. Limits are not kept:
+        that would need a row."""
+        self._met(error)
+        scopes = _circuit_keys(model)
+        circuits = _circuits(model, self._read(scopes))
+        answer = breaker.admit_all([c.state for c in circuits], now, self._policy, lease_s=self._policy.lease_s)
+        if isinstance(answer, Blocked):
+            return replace(answer.refusal, reason=f"{circuits[answer.place].scope}: {answer.refusal.reason}")
+        if any(after is not circuit.state for circuit, (after, _) in zip(circuits, answer, strict=True)):
+            return Refusal(f"it would be a probe, and the state file cannot be written ({error})")
+        return Permit(model, tuple(zip(scopes, (g for _, g in answer), strict=True)), klass, prompt_tokens, token)
 
-    def first_token(self, permit: Permit) -> Permit:
-        """The first content token came. It closes the circuits that this attempt was the probe of; the permit returned
-        carries their new epochs. For an ordinary attempt nothing happens: its verdict is the end of the answer."""
+    def first_token(self, permit: Permit, *, lasts_s: float) -> Permit:
+        """The first content token came; the rest may take `lasts_s`. It closes the circuits that this attempt was the probe
+        of; the permit returned carries their new epochs. Where the provider limits how many run at once, the slot, which a
+        killed process would otherwise hold that long, is kept from here on for the rest. For any other attempt nothing
+        happens: its verdict is the end of the answer."""
         probed = {key: grant for key, grant in permit.grants if grant.probe}
-        if not probed:
+        limiter_key = _limiter_key(permit.model.provider)
+        slotted = permit.model.provider.rate_limit.concurrent is not None
+        if not probed and not slotted:
             return permit
 
         def step(rows: Mapping[str, Row], now: float) -> Change[Mapping[str, Grant]]:
@@ -205,12 +213,16 @@ class ProviderRegistry:
             }
             held = {key for key, grant in probed.items() if BreakerState.from_row(rows.get(key)).epoch == grant.epoch}
             fresh = {key: Grant(state.epoch) for key, state in after.items() if key in held}
-            return Change(fresh, {key: after[key].to_row() for key in held})
+            writes: dict[str, Row | None] = {key: after[key].to_row() for key in held}
+            if slotted:
+                slots = LimiterState.from_row(rows.get(limiter_key))
+                writes[limiter_key] = rate_limit.renew(slots, permit.token, now, lease_s=lasts_s).to_row()
+            return Change(fresh, writes)
 
         try:
-            fresh = self._store.transact(set(probed), step)
+            fresh = self._store.transact({*probed, limiter_key}, step)
         except StateError as error:
-            self._trouble = str(error)  # the report at the end carries the same verdict
+            self._met(error)  # the report at the end carries the same verdict
             return permit
         return replace(permit, grants=tuple((key, fresh.get(key, grant)) for key, grant in permit.grants))
 
@@ -299,10 +311,12 @@ class ProviderRegistry:
     def flush(self) -> None:
         """Write what had to wait; what still cannot be written is dropped and counted."""
         pending, self._pending = self._pending, []
+        patience_s = FLUSH_S  # for all of them together: who holds the lock for so long will not let the next one in
         for keys, step in pending:
             try:
-                self._store.transact(keys, step, wait_s=FLUSH_S)
+                self._store.transact(keys, step, wait_s=patience_s)
             except StateError as error:
+                patience_s = 0.0
                 self._dropped += 1
                 self._trouble = str(error)
         if self._chance.random() < TIDY_CHANCE:
@@ -313,11 +327,16 @@ class ProviderRegistry:
 
         def step(rows: Mapping[str, Row], now: float) -> Change[None]:
             oldest = int(now // DAY_S) - HISTOGRAM_DAYS
-            return Change(None, {key: None for key in rows if int(key.split(":")[1]) < oldest})
+            return Change(None, {key: None for key in rows if _day_of(key) < oldest})
 
         try:
             self._store.transact(set(self._store.scan("h:")), step)
         except StateError as error:
+            self._met(error)
+
+    def _met(self, error: StateError) -> None:
+        """Trouble that lost nothing yet. A lock is ordinary; a store that cannot be used is something to be told."""
+        if not isinstance(error, StateBusy):
             self._trouble = str(error)
 
     def _write(self, keys: frozenset[str], step: Step[None]) -> None:
@@ -333,7 +352,7 @@ class ProviderRegistry:
         try:
             return self._store.read(set(keys))
         except StateError as error:
-            self._trouble = str(error)
+            self._met(error)
             return {}
 
 
@@ -389,6 +408,12 @@ def _verdicts(permit: Permit, row: Disposition, error: ProviderError | None, *, 
     told_s = error.retry_after_s if error else None
     why = error.kind.value if error else ""
     return {key: Verdict(_outcome(row, key), told_s, jitter, why) for key, _ in permit.grants}
+
+
+def _day_of(key: str) -> int:
+    """The day of a histogram's key; −1, which is before every other, for a key that names none."""
+    day = key.split(":")[1]
+    return int(day) if day.isdecimal() and len(day) < 9 else -1
 
 
 def _outcome(row: Disposition, key: str) -> Outcome:

@@ -16,6 +16,7 @@ The candidate that nobody stands behind gets all the time that is left: giving u
 slow answer for none. (routing.md §4 has no such exception; a cold local model needs it.)
 """
 
+import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -25,7 +26,7 @@ from typing import Final
 
 from llmr.catalog import Catalog
 from llmr.chat import ChatRequest, ChatResponse, Delta, FinishReason
-from llmr.errors import AllAttemptsFailed, ErrorKind, NoProviderReady, ProviderError, StreamInterrupted
+from llmr.errors import AllAttemptsFailed, ErrorKind, LlmrError, NoProviderReady, ProviderError, StreamInterrupted
 from llmr.exchange import Clock, Limits, Transport, Wires, exchange
 from llmr.registry import Attempt, Permit, ProviderRegistry
 from llmr.routing.breaker import Refusal
@@ -119,6 +120,7 @@ class _Progress:
 
     request: ChatRequest
     plan: Plan
+    decided: Selection
     handler: FallbackHandler
     request_id: str
     started_at: float
@@ -207,6 +209,7 @@ class Router:
         progress = _Progress(
             request=request,
             plan=plan,
+            decided=selection,
             handler=FallbackHandler(selection, self._policy.fallback, self._policy.timeouts, self._chance),
             request_id=f"{self._chance.getrandbits(64):016x}",
             started_at=self._clock.now(),
@@ -253,6 +256,7 @@ class Router:
             reasoning=progress.request.reasoning_effort is not None,
             first_token_s=limits.first_token_s,
             token=f"{progress.request_id}.{progress.attempts}",
+            now=self._clock.now(),
             last_resort=action.last_resort,
         )
         if isinstance(permit, Refusal):
@@ -272,14 +276,15 @@ class Router:
             async with aclosing(self._answer(progress, answer, limits)) as events:
                 async for event in events:
                     yield event
-        except ProviderError as error:
+        except LlmrError as problem:
+            error = problem if isinstance(problem, ProviderError) else _not_sent(problem)
             self._report(progress, answer, error)
             after_s = self._clock.monotonic() - answer.started_s
             progress.handler.failed(answer.candidate, error, self._elapsed_s(progress))
             if not answer.shown:
                 yield AttemptFailed(answer.candidate, error, after_s)
                 return
-            progress.broken = _interrupted(answer.candidate, error)
+            progress.broken = _interrupted(answer.candidate, error, after_s)
             then = _after_break(progress, error)
             if then is OnBreak.FAIL:
                 self._record(progress, error.kind.value, answer)
@@ -298,7 +303,7 @@ class Router:
             async for delta in deltas:
                 if answer.ttft_s is None and delta.has_content:
                     answer.ttft_s = self._clock.monotonic() - answer.started_s
-                    answer.permit = self._registry.first_token(answer.permit)
+                    answer.permit = self._registry.first_token(answer.permit, lasts_s=limits.total_s)
                     if not buffered:
                         yield Answering(answer.candidate, answer.ttft_s)
                 answer.deltas.append(delta)
@@ -308,6 +313,8 @@ class Router:
         finish_reason = next((delta.finish_reason for delta in reversed(answer.deltas) if delta.finish_reason), None)
         if finish_reason is FinishReason.ERROR:
             raise ProviderError(ErrorKind.SERVER, "the provider ended its answer with an error")
+        if answer.ttft_s is None and progress.kept:  # all that was missing was the end
+            answer.ttft_s = self._clock.monotonic() - answer.started_s
         if answer.ttft_s is None:
             raise ProviderError(*_EMPTY.get(finish_reason, _NOTHING))
         finished = self._finished(progress, answer, answer.ttft_s)
@@ -360,7 +367,10 @@ class Router:
         left_s = timeouts.deadline_s - self._elapsed_s(progress)
         reasoning = progress.request.reasoning_effort is not None or model.capabilities.reasoning is True
         late = reasoning or not progress.request.stream  # the first token of an unstreamed answer is its last
-        ranked = (r.estimate for r in progress.handler.selection.ranked if r.candidate.key == model.key)
+        selection = progress.handler.selection
+        known = [(r.candidate.key, r.estimate) for r in selection.ranked]
+        known += [(r.candidate.key, r.estimate) for r in selection.rejected if r.estimate is not None]
+        ranked = (estimate for key, estimate in known if key == model.key)
         first_token_s = first_token_limit_s(
             timeouts,
             next(ranked, None),
@@ -402,6 +412,7 @@ class Router:
                 provider=answer.candidate.model.provider.name if answer else None,
                 model=answer.candidate.model.id if answer else None,
                 ttft_s=answer.ttft_s if answer else None,
+                decision=_decision(progress.decided),
             )
         )
 
@@ -462,6 +473,20 @@ _EMPTY: Final[Mapping[FinishReason | None, tuple[ErrorKind, str]]] = MappingProx
 _NOTHING: Final = (ErrorKind.BAD_RESPONSE, "the answer has no content")
 
 
+def _decision(selection: Selection) -> str:
+    """The ranking the request began with, as compact JSON for the history: who, at how many seconds of index, or why not."""
+    ranked = [[r.candidate.key, round(r.score.index_s, 3)] for r in selection.ranked]
+    rejected = [[r.candidate.key, r.barrier.value] for r in selection.rejected]
+    return json.dumps({"ranked": ranked, "rejected": rejected}, separators=(",", ":"))
+
+
+def _not_sent(problem: LlmrError) -> ProviderError:
+    """A request that our own side could not send: a header, an authority, an origin. Somebody else may still be asked."""
+    error = ProviderError(ErrorKind.NOT_SENT, str(problem))
+    error.__cause__ = problem
+    return error
+
+
 def _after_break(progress: _Progress, error: ProviderError) -> OnBreak:
     """What follows a break after text was shown: the user's wish, as far as it can be met."""
     if disposition(error.kind).onward is Onward.NOBODY:
@@ -475,8 +500,9 @@ def _after_break(progress: _Progress, error: ProviderError) -> OnBreak:
             return OnBreak.FAIL
 
 
-def _interrupted(candidate: Candidate, error: ProviderError) -> StreamInterrupted:
-    return StreamInterrupted(f"{candidate.key} broke off: {error.message}", candidate=candidate.key, error=error)
+def _interrupted(candidate: Candidate, error: ProviderError, after_s: float) -> StreamInterrupted:
+    message = f"{candidate.key} broke off: {error.message}"
+    return StreamInterrupted(message, candidate=candidate.key, error=error, after_s=after_s)
 
 
 def _refuse_if_nobody_is_ready(selection: Selection) -> None:

@@ -23,7 +23,14 @@ def run(command, home, **more):
     """A command as the README has it, with our scripts in place of a new environment's."""
     environment = {"HOME": str(home), "PATH": f"{SCRIPTS}:{os.environ['PATH']}", "LANG": "C.UTF-8"}
     return subprocess.run(
-        ["bash", "-c", command], env=environment, cwd=home, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, **more
+        ["bash", "-c", command],
+        env=environment,
+        cwd=home,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        **more,
     )
 
 

@@ -22,4 +22,4 @@ def _check(option: str, name: str | None, choices: type[StrEnum]) -> None:
         return
     from llmr.config.wording import suggestion
 
-    raise UsageError(f"unknown {option} {name!r}{suggestion(name, choices)}; one of: {', '.join(choices)}")
+    raise UsageError(f"unknown {option} {name!r}{suggestion(name, choices)}")

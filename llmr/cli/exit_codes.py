@@ -63,6 +63,7 @@ BY_KIND: Final[Mapping[ErrorKind, ExitCode]] = MappingProxyType(
         ErrorKind.TOOL_USE_FAILED: ExitCode.REJECTED,
         ErrorKind.BAD_RESPONSE: ExitCode.ALL_DOWN,
         ErrorKind.INCOMPLETE: ExitCode.ALL_DOWN,
+        ErrorKind.NOT_SENT: ExitCode.NOT_CONFIGURED,
         ErrorKind.CANCELLED: ExitCode.INTERRUPTED,
     }
 )
@@ -72,6 +73,7 @@ _MOST_RETRYABLE: Final = (
     ExitCode.TIMEOUT,
     ExitCode.ALL_DOWN,
     ExitCode.NO_KEY,
+    ExitCode.NOT_CONFIGURED,
     ExitCode.REJECTED,
     ExitCode.CONTENT_FILTER,
 )

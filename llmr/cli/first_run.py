@@ -5,6 +5,7 @@ machine that has a key never pays for the look.
 """
 
 import asyncio
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -35,7 +36,7 @@ def first_run_lines(error: NoProviderReady, local: Sequence[Provider]) -> Iterat
     for server in found:
         count = f"{len(server.models)} models" if len(server.models) != 1 else "1 model"
         model = f"{server.provider.name}/{server.models[0]}" if server.models else f"{server.provider.name}/MODEL"
-        yield f"  found    {server.provider.name} at {_place(server.provider)} ({count}): llmr chat -m {model} …"
+        yield f"  found    {server.provider.name} at {_place(server.provider)} ({count}): llmr chat -m {shlex.quote(model)} …"
     missed = [provider for provider in local if provider not in [server.provider for server in found]]
     if missed:
         yield f"  not up   {', '.join(f'{p.name} ({_place(p)})' for p in missed)}"

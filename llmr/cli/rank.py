@@ -9,6 +9,7 @@ from llmr.cli.exit_codes import ExitCode
 from llmr.cli.listing import configured, told
 from llmr.cli.output import print_line
 from llmr.render.decision import decision_json, decision_lines, flip_lines, rule_lines
+from llmr.routing.selector import Barrier
 
 
 def run_rank(request: ChatRequest, *, config_file: str | None, as_json: bool, verbose: bool) -> int:
@@ -25,4 +26,7 @@ def run_rank(request: ChatRequest, *, config_file: str | None, as_json: bool, ve
             for line in rule_lines(selection) if verbose else ():
                 print_line(line)
         told(app)
-    return int(ExitCode.OK if selection.ranked else ExitCode.NOT_CONFIGURED)
+    if selection.ranked:
+        return int(ExitCode.OK)
+    passing = any(r.barrier in (Barrier.CIRCUIT, Barrier.LIMIT) for r in selection.rejected)
+    return int(ExitCode.ALL_DOWN if passing else ExitCode.NOT_CONFIGURED)

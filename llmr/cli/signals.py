@@ -27,17 +27,20 @@ class Signals:
         self._task = task
         self._loop = task.get_loop()
         self._first_s = 0.0
+        self._ours = [
+            n for n in _CODES if signal.getsignal(n) is not signal.SIG_IGN
+        ]  # nohup, and `&` in a script, mean it
         self.code: ExitCode | None = None
 
     def __enter__(self) -> Self:
-        for number in _CODES:
+        for number in self._ours:
             self._loop.add_signal_handler(number, self._received, number)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for number in _CODES:
+        for number in self._ours:
             self._loop.remove_signal_handler(number)
 
     def _received(self, number: signal.Signals) -> None:

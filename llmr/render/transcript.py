@@ -70,7 +70,8 @@ class Transcript:
 
     def broke(self, interrupted: StreamInterrupted) -> None:
         """The answer broke off after its first token."""
-        self._ended(interrupted.error, None)
+        if self.attempts and self.attempts[-1].outcome == "running":
+            self._ended(interrupted.error, interrupted.after_s)
 
     def cancelled(self) -> None:
         """The user ended it."""

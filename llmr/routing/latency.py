@@ -36,6 +36,8 @@ PRIOR_TTFT_S: Final = 0.8
 PRIOR_VARIANCE: Final = 0.25  # of ln ttft: σ = .5, the middle of the simulated providers (worlds.md)
 PRIOR_WEIGHT: Final = 2.0
 LEAST_VARIANCE: Final = 0.02
+MOST_VARIANCE: Final = 16.0  # σ = 4: beyond every honest row; a damaged one must not overflow the exponential
+MOST_LN: Final = 14.0  # e^14 s is a fortnight
 PRIOR_FAILURES: Final = 0.02  # .4 of 20
 PRIOR_FAILURE_WEIGHT: Final = 20.0
 PRIOR_FAILURE_S: Final = 1.0
@@ -246,15 +248,15 @@ def estimate(chain: Sequence[LatencyStats], now: float, seq: float) -> Estimate:
     own = rows[-1]
     successes, failures = PRIOR_WEIGHT * (1 - q0) + own.ok, PRIOR_WEIGHT * q0 + own.bad
     return Estimate(
-        mu=mu,
-        variance=max(LEAST_VARIANCE, moment - mu * mu),
+        mu=min(max(mu, -MOST_LN), MOST_LN),
+        variance=min(max(LEAST_VARIANCE, moment - mu * mu), MOST_VARIANCE),
         samples=own.long_n,
         short_samples=own.n,
         success=successes / (successes + failures),
         successes=successes,
         failures=failures,
         failure_s=(PRIOR_FAILURE_S + own.fsum) / (1 + own.bad),
-        tokens_per_s=math.exp(speed),
+        tokens_per_s=math.exp(min(max(speed, -MOST_LN), MOST_LN)),
         output_tokens=out,
     )
 

@@ -99,6 +99,12 @@ def take(
     return taken, None
 
 
+def renew(state: LimiterState, token: str, now: float, *, lease_s: float) -> LimiterState:
+    """Hold the slot of `token` for `lease_s` from now on; equal state where it holds none."""
+    leases = tuple((t, began, now + lease_s if t == token else ends) for t, began, ends in state.leases)
+    return replace(state, leases=leases)
+
+
 def release(state: LimiterState, limit: RateLimit, token: str, now: float, *, tokens_over: int = 0) -> LimiterState:
     """The request `token` is over. `tokens_over` corrects the estimate by what usage said (negative: it took fewer); what
     exceeds a whole minute's tokens is forgotten, as the provider's own window forgets it."""

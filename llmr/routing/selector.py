@@ -55,8 +55,11 @@ class Barrier(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A candidate that is not asked now. `kind` is what it comes down to, None for RULE and OFF; `retry_at`, `early_at` are
-    wall-clock seconds as in breaker.Refusal, None: time does not mend it."""
+    """A candidate that is not asked now.
+
+    `kind` is what it comes down to, None for RULE and OFF; `retry_at`, `early_at` are wall-clock seconds as in
+    breaker.Refusal, None: time does not mend it; `estimate` is set for CIRCUIT: an early probe needs to know its habits.
+    """
 
     candidate: Candidate
     barrier: Barrier
@@ -64,6 +67,7 @@ class Rejected:
     kind: ErrorKind | None = None
     retry_at: float | None = None
     early_at: float | None = None
+    estimate: Estimate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +141,9 @@ class ModelSelector:
             refusal = blocked.refusal
             why = _KINDS.get(refusal.why)  # a newer llmr may have written a kind that is not known here
             reason = f"{own.circuits[blocked.place].scope}: {refusal.reason}" + (f" ({why})" if why else "")
-            return Rejected(candidate, Barrier.CIRCUIT, reason, why, refusal.retry_at, refusal.early_at)
+            return Rejected(
+                candidate, Barrier.CIRCUIT, reason, why, refusal.retry_at, refusal.early_at, estimate=own.estimate
+            )
         full = head_room(own.limiter, provider.rate_limit, prompt_tokens, now)
         if full is not None:
             return Rejected(candidate, Barrier.LIMIT, full.reason, ErrorKind.RATE_LIMIT, full.retry_at)

@@ -24,7 +24,7 @@ TIMEOUT_S: Final = 10.0  # worlds.md: where a policy has none of its own
 MOST_ATTEMPTS: Final = 6
 TIMED_OUT_COSTS: Final = 0.3  # of the price
 FAILURE_WEIGHS_S: Final = 2.0  # the oracle's price of a failure: worlds.md
-EMA_SHARE: Final = 0.2
+EMA_SHARE: Final = 0.3
 LITELLM_SAMPLES: Final = 10  # worlds.md, as the next five
 LITELLM_TIMEOUT_S: Final = 1_000.0
 LITELLM_FORGETS_S: Final = 3_600.0
@@ -98,7 +98,7 @@ class StaticList(Ranker):
 
 
 class Guarded(Ranker):
-    """Another ranker behind one circuit breaker per provider."""
+    """Another ranker behind one circuit breaker per provider, of the ordinary kind: a 429 is a failure like any other."""
 
     def __init__(self, ranker: Ranker, world: World, chance: Random) -> None:
         self._ranker = ranker
@@ -134,16 +134,14 @@ def _verdict(answer: Answer | None, jitter: float) -> Verdict:
     match answer.kind:
         case AnswerKind.OK:
             return Verdict(Outcome.OK)
-        case AnswerKind.LIMITED:
-            return Verdict(Outcome.RATE, answer.retry_after_s, jitter, ErrorKind.RATE_LIMIT)
-        case AnswerKind.ERROR | AnswerKind.NEVER:
+        case AnswerKind.ERROR | AnswerKind.LIMITED | AnswerKind.NEVER:
             return Verdict(Outcome.ERROR, None, jitter, ErrorKind.SERVER)
         case _:
             assert_never(answer.kind)
 
 
 class Ema(Ranker):
-    """An exponential moving average of the first token; a failure counts as what it took and FAILURE_WEIGHS_S more."""
+    """An exponential moving average of the first token. Failures are the breaker's business."""
 
     def __init__(self, world: World) -> None:
         self._means: list[float | None] = [None] * len(world.providers)
@@ -154,13 +152,11 @@ class Ema(Ranker):
         return sorted(range(len(self._means)), key=lambda provider: self._means[provider] or 0.0)
 
     def heard(self, provider: int, answer: Answer | None, took_s: float, at_s: float) -> None:
-        """As Ranker. A 429 is no news of speed."""
+        """As Ranker."""
         del at_s
-        if answer is not None and answer.kind is AnswerKind.LIMITED:
-            return
-        ok = answer is not None and answer.kind is AnswerKind.OK
-        sample_s, mean_s = took_s + (0.0 if ok else FAILURE_WEIGHS_S), self._means[provider]
-        self._means[provider] = sample_s if mean_s is None else mean_s + EMA_SHARE * (sample_s - mean_s)
+        if answer is not None and answer.kind is AnswerKind.OK:
+            mean_s = self._means[provider]
+            self._means[provider] = took_s if mean_s is None else mean_s + EMA_SHARE * (took_s - mean_s)
 
 
 @dataclass(slots=True)

@@ -197,6 +197,7 @@ class Production:
             reasoning=False,
             first_token_s=first_token_s,
             token=f"{progress.number}.{progress.attempts}",
+            now=self._clock.now(),
             last_resort=last_resort,
         )
 
@@ -259,7 +260,7 @@ class Production:
     # Results
 
     def _won(self, progress: _Progress, lane: _Lane) -> None:
-        permit = self._registry.first_token(lane.permit)
+        permit = self._registry.first_token(lane.permit, lasts_s=self._policy.timeouts.total_s)
         self._registry.report(permit, Attempt("", self._wall(lane), True, lane.took_s, lane.took_s))
         progress.answered = lane.candidate
         progress.spend_usd += self._price_usd(lane)

@@ -9,7 +9,7 @@ The key travels in `x-goog-api-key`, never as `?key=`, which ends in logs.
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from llmr.catalog import Model
 from llmr.chat import (
@@ -96,7 +96,10 @@ def _body(request: ChatRequest, model: Model) -> dict[str, Any]:
     extra = extra_beyond(request.extra, _EXTRA | _EXTRA_CONFIG.keys(), model)
     config = _config(request, model)
     config |= {name: extra.pop(said) for said, name in _EXTRA_CONFIG.items() if said in extra}
-    config |= json_text.object_of(extra.pop("generationConfig", None))  # the user's own word wins
+    more = extra.pop("generationConfig", {})
+    if not isinstance(more, Mapping):
+        refuse(model, "a generationConfig that is no object")
+    config |= cast("Mapping[str, Any]", more)  # the user's own word wins
     if config:
         body["generationConfig"] = config
     return body | extra

@@ -122,7 +122,10 @@ def _kind(part: Part) -> type[Part]:
 
 
 def _message(message: Message, parts: list[Part], model: Model) -> dict[str, Any]:
-    """An assistant's earlier words go back as plain text: their list form asks for ids that only OpenAI's own store has."""
+    """Plain text is a string: every server takes it, and OpenAI's own document takes a list of one for two things at once.
+
+    An assistant's earlier words always are: their list form asks for ids that only OpenAI's own store has.
+    """
     if message.role is not Role.USER and any(isinstance(part, Media) for part in parts):
         refuse(model, f"Media in a turn of the {message.role}")
     if message.role is Role.ASSISTANT:
@@ -135,7 +138,8 @@ def _message(message: Message, parts: list[Part], model: Model) -> dict[str, Any
         elif isinstance(part, Text):
             content.append({"type": "input_text", "text": part.text})
     role = model.provider.dialect.system_role if message.role is Role.SYSTEM else message.role.value
-    return {"type": "message", "role": role, "content": content}
+    alone = len(parts) == 1 and isinstance(parts[0], Text)
+    return {"type": "message", "role": role, "content": content[0]["text"] if alone else content}
 
 
 def _call(call: ToolCall) -> dict[str, Any]:

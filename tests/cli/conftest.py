@@ -67,7 +67,7 @@ class Shell:
 
 @pytest.fixture
 def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Shell]:
-    for name in list(os.environ):  # noqa: TID251 - to take it away
+    for name in list(os.environ):  # to take them away
         if name not in {"PATH", "LANG"} and not name.startswith(("COV", "PYTEST")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 
 from llmr.app import SystemClock
+from llmr.chat import Delta
 from llmr.cli import COMMANDS, crashed, run
 from llmr.cli.exit_codes import ExitCode
 from llmr.cli.signals import Signals
 from llmr.lab import Behavior, Fault, rate_limited
+from llmr.render.transcript import Transcript
+from llmr.router import Event
 
 DOWN = Behavior(status=500, error_message="on fire")
 SPEC = Behavior(text="Once upon a time")
@@ -115,11 +118,16 @@ def test_json_is_one_document_for_an_answer_and_for_a_failure(shell: Any) -> Non
     assert (failed.code, failed.json["error"]["kind"], failed.json["error"]["exit_code"]) == (9, "bad_request", 9)
     assert failed.json["attempts"][0]["http"] == 400
     assert failed.err_lines[0].startswith("llmr: no answer")
+    assert answered.json["id"] != failed.json["id"]
+    assert all(len(said.json["id"]) == 16 for said in (answered, failed))
+    assert failed.json["timing_ms"]["total"] >= failed.json["attempts"][0]["ms"]
 
 
 def test_json_of_a_usage_error_is_a_document_too(shell: Any) -> None:
     said = shell("chat", "--json")
     assert (said.code, said.json["error"]["kind"]) == (2, "usage")
+    assert said.json["id"] is None, "it came to no request"
+    assert said.json["timing_ms"]["total"] >= 0
 
 
 def test_a_broken_answer_keeps_what_came_and_says_so(shell: Any) -> None:
@@ -129,6 +137,33 @@ def test_a_broken_answer_keeps_what_came_and_says_so(shell: Any) -> None:
     assert said.out.startswith("Once")
     assert "a/lab-model broke off" in said.err
     assert "  1. a/lab-model incomplete" in said.err
+
+
+def test_a_broken_answer_is_told_in_exactly_one_line_and_its_json_is_complete(shell: Any) -> None:
+    shell.serve(a=[Behavior(text="Once upon a time", fault=Fault.CUT, fault_at=2)])
+    (line,) = shell("chat", "x").err_lines
+    assert line.startswith("llmr: a/lab-model broke off: ")
+    said = shell("chat", "--json", "x")
+    assert (said.code, said.json["partial"], len(said.json["id"])) == (8, True, 16)
+    assert said.json["timing_ms"]["total"] >= said.json["timing_ms"]["first_token"]
+
+
+def test_a_tag_that_no_rule_knows_is_told_and_one_that_some_rule_knows_is_not(shell: Any) -> None:
+    """A typo must not pass for protection."""
+    shell.serve(a=[SPEC])
+    said = shell("chat", "--tag", "privat", "x")
+    assert (said.code, said.out) == (0, "Once upon a time")
+    assert said.err_lines == ["llmr: no rule mentions the tag 'privat': it changes nothing"]
+    assert shell("chat", "-q", "--tag", "privat", "x").err == ""
+    kept = shell("chat", "--tag", "private", "x")
+    assert kept.code == 3, "the shipped rule keeps it at home, where nobody is"
+    assert "no rule mentions" not in kept.err
+    giving = '[[rules]]\nwhen.stream = false\ntags = ["given"]\ncontinue = true\n'
+    asking = '[[rules]]\nwhen.tags = ["asked"]\navoid = ["a/*"]\n'
+    file = shell.home / ".config/llmr/routing.toml"
+    shell.configure(f"{file.read_text()}\n{giving}{asking}")
+    said = shell("chat", "--tag", "asked", "--tag", "given", "--tag", "private", "x")
+    assert said.err_lines == ["llmr: no rule mentions the tag 'private': it changes nothing"]
 
 
 @pytest.mark.parametrize("wish", ["restart", "continue"])
@@ -292,6 +327,23 @@ def test_ctrl_c_ends_the_answer_keeps_what_came_and_holds_it_against_nobody(shel
     assert (model["attempts"], model["last_error"]) == (0, None)
 
 
+def test_ctrl_c_of_a_json_run_is_a_document_with_what_came_its_id_and_how_long_it_took(shell: Any) -> None:
+    shell.serve(a=[Behavior(text="Once upon a time", gate="never", gate_at=1)])
+    add = Transcript.add
+
+    def interrupting(self: Transcript, event: Event) -> None:
+        add(self, event)
+        if isinstance(event, Delta):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    shell.monkeypatch.setattr(Transcript, "add", interrupting)
+    said = shell("chat", "--json", "x")
+    assert (said.code, said.json["error"]["kind"], said.json["partial"]) == (130, "cancelled", True)
+    assert said.json["text"].startswith("Once")
+    assert len(said.json["id"]) == 16
+    assert said.json["timing_ms"]["total"] >= said.json["timing_ms"]["first_token"]
+
+
 def test_a_second_signal_within_two_seconds_leaves_at_once(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     left: list[int] = []
     monkeypatch.setattr("os._exit", left.append)
@@ -337,7 +389,7 @@ def test_rank_with_nobody_to_ask_says_so_in_its_code(shell: Any) -> None:
     shell.serve(a=[SPEC])
     shell("providers", "open", "a")
     said = shell("rank")
-    assert said.code == 3
+    assert said.code == 5
     assert "held open by hand" in said.out
 
 

@@ -8,13 +8,14 @@ from time import perf_counter
 from typing import Any
 
 import pytest
+from fakes import request
 
 from llmr.catalog import Strategy
 from llmr.config.trust import trust
 from llmr.config.trusted import sha256_of
 from llmr.errors import ConfigError, StateError, TrustError
 from llmr.routing.policy import Policy
-from llmr.routing.rules import Rule
+from llmr.routing.rules import Rule, RulesEngine
 
 World = Any  # the fixture, see conftest.py
 KEY = {"OPENAI_API_KEY": "sk-test-0123456789abcdef"}
@@ -82,6 +83,63 @@ def test_the_users_rules_are_asked_before_a_projects(world: World) -> None:
     world.user('[[rules]]\nname = "mine"\ndeny = "no"\nwhen = { tags = ["x"] }\n')
     world.repo('[[rules]]\nname = "theirs"\nprefer = ["openai/*"]\n')
     assert [rule.name for rule in world.load().rules] == ["mine", "theirs"]
+
+
+@pytest.mark.parametrize("own", [None, "", 'strategy = "cost"\n'])
+@pytest.mark.parametrize("is_trusted", [False, True])
+def test_where_the_user_has_no_rules_the_shipped_ones_are_asked_before_a_projects(
+    world: World, own: str | None, is_trusted: bool
+) -> None:
+    """A cloned repository must not get before "private stays at home"."""
+    if own is not None:
+        world.user(own)
+    world.repo('[[rules]]\nname = "theirs"\nprefer = ["openai/*"]\n')
+    if is_trusted:
+        trust(None, world.environment())
+    config = world.load()
+    assert [rule.name for rule in config.rules] == [
+        "private stays at home",
+        "long prompts prefer long windows",
+        "theirs",
+    ]
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        'rules = []\n[models.m]\ncandidates = ["openai/m", "ollama/m"]\n',
+        '[[rules]]\nonly = ["openai/*"]\n',
+        '[[rules]]\ntags = ["public"]\ncontinue = true\n[[rules]]\nwhen.tags = ["private"]\nprefer = ["openai/*"]\n',
+        '[[rules]]\nname = "private stays at home"\nwhen.tags = ["private"]\nonly = ["openai/*"]\n',
+        '[[rules]]\nmodels = ["gpt-4o"]\n',
+    ],
+)
+@pytest.mark.parametrize(
+    "own", [None, 'strategy = "cost"\n', '[[rules]]\nwhen.tags = ["private"]\nonly = ["ollama/*"]\n']
+)
+def test_whatever_rules_a_project_has_private_stays_at_home(world: World, theirs: str, own: str | None) -> None:
+    if own is not None:
+        world.user(own)
+    config = world.repo(theirs).load(**KEY)
+    asked = request(model="m" if "models.m" in theirs else "local", tags=("private",))
+    plan = RulesEngine(config.rules, config.policy.strategy).evaluate(
+        asked, config.catalog, prompt_tokens=200_000, minute_of_day=0
+    )
+    assert plan.candidates
+    assert {candidate.model.provider.name for candidate in plan.candidates} <= {
+        "ollama",
+        "lmstudio",
+        "llamacpp",
+        "vllm",
+    }
+
+
+def test_the_shipped_taste_for_long_windows_does_not_shield_from_a_projects_rules(world: World) -> None:
+    config = world.repo('[[rules]]\nonly = ["groq/*"]\n').load()
+    plan = RulesEngine(config.rules, config.policy.strategy).evaluate(
+        request(), config.catalog, prompt_tokens=200_000, minute_of_day=0
+    )
+    assert {candidate.model.provider.name for candidate in plan.candidates} == {"groq"}
 
 
 def test_candidates_at_providers_that_this_user_lacks_are_left_out(world: World) -> None:
@@ -438,10 +496,10 @@ def test_the_list_of_trusted_files_is_private_and_an_unsafe_one_counts_as_empty(
 
 def test_rules_of_a_project_are_rules(world: World) -> None:
     world.user("").repo('[[rules]]\nname = "r"\navoid = ["nobody/*"]\n')
-    assert world.load().rules == (Rule("r", avoid=("nobody/*",)),)
+    assert world.load().rules[-1] == Rule("r", avoid=("nobody/*",))
     world.repo('[[rules]]\nname = "r"\nonly = ["nobody/*"]\n')
     with pytest.raises(ConfigError, match=r"routing\.toml:3: rules\[0\]\.only: unknown provider in 'nobody'"):
-        world.load()
+        world.load()  # counted as in its own file
 
 
 def test_a_name_of_ones_own_that_a_project_redefines_is_told(world: World) -> None:

@@ -114,6 +114,7 @@ def test_the_dialects_are_those_that_were_measured(world: World) -> None:
     dialects = {name: provider.dialect for name, provider in world.load().catalog.providers.items()}
     assert {name for name, dialect in dialects.items() if not dialect.usage_in_stream} == {"mistral", "perplexity"}
     assert {name for name, dialect in dialects.items() if dialect.reasoning_excluded_from_output} == {"xai"}
+    assert {name for name, dialect in dialects.items() if dialect.seed_field != "seed"} == {"mistral"}
     assert {name for name, dialect in dialects.items() if dialect.max_tokens_field == "max_completion_tokens"} == {
         "openai", "azure", "cerebras",
     }  # fmt: skip
@@ -245,7 +246,8 @@ def test_every_setting_reaches_the_policy(world: World) -> None:
         retry_after_cap_s = 10
         hard_s = 11
         early_probe_s = 12
-        clock_skew_s = 13
+        probe_poll_s = 13
+        clock_skew_s = 14
         [fallback]
         max_candidates = 1
         retries_per_candidate = 0
@@ -267,7 +269,7 @@ def test_every_setting_reaches_the_policy(world: World) -> None:
         second_is_worth_usd=1,
         quality_is_worth_usd=2,
         exploration=0,
-        breaker=BreakerPolicy(2, 3, 4, 0, 6, 7, 8, 9, 10, 11, 12, 13),
+        breaker=BreakerPolicy(2, 3, 4, 0, 6, 7, 8, 9, 10, 11, 12, 13, 14),
         fallback=FallbackPolicy(1, 0, 2, 3, 4, 0, OnBreak.RESTART),
         timeouts=Timeouts(1, 2, 3, 4, 5),
     )

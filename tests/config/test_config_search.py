@@ -31,9 +31,26 @@ def test_the_users_file_is_laid_over_the_shipped_one(world: World) -> None:
     assert config.sources[-1] == world.user_file
 
 
-def test_the_shipped_rules_speak_only_where_the_user_has_no_file(world: World) -> None:
-    assert [rule.name for rule in world.load().rules] == ["private stays at home", "long prompts prefer long windows"]
-    assert world.user('strategy = "cost"').load().rules == ()
+SHIPPED_RULES = ["private stays at home", "long prompts prefer long windows"]
+
+
+@pytest.mark.parametrize("own", [None, "", 'strategy = "cost"', ONE_NAME])
+def test_the_shipped_rules_speak_until_the_user_says_rules(world: World, own: str | None) -> None:
+    """A file of one's own that speaks of other things must not take the protection away unnoticed."""
+    config = (world if own is None else world.user(own)).load()
+    assert [rule.name for rule in config.rules] == SHIPPED_RULES
+
+
+@pytest.mark.parametrize(
+    ("own", "names"), [("rules = []", []), ('[[rules]]\nname = "mine"\navoid = ["groq/*"]\n', ["mine"])]
+)
+def test_the_users_own_rules_replace_the_shipped_ones_none_at_all_too(
+    world: World, tmp_path: Path, own: str, names: list[str]
+) -> None:
+    given = tmp_path / "given.toml"
+    given.write_text(own)
+    assert [rule.name for rule in world.load(config_file=given).rules] == names
+    assert [rule.name for rule in world.user(own).load().rules] == names
 
 
 def test_a_name_of_the_users_replaces_the_shipped_one_whole(world: World) -> None:

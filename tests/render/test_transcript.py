@@ -1,6 +1,7 @@
 """What is told of a request: receipt, one-line notes, and the JSON that scripts rely on."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from llmr.render.transcript import (
 )
 from llmr.router import Answering, AttemptFailed, AttemptStarted, Decided, Event, Finished, Waiting
 from llmr.routing.rules import Candidate
-from llmr.routing.selector import Selection
+from llmr.routing.selector import Barrier, Rejected, Selection
 
 A = Candidate(model("a"), "best", 0, 0)
 B = Candidate(model("b", "openai/gpt-4o"), "best", 0, 1)
@@ -49,8 +50,9 @@ def finished(candidate: Candidate, *deltas: Delta, cost_usd: float | None = 0.25
 
 
 WORDS = (Delta(text="Hel"), Delta(text="lo", finish_reason=FinishReason.STOP, usage=USAGE))
+DECIDED = Decided(Selection("best", Strategy.PRIORITY, (), (), (), 4), "00c0ffee")
 FELL_BACK = (
-    started(A), AttemptFailed(A, LIMITED, 0.1), Waiting(1.5, "for a"), started(B, 2), Answering(B, 0.412), *WORDS,
+    DECIDED, started(A), AttemptFailed(A, LIMITED, 0.1), Waiting(1.5, "for a"), started(B, 2), Answering(B, 0.412), *WORDS,
     finished(B, *WORDS),
 )  # fmt: skip
 
@@ -63,6 +65,17 @@ def test_a_fallback_is_told_in_one_line() -> None:
 def test_a_fallback_to_another_model_says_so() -> None:
     line = fallback_line(told(started(A), AttemptFailed(A, GONE, 0.1), started(OTHER, 2), Answering(OTHER, 1.25)))
     assert line == "a/m connect → c/small (1.2 s to the first token, another model, as your 'small' fallback says)"
+
+
+@pytest.mark.parametrize(("after_s", "late"), [(0.999, ""), (1.0, " after 1.0 s"), (5.0, " after 5.0 s")])
+def test_a_failure_that_cost_time_says_how_much(after_s: float, late: str) -> None:
+    tried = told(started(A), AttemptFailed(A, LIMITED, after_s)).attempts[0]
+    assert failure_phrase(tried) == f"a/m 429 rate limit{late} (retry in 12 s)"
+
+
+def test_the_receipt_says_once_how_long_a_failure_took() -> None:
+    (line,) = receipt_lines(told(started(A), AttemptFailed(A, GONE, 5.0)))
+    assert line == "  1. a/m connect after 5.0 s: connection refused"
 
 
 def test_where_the_first_one_answers_nothing_is_told() -> None:
@@ -96,6 +109,28 @@ def test_the_receipt_says_who_was_tried_how_it_went_and_what_it_cost() -> None:
         "  waited 1.5 s in all",
         "  3.5 s in all · 20 tokens/s · 1,200 tokens in, 41 out · $0.250000",
     ]
+
+
+def test_the_receipt_lists_whom_circuits_and_limits_kept_from_being_asked() -> None:
+    """Only those whom the user would have had before, or beside, the one who answered."""
+    rejected = (
+        Rejected(A, Barrier.CIRCUIT, "provider a: out of service (auth)"),
+        Rejected(Candidate(model("l"), "best", 0, 2), Barrier.LIMIT, "60 requests a minute are used up"),
+        Rejected(Candidate(model("r"), "best", 0, 3), Barrier.RULE, "rule 'x' allows only b/*"),
+        Rejected(Candidate(model("o"), "best", 0, 4), Barrier.OFF, "no key"),
+        Rejected(Candidate(model("u"), "best", 0, 5), Barrier.UNFIT, "no tools"),
+        Rejected(OTHER, Barrier.CIRCUIT, "provider c: rate-limited"),
+    )
+    decided = Decided(Selection("best", Strategy.PRIORITY, (), rejected, (), 4))
+    answered = told(decided, started(B), Answering(B, 0.4))
+    assert receipt_lines(answered)[1:] == [
+        "  not asked: a/m: provider a: out of service (auth)",
+        "  not asked: l/m: 60 requests a minute are used up",
+    ]
+    by_another_model = told(decided, started(OTHER), Answering(OTHER, 0.4))
+    assert "  not asked: c/small: provider c: rate-limited" in receipt_lines(by_another_model)
+    nobody = told(decided, started(B), AttemptFailed(B, GONE, 0.1))
+    assert len(receipt_lines(nobody)) == 1, "where nobody answers, the error names them"
 
 
 def test_the_receipt_without_usage_and_price_says_that_the_cost_is_unknown() -> None:
@@ -137,6 +172,14 @@ def test_an_answer_in_one_piece_has_no_speed() -> None:
     response = ChatResponse("x", FinishReason.STOP, usage=USAGE)
     assert tokens_per_s(Finished(A, response, 2.0, 2.0, 2.0, 1, None, "r")) is None
     assert tokens_per_s(Finished(A, ChatResponse("x", None), 1.0, 2.0, 2.0, 1, None, "r")) is None
+
+
+def test_an_unstreamed_answer_has_no_speed_though_its_body_takes_a_while_to_arrive() -> None:
+    words = (Delta(text="x", usage=USAGE),)
+    whole = replace(finished(A, *words), streamed=False)
+    assert tokens_per_s(replace(whole, streamed=True)) is not None
+    assert tokens_per_s(whole) is None
+    assert "tokens/s" not in receipt_lines(told(started(A), Answering(A, 0.4), *words, whole))[-1]
 
 
 # JSON
@@ -182,7 +225,15 @@ def test_the_json_of_a_failure_is_a_document_too_with_the_same_keys() -> None:
     }  # fmt: skip
     assert (failed["text"], failed["partial"], failed["model"], failed["cost_usd"]) == ("", False, None, None)
     assert failed["usage"] == {"input": None, "output": None, "reasoning": None, "cached": None}
-    assert failed["timing_ms"] == {"total": None, "first_token": None}
+    assert failed["timing_ms"] == {"total": None, "first_token": None}, "nobody has said how long it took"
+
+
+def test_the_json_of_a_failure_has_the_id_in_the_books_and_how_long_it_took() -> None:
+    transcript = told(DECIDED, started(A), AttemptFailed(A, LIMITED, 0.1))
+    transcript.total_s = 2.3456
+    failed = document(transcript, ErrorNote("rate_limit", "no answer", 6))
+    assert failed["id"] == "00c0ffee"
+    assert failed["timing_ms"] == {"total": 2346, "first_token": None}
 
 
 def test_the_json_before_anything_was_asked_is_a_document_too() -> None:
@@ -222,5 +273,4 @@ def test_nothing_that_a_provider_says_reaches_a_terminal_through_the_json() -> N
 
 
 def test_the_selection_is_kept() -> None:
-    selection = Selection("best", Strategy.PRIORITY, (), (), (), 4)
-    assert told(Decided(selection)).selection is selection
+    assert told(DECIDED).selection is DECIDED.selection

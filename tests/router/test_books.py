@@ -126,7 +126,7 @@ def test_without_a_writable_store_a_would_be_probe_is_told_as_the_reason(
     told = run(rigged.ask())
     assert told.tried == []
     assert [(f.candidate, f.reason) for f in told.gave_up.failures] == [
-        ("a/m", "provider a: it would be a probe, and the state file cannot be written (the disk is full)")
+        ("a/m", "it would be a probe, and the state file cannot be written (the disk is full)")
     ]
 
 

@@ -34,6 +34,7 @@ from llmr.router import AttemptFailed, AttemptStarted, Decided, Finished, Waitin
 from llmr.routing.breaker import Forced, Phase
 from llmr.routing.policy import BreakerPolicy, Policy
 from llmr.routing.rules import Rule
+from llmr.routing.tokens import estimate_tokens
 
 CERTAIN = Policy(exploration=0.0)
 
@@ -247,7 +248,13 @@ def test_a_candidate_whose_admission_is_refused_is_passed_over(rig: Any, run: An
     def meanwhile(told: object) -> None:
         if isinstance(told, Decided):
             self_taken = rigged.registry.admit(
-                rigged.models[0], streamed=True, prompt_tokens=1, reasoning=False, first_token_s=5.0, token="theirs"
+                rigged.models[0],
+                streamed=True,
+                prompt_tokens=1,
+                reasoning=False,
+                first_token_s=5.0,
+                token="theirs",
+                now=rigged.clock.now(),
             )
             assert not hasattr(self_taken, "retry_at")
 
@@ -265,7 +272,13 @@ def test_a_lone_candidate_whose_admission_is_refused_is_waited_for(rig: Any, run
         if isinstance(told, Decided):
             theirs.append(
                 rigged.registry.admit(
-                    rigged.models[0], streamed=True, prompt_tokens=1, reasoning=False, first_token_s=5.0, token="theirs"
+                    rigged.models[0],
+                    streamed=True,
+                    prompt_tokens=1,
+                    reasoning=False,
+                    first_token_s=5.0,
+                    token="theirs",
+                    now=rigged.clock.now(),
                 )
             )
         if isinstance(told, Waiting) and len(theirs) == 1:
@@ -317,6 +330,80 @@ def test_nobody_set_up_is_an_error_that_names_the_missing_keys(rig: Any, run: An
     assert KEY not in str(told.error)
     assert told.events == []
     assert list(rigged.store.requests()) == []
+
+
+def test_whom_a_rule_leaves_out_nobody_is_asked_to_find_a_key_for(rig: Any, run: Any) -> None:
+    """The rule's reason once, however many it leaves out; keys only of those that the rule would let be asked."""
+    keyless = {"key": None, "off_reason": "no key"}
+    models = [
+        model(provider("a", missing_key="A_API_KEY", **keyless)),
+        model(provider("b", missing_key="B_API_KEY", **keyless)),
+        model("c"),
+        model(provider("ollama", missing_key="OLLAMA_KEY", **keyless)),
+    ]
+    rigged = rig({"a": says("x")}, models=models, rules=[Rule("at home", only=("ollama/*",))])
+    told = run(rigged.ask())
+    assert isinstance(told.error, NoProviderReady)
+    assert told.error.missing == ("OLLAMA_KEY",)
+    assert str(told.error) == "no provider is ready for 'best' (rule 'at home' allows only ollama/*)"
+
+
+def test_a_lone_failure_is_one_attempt(rig: Any, run: Any) -> None:
+    told = run(rig({"a": fails(401)}).ask())
+    assert str(told.error) == "no answer for 'best': nobody else can be asked, 1 attempt"
+
+
+def test_whom_a_rule_leaves_out_is_no_failure_of_the_request(rig: Any, run: Any) -> None:
+    rigged = rig({"a": fails(401), "b": says("never")}, rules=[Rule("only a", only=("a/*",))])
+    told = run(rigged.ask())
+    assert [failure.candidate for failure in told.gave_up.failures] == ["a/m"]
+
+
+def test_when_to_ask_again_is_when_an_early_probe_is_possible(rig: Any, run: Any, clock: FakeClock) -> None:
+    policy = replace(CERTAIN, breaker=BreakerPolicy(failure_threshold=1, early_probe_s=20.0))
+    rigged = rig({"a": fails(500)}, policy=policy)
+    run(rigged.ask())
+    opened_at = rigged.circuit("a").opened_at
+    told = run(rigged.ask())
+    assert told.tried == []
+    assert told.gave_up.retry_after_s == pytest.approx(opened_at + 20.0 - clock.now())
+
+
+def test_the_verdict_of_another_process_s_probe_is_waited_for_a_second_at_a_time(
+    rig: Any, run: Any, clock: FakeClock
+) -> None:
+    """Its lease is 45 s: to wait for the end of that would be to give up."""
+    impatient = replace(CERTAIN, breaker=BreakerPolicy(failure_threshold=1))
+    rigged = rig({"a": [fails(401), says("back")]}, policy=impatient)
+    run(rigged.ask())
+    clock.advance(901)
+    theirs = rigged.registry.admit(
+        rigged.models[0],
+        streamed=True,
+        prompt_tokens=1,
+        reasoning=False,
+        first_token_s=5.0,
+        token="theirs",
+        now=rigged.clock.now(),
+    )
+    waited: list[float] = []
+
+    def meanwhile(told: object) -> None:
+        if isinstance(told, Waiting):
+            waited.append(told.seconds)
+            if len(waited) == 3:
+                rigged.registry.first_token(theirs, lasts_s=600.0)
+
+    told = run(rigged.ask(on=meanwhile))
+    assert told.text == "back"
+    assert waited == pytest.approx([1.0, 1.0, 1.0])
+
+
+def test_the_decision_carries_the_id_that_the_books_have(rig: Any, run: Any) -> None:
+    rigged = rig({"a": fails(400)})
+    told = run(rigged.ask())
+    assert isinstance(told.events[0], Decided)
+    assert told.events[0].request_id == rigged.store.requests()[-1].id
 
 
 def test_a_rule_that_leaves_nobody_is_told_with_its_name(rig: Any, run: Any) -> None:
@@ -414,16 +501,35 @@ def test_a_lone_slow_candidate_has_all_the_time_that_is_left(rig: Any, run: Any)
     assert told.text == "at last"
 
 
-def test_one_of_two_has_five_seconds_while_nothing_is_known_of_it(rig: Any, run: Any) -> None:
-    told = run(rig({"a": says("slow", ttft_s=50.0), "b": says("quick")}).ask())
+@pytest.mark.parametrize(("words", "limit_s"), [(1, 5.0), (20_000, 5.0)])
+def test_one_of_two_has_five_seconds_while_nothing_is_known_of_it_and_time_to_read_the_prompt(
+    rig: Any, run: Any, words: int, limit_s: float
+) -> None:
+    asked = request("word " * words)
+    told = run(rig({"a": says("slow", ttft_s=50.0), "b": says("quick")}).ask(asked))
     assert (told.text, told.failed) == ("quick", ["first_token_timeout"])
-    assert [e.after_s for e in told.events if isinstance(e, AttemptFailed)] == pytest.approx([5.0])
+    (after_s,) = [e.after_s for e in told.events if isinstance(e, AttemptFailed)]
+    assert after_s == pytest.approx(limit_s + estimate_tokens(asked) / 2_000)
 
 
-def test_a_reasoning_model_has_a_minute(rig: Any, run: Any) -> None:
+@pytest.mark.parametrize(("deadline_s", "failed"), [(60.0, ["first_token_timeout"]), (180.0, [])])
+def test_a_reasoning_model_has_a_minute_but_no_more_than_half_of_what_is_left(
+    rig: Any, run: Any, deadline_s: float, failed: list[str]
+) -> None:
     thinker = model("a", capabilities=Capabilities(reasoning=True))
-    told = run(rig({"a": says("hm", ttft_s=40.0), "b": says("quick")}, models=[thinker, model("b")]).ask())
-    assert told.text == "hm"
+    policy = replace(CERTAIN, timeouts=Timeouts(deadline_s=deadline_s))
+    script = {"a": says("hm", ttft_s=40.0), "b": says("quick")}
+    rigged = rig(script, models=[thinker, model("b")], policy=policy)
+    assert run(rigged.ask()).failed == failed
+    assert rigged.clock.monotonic() < 41
+
+
+def test_whoever_hangs_leaves_half_of_the_time_to_the_others(rig: Any, run: Any) -> None:
+    policy = replace(CERTAIN, timeouts=Timeouts(deadline_s=6.0))
+    rigged = rig({"a": hangs(), "b": hangs(), "c": says("just in time", ttft_s=0.7)}, policy=policy)
+    told = run(rigged.ask())
+    assert (told.text, told.tried) == ("just in time", ["a", "b", "c"])
+    assert rigged.transport.asked_at_s == pytest.approx([0.0, 3.0, 4.5])
 
 
 def test_a_configured_first_token_time_is_obeyed_even_when_nobody_else_is_there(rig: Any, run: Any) -> None:

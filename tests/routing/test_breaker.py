@@ -199,7 +199,20 @@ def test_when_its_time_is_up_exactly_one_probe_goes_out() -> None:
     state, grant = granted(opened(), NOON + 30)
     assert grant == Grant(epoch=2, probe=True)
     assert (state.phase, state.lease_from, state.lease_until) == (Phase.HALF_OPEN, NOON + 30, NOON + 75)
-    assert refused(state, NOON + 30) == Refusal("another process is probing it", retry_at=NOON + 75)
+    assert refused(state, NOON + 30) == Refusal("another process is probing it", retry_at=NOON + 31)
+
+
+def test_while_another_process_probes_one_looks_again_every_second_until_its_lease_ends() -> None:
+    """The probe's verdict may come at any moment: to sleep out the lease would be to miss it by most of a minute."""
+    state, _ = granted(failing(CLOSED, NOON, verdict=Verdict(Outcome.ERROR, why=ErrorKind.SERVER)), NOON + 30)
+    assert refused(state, NOON + 40) == Refusal(
+        "another process is probing it", retry_at=NOON + 41, why=ErrorKind.SERVER
+    )
+    assert refused(state, NOON + 74.5).retry_at == NOON + 75
+    lazy = replace(POLICY, probe_poll_s=20)
+    _, answer = admit(state, NOON + 40, lazy, lease_s=LEASE_S)
+    assert isinstance(answer, Refusal)
+    assert answer.retry_at == NOON + 60
 
 
 def test_a_clock_that_went_back_ends_the_wait_but_a_small_step_does_not() -> None:
@@ -265,6 +278,31 @@ def test_the_probes_first_token_closes_the_circuit_and_keeps_the_memory_of_flapp
 def test_a_failed_probe_opens_again_for_longer() -> None:
     state = told(*probing(), ERROR, NOON + 1)
     assert (state.phase, state.epoch, state.trips, state.open_until) == (Phase.OPEN, 3, 2, NOON + 61)
+
+
+def test_a_probe_sent_before_its_time_that_fails_does_not_double_the_wait() -> None:
+    """One person's retries, with nobody else to ask, must not bench a provider for minutes."""
+    state = opened()
+    for second in (2, 5, 9, 14):
+        state = told(*granted(state, NOON + second, last_resort=True), ERROR, NOON + second + 1)
+        assert (state.phase, state.trips, state.open_until) == (Phase.OPEN, 1, NOON + second + 31)
+    due = state.open_until
+    assert told(*granted(state, due - 0.001, last_resort=True), ERROR, due).trips == 1
+    doubled = told(*granted(state, due, last_resort=True), ERROR, due)
+    assert (doubled.trips, doubled.open_until) == (2, due + 60), "that one was sent in time"
+
+
+def test_a_probe_sent_before_its_time_keeps_what_was_doubled_before() -> None:
+    state = told(*probing(), ERROR, NOON + 1)
+    assert (state.trips, state.open_until) == (2, NOON + 61)
+    state = told(*granted(state, NOON + 3, last_resort=True), ERROR, NOON + 4)
+    assert (state.trips, state.open_until) == (2, NOON + 64)
+
+
+def test_a_probe_made_because_the_clock_went_back_waits_the_base_period_though_nothing_had_tripped() -> None:
+    limited = opened(verdict=rate(20))
+    state = told(*granted(limited, NOON - 60), ERROR, NOON - 59)
+    assert (state.cause, state.trips, state.open_until) == (Cause.ERROR, 0, NOON - 29)
 
 
 def test_a_rate_limited_probe_opens_again_without_counting_as_a_trip() -> None:

@@ -304,6 +304,36 @@ def test_the_end_names_every_failure_and_everyone_who_could_not_be_asked() -> No
     assert end.retry_at == NOON + 100
 
 
+def test_whom_a_rule_left_out_is_no_failure() -> None:
+    ruled = Rejected(B, Barrier.RULE, "rule 'at home' allows only ollama/*")
+    unfit = Rejected(C, Barrier.UNFIT, "its window is too small", K.CONTEXT_LENGTH)
+    on = handler(A, rejected=[ruled, unfit])
+    fail(on, A, K.AUTH)
+    assert [failure.candidate for failure in gives_up(on).failures] == ["a/m", "c/m"]
+
+
+@pytest.mark.parametrize(
+    ("retry_in_s", "early_in_s", "moment"), [(300, 20, 20), (20, 300, 20), (300, None, 300), (None, 20, 20)]
+)
+def test_when_to_ask_again_is_the_earlier_of_retry_and_early_probe(
+    retry_in_s: float | None, early_in_s: float | None, moment: float
+) -> None:
+    end = gives_up(handler(rejected=[open_circuit(A, retry_in_s=retry_in_s, early_in_s=early_in_s)]))
+    assert end.retry_at == NOON + moment
+    assert end.failures[0].retry_at == NOON + moment
+
+
+def test_the_last_attempt_of_all_has_all_the_time_whoever_it_goes_to() -> None:
+    """Nobody can follow it, however many are left."""
+    on = handler(A, B, max_attempts=3)
+    fail(on, A)
+    fail(on, B)
+    assert isinstance(action := on.next_action(NOON + 1, 1), Try)
+    assert action.alone
+    both = [open_circuit(one, retry_in_s=30, early_in_s=0) for one in (A, B)]
+    assert handler(rejected=both, max_attempts=1).next_action(NOON, 0) == Try(A, last_resort=True, alone=True)
+
+
 # WHEN NOBODY CAN BE ASKED NOW
 
 

@@ -402,9 +402,30 @@ def test_a_configured_limit_beats_the_habit_and_the_deadline_beats_both() -> Non
     assert first_token_limit_s(Timeouts(first_token_s=9), known(1.0), left_s=40, **ask) == 9
     assert first_token_limit_s(Timeouts(first_token_s=9), known(1.0), left_s=4, **ask) == 4
     assert first_token_limit_s(Timeouts(), known(0.1), left_s=40, **ask) == 2
-    assert first_token_limit_s(Timeouts(), known(0.1), left_s=1, **ask) == 1
+    assert first_token_limit_s(Timeouts(), known(0.1), left_s=3, **ask) == 1.5
     assert first_token_limit_s(Timeouts(), known(0.1), left_s=40, reasoning=False, alone=True) == 40
     assert first_token_limit_s(Timeouts(first_token_s=9), known(0.1), left_s=40, reasoning=False, alone=True) == 9
+
+
+@pytest.mark.parametrize("reasoning", [False, True])
+@pytest.mark.parametrize("left_s", [0.5, 7.0, 60.0, 600.0])
+def test_while_somebody_else_could_be_asked_nobody_has_more_than_half_of_what_is_left(
+    left_s: float, reasoning: bool
+) -> None:
+    """Or one who hangs would leave nothing to the others."""
+    for habit in (None, known(0.1), known(20.0)):
+        shared = first_token_limit_s(Timeouts(), habit, reasoning=reasoning, alone=False, left_s=left_s)
+        assert shared == min(first_token_timeout_s(habit, reasoning=reasoning), left_s / 2)
+        assert first_token_limit_s(Timeouts(), habit, reasoning=reasoning, alone=True, left_s=left_s) == left_s
+
+
+def test_reading_the_prompt_takes_a_second_for_two_thousand_tokens_on_top() -> None:
+    ask = {"reasoning": False, "left_s": 100, "prompt_tokens": 40_000}
+    assert first_token_limit_s(Timeouts(), None, alone=False, **ask) == 5 + 20
+    assert first_token_limit_s(Timeouts(), known(0.1), alone=False, **ask) == 2 + 20
+    assert first_token_limit_s(Timeouts(), None, alone=True, **ask) == 100
+    assert first_token_limit_s(Timeouts(first_token_s=9), None, alone=False, **ask) == 9, "what was said is meant"
+    assert first_token_limit_s(Timeouts(), None, alone=False, **{**ask, "prompt_tokens": 10**6}) == 50
 
 
 # THE STORE

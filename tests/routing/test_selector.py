@@ -111,6 +111,7 @@ def test_an_open_circuit_rejects_and_says_which_why_and_until_when() -> None:
         ErrorKind.SERVER,
         retry_at=NOON + 20,
         early_at=NOON - 8,
+        estimate=TYPICAL,
     )
 
 

@@ -122,12 +122,33 @@ def test_what_messages_cannot_say_is_refused_by_name() -> None:
 def test_extra_fields_that_do_not_touch_the_answer_are_left_out_and_known_ones_pass() -> None:
     said = body(
         ChatRequest(
-            HELLO, extra={"user": "u", "store": True, "n": 1, "logit_bias": None, "top_k": 4, "thinking": {"type": "x"}}
+            HELLO,
+            extra={
+                "user": "u",
+                "store": False,
+                "n": 1,
+                "logit_bias": None,
+                "top_k": 4,
+                "thinking": {"type": "x"},
+                "service_tier": "default",
+                "metadata": {"ticket": "7"},
+            },
         )
     )
     assert said["top_k"] == 4
     assert said["thinking"] == {"type": "x"}
-    assert not {"user", "store", "n", "logit_bias"} & said.keys()
+    assert not {"user", "store", "n", "logit_bias", "service_tier", "metadata"} & said.keys()
+
+
+def test_fields_that_both_makers_know_pass_where_they_are_meant_for_this_one() -> None:
+    extra = {"service_tier": "standard_only", "metadata": {"user_id": "u"}}
+    said = body(ChatRequest(HELLO, extra=extra))
+    assert {name: said[name] for name in extra} == extra
+
+
+def test_a_price_or_a_keeping_that_was_asked_for_is_refused_and_not_left_out() -> None:
+    assert "service_tier" in refused(ChatRequest(HELLO, extra={"service_tier": "flex"}))
+    assert "store" in refused(ChatRequest(HELLO, extra={"store": True}))
 
 
 def test_the_system_prompt_stands_beside_the_turns() -> None:

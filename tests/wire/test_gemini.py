@@ -80,10 +80,11 @@ def test_the_model_and_the_way_of_answering_stand_in_the_path_and_the_key_does_n
 
 def test_settings_are_the_generation_config() -> None:
     said = body(ChatRequest(HELLO, max_output_tokens=5, temperature=0.0, top_p=0.9, seed=0, stop=("x",), logprobs=2,
-                            extra={"top_k": 3, "safetySettings": [], "user": "u"}))  # fmt: skip
+                            extra={"top_k": 3, "safetySettings": [], "user": "u",
+                                   "generationConfig": {"seed": 7, "mediaResolution": "LOW"}}))  # fmt: skip
     assert said["generationConfig"] == {
-        "maxOutputTokens": 5, "temperature": 0.0, "topP": 0.9, "seed": 0, "stopSequences": ["x"], "responseLogprobs": True,
-        "logprobs": 2, "topK": 3,
+        "maxOutputTokens": 5, "temperature": 0.0, "topP": 0.9, "seed": 7, "stopSequences": ["x"], "responseLogprobs": True,
+        "logprobs": 2, "topK": 3, "mediaResolution": "LOW",
     }  # fmt: skip
     assert said["safetySettings"] == []
     assert "user" not in said
@@ -214,6 +215,8 @@ def test_tools_and_their_choice() -> None:
     ]
     assert said(ToolChoice(parallel=True)) is None
     assert said(ToolChoice(ToolChoiceMode.NONE)) == {"functionCallingConfig": {"mode": "NONE"}}
+    strict = ChatRequest(HELLO, tools=(Tool("f", strict=True),))
+    assert body(strict)["toolConfig"] == {"functionCallingConfig": {"mode": "VALIDATED"}}
     assert said(ToolChoice(ToolChoiceMode.REQUIRED)) == {"functionCallingConfig": {"mode": "ANY"}}
     assert said(ToolChoice(ToolChoiceMode.NAMED, "g")) == {
         "functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": ["g"]}
@@ -223,6 +226,7 @@ def test_tools_and_their_choice() -> None:
 
 def test_what_it_cannot_say_is_refused_by_name() -> None:
     assert "n" in refused(ChatRequest(HELLO, extra={"n": 2}))
+    assert "generationConfig" in refused(ChatRequest(HELLO, extra={"generationConfig": "x"}))
     assert "JSON" in refused(ChatRequest(HELLO, temperature=float("nan")))
     for role, part in (
         (Role.ASSISTANT, Media(MediaKind.IMAGE, "image/png", content=b"x")),

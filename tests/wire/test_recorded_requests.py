@@ -256,6 +256,19 @@ def test_a_recorded_request_is_said_again_as_it_was(
     assert plain(said) == plain(body)
 
 
+def test_openai_s_document_accepts_what_we_say_where_it_accepts_the_original(accepted_by) -> None:
+    accepts = accepted_by("openai.openapi.json", "CreateChatCompletionRequest")
+    fit = [item for item in EXPRESSIBLE if accepts(item[1])]
+    wire = wire_for(WireFormat.OPENAI)
+    refused = []
+    for name, body, request, dialect in fit:
+        said = json.loads(wire.encode(request, model_for(body, WireFormat.OPENAI, dialect)).body)
+        if not accepts(said):
+            refused.append(name)
+    assert refused == []
+    assert len(fit) >= len(EXPRESSIBLE) / 2
+
+
 def consumed(value: Any) -> None:
     """pydantic checks an Iterable only while it is read: read everything."""
     if isinstance(value, dict):

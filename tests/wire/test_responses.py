@@ -37,7 +37,7 @@ from llmr.wire import wire_for
 from llmr.wire.contract import HttpRequest
 
 HELLO = (Message.text(Role.USER, "hi"),)
-ITEM = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}
+ITEM = {"type": "message", "role": "user", "content": "hi"}
 
 
 def model(model_id: str = "gpt-4o", **provider: Any) -> Model:
@@ -101,7 +101,7 @@ def test_what_it_cannot_say_is_refused_by_name() -> None:
         (Role.USER, ToolCall("1", "f", "{}"), "ToolCall"),
         (Role.ASSISTANT, ToolResult("1", "f", "x"), "ToolResult"),
         (Role.USER, Thinking("x"), "Thinking"),
-        (Role.TOOL, Text("x"), "tool's turn"),
+        (Role.TOOL, Text("x"), "Text in a turn of the tool"),
     ):
         assert word in refused(ChatRequest((Message(role, (part,)),)))
 
@@ -112,7 +112,7 @@ def test_turns_and_attachments() -> None:
         model(dialect=Dialect(system_role="developer")),
     )
     assert said["input"] == [
-        {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "s"}]},
+        {"type": "message", "role": "developer", "content": "s"},
         {"type": "message", "role": "assistant", "content": "a"},
     ]
     parts = (
@@ -136,7 +136,7 @@ def test_calls_results_and_reasoning_are_items() -> None:
         Thinking("", redacted="enc1", format=own),
         Thinking("", signature="rs_2", format=own),
         Thinking("", redacted="enc2", format=own),
-        Thinking("", redacted="lost", format=own),
+        Thinking("", redacted="enc3", format=own),
         Thinking("not ours", signature="s"),
         Text("x"),
         ToolCall("c1", "f", ""),
@@ -149,12 +149,32 @@ def test_calls_results_and_reasoning_are_items() -> None:
             "encrypted_content": "enc1",
         },
         {"type": "reasoning", "id": "rs_2", "summary": [], "encrypted_content": "enc2"},
+        {"type": "reasoning", "summary": [], "encrypted_content": "enc3"},
         {"type": "message", "role": "assistant", "content": "x"},
         {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"},
     ]
     assert items(Role.TOOL, ToolResult("c1", "f", "no", is_error=True)) == [
         {"type": "function_call_output", "call_id": "c1", "output": "Error: no"}
     ]
+
+
+def test_items_keep_the_order_of_the_parts() -> None:
+    """OpenAI answers 400 to reasoning that is not followed by the item it led to."""
+    own = "openai-responses-v1"
+    parts = (
+        Text("a"),
+        Thinking("", redacted="enc1", format=own),
+        ToolCall("c1", "f", "{}"),
+        Thinking("", redacted="enc2", format=own),
+        ToolCall("c2", "f", "{}"),
+        Text("b"),
+        Text("c"),
+    )
+    said = [
+        item.get("encrypted_content") or item.get("call_id") or item["content"]
+        for item in items(Role.ASSISTANT, *parts)
+    ]
+    assert said == ["a", "enc1", "c1", "enc2", "c2", "bc"]
 
 
 def test_tools_their_choice_and_the_shape_of_the_answer() -> None:
