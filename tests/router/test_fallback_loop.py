@@ -29,7 +29,7 @@ from fakes import (
 )
 
 from llmr.catalog import Catalog, NamedModel, Timeouts
-from llmr.errors import ErrorKind, NoProviderReady, ProviderError, RequestDenied, UsageError
+from llmr.errors import ErrorKind, NoProviderReady, ProviderError, RequestDenied, TrustError, UsageError
 from llmr.router import AttemptFailed, AttemptStarted, Decided, Finished, Waiting
 from llmr.routing.breaker import Forced, Phase
 from llmr.routing.policy import BreakerPolicy, Policy
@@ -346,6 +346,17 @@ def test_whom_a_rule_leaves_out_nobody_is_asked_to_find_a_key_for(rig: Any, run:
     assert isinstance(told.error, NoProviderReady)
     assert told.error.missing == ("OLLAMA_KEY",)
     assert str(told.error) == "no provider is ready for 'best' (rule 'at home' allows only ollama/*)"
+
+
+def test_what_our_own_side_cannot_send_is_held_against_nobody_and_the_next_one_is_asked(rig: Any, run: Any) -> None:
+    unfit = Answer(refused=TrustError("its authority cannot be read"))  # type: ignore[arg-type] - no provider said it
+    rigged = rig({"a": unfit, "b": says("fine")}, policy=replace(CERTAIN, breaker=BreakerPolicy(failure_threshold=1)))
+    told = run(rigged.ask())
+    assert (told.text, told.tried, told.failed) == ("fine", ["a", "b"], ["not_sent"])
+    assert (rigged.circuit("a").phase, rigged.circuit("a", "m").phase) == (Phase.CLOSED, Phase.CLOSED)
+    (failed,) = [event.error for event in told.events if isinstance(event, AttemptFailed)]
+    assert failed.message == "its authority cannot be read"
+    assert isinstance(failed.__cause__, TrustError)
 
 
 def test_a_lone_failure_is_one_attempt(rig: Any, run: Any) -> None:

@@ -44,6 +44,15 @@ def test_a_continuation_that_is_only_decided_at_its_end_is_not_lost(rig: Any, ru
     assert told.finished.response.text == "Once upon a tiOnce"
 
 
+def test_a_continuation_that_has_nothing_to_add_is_the_end_of_the_answer(rig: Any, run: Any) -> None:
+    """All that was missing was the end: what came is whole, and nobody else need be asked."""
+    rigged = rig({"a": breaks_off("Once upon a time"), "b": says("a time"), "c": says("never")})
+    told = run(rigged.ask(request(on_break="continue")))
+    assert told.finished.response.text == told.text == "Once upon a time"
+    assert told.tried == ["a", "b"]
+    assert rigged.outcomes() == ["incomplete", "ok"]
+
+
 def test_the_policy_says_it_where_the_request_does_not(rig: Any, run: Any) -> None:
     policy = Policy(exploration=0.0, fallback=FallbackPolicy(on_break=OnBreak.RESTART))
     assert marks(run(rig({"a": breaks_off("x"), "b": says("y")}, policy=policy).ask()).events) == [OnBreak.RESTART]
