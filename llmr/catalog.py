@@ -101,23 +101,52 @@ class Timeouts:
     total_s: float = 600.0
 
 
+class FirstToken(StrEnum):
+    """A first-token time-out that is no number."""
+
+    AUTO = "auto"  # from the model's own history, whatever number is said in general
+
+
 @dataclass(frozen=True, slots=True)
 class TimeoutOverrides:
-    """A provider's own time-outs; None falls back to the general ones."""
+    """Time-outs of a provider's or a rule's own; None falls back to the more general ones."""
 
     connect_s: float | None = None
-    first_token_s: float | None = None
+    first_token_s: float | FirstToken | None = None
     stall_s: float | None = None
+    deadline_s: float | None = None
+    total_s: float | None = None
 
     def over(self, general: Timeouts) -> Timeouts:
         """The general time-outs with these laid over them."""
         return Timeouts(
             connect_s=general.connect_s if self.connect_s is None else self.connect_s,
-            first_token_s=general.first_token_s if self.first_token_s is None else self.first_token_s,
+            first_token_s=self._first_token_over(general.first_token_s),
             stall_s=general.stall_s if self.stall_s is None else self.stall_s,
-            deadline_s=general.deadline_s,
-            total_s=general.total_s,
+            deadline_s=general.deadline_s if self.deadline_s is None else self.deadline_s,
+            total_s=general.total_s if self.total_s is None else self.total_s,
         )
+
+    def _first_token_over(self, general_s: float | None) -> float | None:
+        if self.first_token_s is None:
+            return general_s
+        return None if isinstance(self.first_token_s, FirstToken) else self.first_token_s
+
+
+class OnLimit(StrEnum):
+    """What a spend limit does to the request that would pass it."""
+
+    REFUSE = "refuse"
+    CHEAPER = "cheaper"  # whoever still fits into what is left
+
+
+@dataclass(frozen=True, slots=True)
+class SpendLimits:
+    """US dollars that may be spent per calendar day and month, local time. None: no limit."""
+
+    per_day_usd: float | None = None
+    per_month_usd: float | None = None
+    on_limit: OnLimit = OnLimit.REFUSE
 
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
@@ -171,6 +200,7 @@ class Provider:
     tls_ca: str | None = None
     proxy: str | None = field(default=None, repr=False)  # may hold a password
     missing_key: str | None = None
+    spend: SpendLimits = SpendLimits()
 
     @property
     def account(self) -> str:
@@ -196,13 +226,17 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class NamedModel:
-    """A name to ask for. `candidates` are keys `provider/model-id` in the user's order; `fallback` are other names."""
+    """A name to ask for. `candidates` are keys `provider/model-id` in the user's order; `fallback` are other names.
+
+    `hedge` None: as configured in general.
+    """
 
     name: str
     candidates: tuple[str, ...]
     fallback: tuple[str, ...] = ()
     strategy: Strategy | None = None
     quality: float | None = None
+    hedge: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,8 +154,9 @@ class OutputFormat:
 class ChatRequest:
     """What to ask. `model` is the name the user asked for, or "" for the configured default; None means "not said".
 
-    `max_output_tokens` counts tokens; `temperature` is the provider's own scale. `tags`, `strategy`, `on_break` and
-    `provider` steer routing and never leave the machine. `extra` is passed through to an OpenAI-wire provider as it is.
+    `max_output_tokens` counts tokens; `temperature` is the provider's own scale. `tags`, `metadata`, `strategy`, `on_break`,
+    `hedge` and `provider` steer routing and never leave the machine; a tag `k=v` and metadata `{k: v}` are the same to a
+    rule. `extra` is passed through to an OpenAI-wire provider as it is.
     """
 
     messages: tuple[Message, ...]
@@ -176,6 +177,8 @@ class ChatRequest:
     strategy: str | None = None
     on_break: str | None = None
     tags: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    hedge: bool | None = None
 
     @property
     def wants_images(self) -> bool:

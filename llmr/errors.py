@@ -47,6 +47,7 @@ class ErrorKind(StrEnum):
     BAD_RESPONSE = "bad_response"  # a 200 that is no answer: HTML, empty, garbage, a redirect, too large
     INCOMPLETE = "incomplete"  # the stream ended without the wire's own end
     NOT_SENT = "not_sent"  # our own side could not send it: a header, a CA file, an origin that is not trusted
+    BUDGET = "budget"  # the user's own price cap or spend limit: nothing was sent
     CANCELLED = "cancelled"  # by the user, or a hedge that lost
 
 

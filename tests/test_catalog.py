@@ -1,11 +1,12 @@
 """The catalogue's values: keys, defaults, prices by length, and models made on the spot."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
 from llmr.catalog import (
     Catalog,
+    FirstToken,
     LongContext,
     Model,
     Price,
@@ -45,7 +46,9 @@ def test_a_providers_own_time_outs_lie_over_the_general_ones() -> None:
     general = Timeouts(1, 2, 3, 4, 5)
     assert TimeoutOverrides().over(general) == general
     assert TimeoutOverrides(10, 20, 30).over(general) == Timeouts(10, 20, 30, 4, 5)
+    assert TimeoutOverrides(deadline_s=40, total_s=50).over(general) == replace(general, deadline_s=40, total_s=50)
     assert TimeoutOverrides(first_token_s=9).over(Timeouts()) == Timeouts(first_token_s=9)
+    assert TimeoutOverrides(first_token_s=FirstToken.AUTO).over(Timeouts(first_token_s=9)) == Timeouts()
 
 
 def test_every_override_names_a_time_out_that_exists() -> None:

@@ -64,6 +64,7 @@ BY_KIND: Final[Mapping[ErrorKind, ExitCode]] = MappingProxyType(
         ErrorKind.BAD_RESPONSE: ExitCode.ALL_DOWN,
         ErrorKind.INCOMPLETE: ExitCode.ALL_DOWN,
         ErrorKind.NOT_SENT: ExitCode.NOT_CONFIGURED,
+        ErrorKind.BUDGET: ExitCode.BUDGET,
         ErrorKind.CANCELLED: ExitCode.INTERRUPTED,
     }
 )
@@ -72,6 +73,7 @@ _MOST_RETRYABLE: Final = (
     ExitCode.RATE_LIMITED,
     ExitCode.TIMEOUT,
     ExitCode.ALL_DOWN,
+    ExitCode.BUDGET,  # it is full again tomorrow
     ExitCode.NO_KEY,
     ExitCode.NOT_CONFIGURED,
     ExitCode.REJECTED,

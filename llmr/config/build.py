@@ -13,10 +13,13 @@ from typing import Any
 from llmr.catalog import (
     Catalog,
     Dialect,
+    FirstToken,
     Model,
     NamedModel,
+    OnLimit,
     Provider,
     RateLimit,
+    SpendLimits,
     Strategy,
     TimeoutOverrides,
     Timeouts,
@@ -26,7 +29,7 @@ from llmr.config.environment import Environment
 from llmr.config.keys import FoundKey, Keyring
 from llmr.config.model_files import LateTable, described
 from llmr.config.proxies import UnfitProxy, password_in, proxy_for
-from llmr.routing.policy import BreakerPolicy, FallbackPolicy, OnBreak, Policy
+from llmr.routing.policy import BreakerPolicy, FallbackPolicy, HedgingPolicy, OnBreak, OnRejection, Policy
 from llmr.routing.rules import Condition, Hours, Rule, TokenRange
 from llmr.secret import Secret
 
@@ -117,7 +120,8 @@ def _equipped(name: str, row: Json, environment: Environment, keyring: Keyring) 
         shares=row["shares"],
         weight=row["weight"],
         rate_limit=RateLimit(**row["rate_limit"]),
-        timeouts=TimeoutOverrides(**row["timeouts"]),
+        timeouts=_overrides(row["timeouts"]),
+        spend=_spend(row["budget"]),
         headers=headers,
         dialect=_dialect(row["dialect"]),
         models=tuple(row["models"]),
@@ -240,6 +244,7 @@ def _named_model(name: str, row: Json) -> NamedModel:
         fallback=tuple(row["fallback"]),
         strategy=Strategy(row["strategy"]) if row["strategy"] is not None else None,
         quality=row["quality"],
+        hedge=row["hedge"],
     )
 
 
@@ -274,10 +279,10 @@ def _rule(row: Json) -> Rule:
 
 def _policy(row: Json) -> Policy:
     fallback = dict(row["fallback"])
-    if "on_break" in fallback:
-        fallback["on_break"] = OnBreak(fallback["on_break"])
-    tables = ("circuit_breaker", "fallback", "timeouts")
-    general = {key: value for key, value in row.items() if key not in tables}
+    for key, choices in (("on_break", OnBreak), ("content_filter", OnRejection), ("bad_request", OnRejection)):
+        if key in fallback:
+            fallback[key] = choices(fallback[key])
+    general = {key: value for key, value in row.items() if not isinstance(value, dict)}
     if "strategy" in row:
         general["strategy"] = Strategy(row["strategy"])
     return Policy(
@@ -285,7 +290,24 @@ def _policy(row: Json) -> Policy:
         breaker=BreakerPolicy(**row["circuit_breaker"]),
         fallback=FallbackPolicy(**fallback),
         timeouts=Timeouts(**row["timeouts"]),
+        hedging=HedgingPolicy(**row["hedging"]),
+        spend=_spend(row["budget"]),
     )
+
+
+def _spend(row: Json) -> SpendLimits:
+    said: Json = dict(row)
+    if "on_limit" in said:
+        said["on_limit"] = OnLimit(said["on_limit"])
+    return SpendLimits(**said)
+
+
+def _overrides(row: Json) -> TimeoutOverrides:
+    """In JSON "auto" is null, and what nobody said is absent."""
+    said: Json = dict(row)
+    if "first_token_s" in said and said["first_token_s"] is None:
+        said["first_token_s"] = FirstToken.AUTO
+    return TimeoutOverrides(**said)
 
 
 # Files

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from llmr.config.name_checks import default_model_faults, named_model_faults
-from llmr.config.origin import Fault, Origins
+from llmr.config.origin import Fault, KeyPath, Origins
 from llmr.config.provider_checks import file_name_faults, provider_faults
 from llmr.config.rule_checks import rule_faults
-from llmr.config.schema import RoutingFile
+from llmr.config.schema import RoutingFile, SpendTable
 from llmr.routing.policy import Policy
 
 
@@ -23,6 +23,7 @@ def faults_in(settings: RoutingFile, origins: Origins) -> Iterator[Fault]:
         yield from named_model_faults(name, named, settings)
     yield from rule_faults(settings, origins)
     yield from _ranges(settings)
+    yield from _budgets(settings)
 
 
 # Numbers that only make sense together
@@ -55,3 +56,19 @@ def _ranges(settings: RoutingFile) -> Iterator[Fault]:
             yield Fault((table, key), f"{lesser} ({low:g}) is above {greater} ({high:g})")
     if settings.state is not None and settings.state.path is not None and settings.state.path != ":memory:":
         yield from file_name_faults(("state", "path"), settings.state.path)
+
+
+def _budgets(settings: RoutingFile) -> Iterator[Fault]:
+    yield from _budget(("budget",), settings.budget)
+    for name, provider in settings.providers.items():
+        yield from _budget(("providers", name, "budget"), provider.budget)
+
+
+def _budget(path: KeyPath, limits: SpendTable | None) -> Iterator[Fault]:
+    if limits is None:
+        return
+    day, month = limits.per_day_usd, limits.per_month_usd
+    if day is not None and month is not None and day > month:
+        yield Fault((*path, "per_day_usd"), f"per_day_usd ({day:g}) is above per_month_usd ({month:g})")
+    if day is None and month is None and limits.on_limit is not None:
+        yield Fault((*path, "on_limit"), "there is no limit here: write per_day_usd or per_month_usd")

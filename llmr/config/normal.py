@@ -39,6 +39,8 @@ def normal_form(settings: RoutingFile, origins: Origins, consent: Consent) -> No
             "circuit_breaker": _said(settings.circuit_breaker),
             "fallback": _said(settings.fallback),
             "timeouts": _said(settings.timeouts),
+            "hedging": _said(settings.hedging),
+            "budget": _said(settings.budget),
         },
         "default_model": settings.default_model,
         "providers": {
@@ -65,6 +67,7 @@ def _provider(name: str, provider: ProviderTable, origins: Origins, consent: Con
         "shares": provider.shares,
         "weight": 1.0 if provider.weight is None else provider.weight,
         "rate_limit": _said(provider.rate_limit),
+        "budget": _said(provider.budget),
         "timeouts": _said(provider.timeouts),
         "headers": {
             header: _said(value) if isinstance(value, FromVariable) else value
@@ -107,6 +110,7 @@ def _named_model(named: NameTable) -> Normal:
         "fallback": named.fallback or [],
         "strategy": named.strategy,
         "quality": named.quality,
+        "hedge": named.hedge,
     }
 
 

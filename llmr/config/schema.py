@@ -12,8 +12,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
-from llmr.catalog import Strategy, WireFormat
-from llmr.routing.policy import OnBreak
+from llmr.catalog import OnLimit, Strategy, WireFormat
+from llmr.routing.policy import OnBreak, OnRejection
 
 
 class Table(BaseModel):
@@ -38,7 +38,7 @@ def _auto(value: object) -> object:
     return value
 
 
-def _known(choices: type[Strategy | WireFormat | OnBreak]) -> AfterValidator:
+def _known(choices: type[Strategy | WireFormat | OnBreak | OnRejection | OnLimit]) -> AfterValidator:
     names = [choice.value for choice in choices]
 
     def check(value: str) -> str:
@@ -105,6 +105,14 @@ class RateLimitTable(Table):
     concurrent: Annotated[int, Field(ge=1, le=100_000)] | None = None
 
 
+class SpendTable(Table):
+    """`[budget]`, and `budget` of a provider; see catalog.SpendLimits."""
+
+    per_day_usd: Dollars | None = None
+    per_month_usd: Dollars | None = None
+    on_limit: Annotated[str, _known(OnLimit)] | None = None
+
+
 class ProviderTimeouts(Table):
     """A provider's own time-outs."""
 
@@ -148,6 +156,7 @@ class ProviderTable(Table):
     shares: str | None = None
     weight: Annotated[float, Field(ge=0, le=1e6)] | None = None
     rate_limit: RateLimitTable | None = None
+    budget: SpendTable | None = None
     timeouts: ProviderTimeouts | None = None
     headers: dict[str, TextOrVariable] | None = None
     dialect: DialectTable | None = None
@@ -163,6 +172,7 @@ class NameTable(Table):
     fallback: Annotated[list[str], Field(max_length=100)] | None = None
     strategy: StrategyName | None = None
     quality: Fraction | None = None
+    hedge: bool | None = None
 
 
 class TokenRangeTable(Table):
@@ -236,6 +246,14 @@ class FallbackTable(Table):
     backoff_cap_s: Seconds | None = None
     max_wait_s: Annotated[float, Field(ge=0, le=86_400)] | None = None
     on_break: Annotated[str, _known(OnBreak)] | None = None
+    content_filter: Annotated[str, _known(OnRejection)] | None = None
+    bad_request: Annotated[str, _known(OnRejection)] | None = None
+
+
+class HedgingTable(Table):
+    """`[hedging]`; see policy.HedgingPolicy."""
+
+    enabled: bool | None = None
 
 
 class TimeoutsTable(Table):
@@ -269,4 +287,6 @@ class RoutingFile(Table):
     circuit_breaker: BreakerTable | None = None
     fallback: FallbackTable | None = None
     timeouts: TimeoutsTable | None = None
+    hedging: HedgingTable | None = None
+    budget: SpendTable | None = None
     state: StateTable | None = None

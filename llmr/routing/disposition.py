@@ -62,6 +62,7 @@ DISPOSITIONS: Final[Mapping[ErrorKind, Disposition]] = MappingProxyType(
         ErrorKind.BAD_RESPONSE:        Disposition(1, _ANYONE, _ERROR, _ERROR),
         ErrorKind.INCOMPLETE:          Disposition(1, _ANYONE, _ERROR, _ERROR),
         ErrorKind.NOT_SENT:            Disposition(0, _ANYONE, _NEUTRAL, _NEUTRAL),
+        ErrorKind.BUDGET:              Disposition(0, _ANYONE, _NEUTRAL, _NEUTRAL),
         ErrorKind.CANCELLED:           Disposition(0, _NOBODY, _NEUTRAL, _NEUTRAL),
     }
 )  # fmt: skip

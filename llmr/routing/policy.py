@@ -6,7 +6,7 @@ Durations are seconds. The pure parts take one of these and never read a setting
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from llmr.catalog import Strategy, Timeouts
+from llmr.catalog import SpendLimits, Strategy, Timeouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,17 @@ class OnBreak(StrEnum):
     BUFFER = "buffer"
 
 
+class OnRejection(StrEnum):
+    """What to do when a provider rejects the request itself: the next one probably would too."""
+
+    STOP = "stop"
+    NEXT = "next"
+
+
 @dataclass(frozen=True, slots=True)
 class FallbackPolicy:
-    """How hard to try. `max_attempts` bounds the whole request, retries included."""
+    """How hard to try. `max_attempts` bounds the whole request, retries included. `content_filter` and `bad_request` say
+    whether somebody else is asked after a failure of that kind."""
 
     max_candidates: int = 4
     retries_per_candidate: int = 1
@@ -52,6 +60,16 @@ class FallbackPolicy:
     backoff_cap_s: float = 8.0
     max_wait_s: float = 10.0  # never wait longer inside a request, nor longer than half of what is left of it
     on_break: OnBreak = OnBreak.FAIL
+    content_filter: OnRejection = OnRejection.STOP
+    bad_request: OnRejection = OnRejection.STOP
+
+
+@dataclass(frozen=True, slots=True)
+class HedgingPolicy:
+    """Whether a second candidate is asked while the first is slow: for every request, unless a name, a rule or the user says
+    otherwise."""
+
+    enabled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +83,5 @@ class Policy:
     breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
     fallback: FallbackPolicy = field(default_factory=FallbackPolicy)
     timeouts: Timeouts = field(default_factory=Timeouts)
+    hedging: HedgingPolicy = field(default_factory=HedgingPolicy)
+    spend: SpendLimits = field(default_factory=SpendLimits)  # over all providers
