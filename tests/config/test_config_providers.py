@@ -14,6 +14,7 @@ from llmr.catalog import (
     NamedModel,
     Price,
     RateLimit,
+    SpendLimits,
     Strategy,
     TimeoutOverrides,
     Timeouts,
@@ -352,9 +353,11 @@ def test_what_the_shipped_file_shows_commented_out_works(world: World) -> None:
     lines = shipped_routing_file().read_text().splitlines()
     settings = [line.removeprefix("# ") for line in lines if line.startswith("# ") and _is_setting(line[2:])]
     text = "\n".join(line for line in settings if not line.startswith("models = "))  # one of two ways to say it
-    assert {"exploration", "providers", "circuit_breaker", "fallback", "timeouts", "state"} <= set(tomllib.loads(text))
+    assert {"exploration", "providers", "circuit_breaker", "fallback", "hedging", "budget", "timeouts", "state"} <= set(
+        tomllib.loads(text)
+    )
     config = world.user(text).load(WORK_LLM_KEY="work-key-123", USER="me")
-    assert config.policy == Policy()
+    assert config.policy == Policy(spend=SpendLimits(2, 30)), "all defaults, but for the limits, which nobody has"
     assert config.catalog.models["work/gpt-4o"].quality == 0.8
 
 
