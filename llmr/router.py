@@ -16,7 +16,6 @@ The candidate that nobody stands behind gets all the time that is left: giving u
 slow answer for none. (routing.md §4 has no such exception; a cold local model needs it.)
 """
 
-import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -30,6 +29,7 @@ from llmr.errors import AllAttemptsFailed, ErrorKind, LlmrError, NoProviderReady
 from llmr.exchange import Clock, Limits, Transport, Wires, exchange
 from llmr.registry import Attempt, Permit, ProviderRegistry
 from llmr.routing.breaker import Refusal
+from llmr.routing.decision_record import DecisionRecord
 from llmr.routing.disposition import Onward, disposition
 from llmr.routing.fallback import Ending, FallbackHandler, GiveUp, Try, Wait
 from llmr.routing.latency import first_token_limit_s
@@ -412,7 +412,7 @@ class Router:
                 provider=answer.candidate.model.provider.name if answer else None,
                 model=answer.candidate.model.id if answer else None,
                 ttft_s=answer.ttft_s if answer else None,
-                decision=_decision(progress.decided),
+                decision=DecisionRecord.of(progress.decided).to_text(),
             )
         )
 
@@ -471,13 +471,6 @@ _EMPTY: Final[Mapping[FinishReason | None, tuple[ErrorKind, str]]] = MappingProx
     }
 )  # what an answer without content failed of, by its finish reason
 _NOTHING: Final = (ErrorKind.BAD_RESPONSE, "the answer has no content")
-
-
-def _decision(selection: Selection) -> str:
-    """The ranking the request began with, as compact JSON for the history: who, at how many seconds of index, or why not."""
-    ranked = [[r.candidate.key, round(r.score.index_s, 3)] for r in selection.ranked]
-    rejected = [[r.candidate.key, r.barrier.value] for r in selection.rejected]
-    return json.dumps({"ranked": ranked, "rejected": rejected}, separators=(",", ":"))
 
 
 def _not_sent(problem: LlmrError) -> ProviderError:

@@ -8,7 +8,9 @@ from llmr.cli.choices import check_strategy
 from llmr.cli.exit_codes import ExitCode
 from llmr.cli.listing import configured, told
 from llmr.cli.output import print_line
-from llmr.render.decision import decision_json, decision_lines, flip_lines, rule_lines
+from llmr.cli.screen import screen, show
+from llmr.render.decision import decision_json, decision_view, flip_view, rule_lines
+from llmr.routing.decision_record import DecisionRecord
 from llmr.routing.selector import Barrier
 
 
@@ -21,8 +23,10 @@ def run_rank(request: ChatRequest, *, config_file: str | None, as_json: bool, ve
         if as_json:
             print_line(json.dumps(decision_json(selection), allow_nan=False))
         else:
-            for line in (*decision_lines(selection), *flip_lines(selection)):
-                print_line(line)
+            on = screen()
+            show(decision_view(selection, on.width, on.glyphs), on)
+            record = DecisionRecord.of(selection)
+            show(flip_view(record.rivals, record.ranked[0].key, on.width) if record.ranked else (), on)
             for line in rule_lines(selection) if verbose else ():
                 print_line(line)
         told(app)

@@ -1,91 +1,156 @@
-"""A decision, told: the order, each term of each score, each candidate that is not in it and why, each rule."""
+"""A decision, told: the order, each term of each index, each candidate that is not in it and why, what would flip it.
 
+The terms of the index are columns, in seconds, so that one reads down a column what one candidate has over another; they add
+up to the last. Where the screen is too narrow for one table there are two, of the same rows. An expectation that rests on
+nothing but priors is marked `~` and says "none" for its samples: it must not look measured.
+"""
+
+import textwrap
+from collections.abc import Sequence
 from typing import Any, Final
 
-from llmr.render.table import table_lines
+from llmr.render.figures import dollars, seconds, share
+from llmr.render.ink import Keep, Line, Span, Tone, ink, plain, width_of
+from llmr.render.pictures import UNICODE, Glyphs
+from llmr.render.table import Align, Column, table
 from llmr.render.transcript import milliseconds
-from llmr.routing.score import Score
+from llmr.routing.decision_record import TERMS, DecisionRecord, PassedOver, Rival, Weighed, terms_s
 from llmr.routing.selector import Ranked, Rejected, Selection
 from llmr.routing.sensitivity import sensitivity
 
 RANK_SCHEMA: Final = "llmr.rank/1"
+PIPE_WIDTH: Final = 80  # where nobody says how wide it is, this fits
+_TERM_TITLES: Final = ("first", "read", "risk", "tail", "price", "quality")
+_PRICE: Final = TERMS.index("price")
+_FAVOUR: Final = {-1: "preferred", 1: "avoided"}
 
 
-def score_phrase(score: Score) -> str:
-    """`0.61 s + 0.02 s failure risk + 0.45 s price − 0.30 s quality = 0.78 s`: the index, term by term."""
-    terms = [f"{score.first_token_s:.2f} s first token"]
-    if score.reading_s >= 0.005:
-        terms.append(f"{score.reading_s:.2f} s slow to read")
-    terms.append(f"{score.failure_s:.2f} s failure risk")
-    terms.append(f"{score.tail_s:.2f} s long tail")
-    if score.price_s:
-        terms.append(f"{score.price_s:.2f} s price{' (assumed)' if score.price_assumed else ''}")
-    quality = f" − {score.quality_s:.2f} s quality" if score.quality_s else ""
-    return f"{' + '.join(terms)}{quality} = {score.index_s:.2f} s"
+def decision_lines(selection: Selection, width: int | None = PIPE_WIDTH) -> list[str]:
+    """The whole decision as plain text, for `chat -vv`."""
+    return [plain(line) for line in decision_view(selection, width)]
 
 
-def price_phrase(score: Score) -> str:
-    """What the request is expected to cost."""
-    if score.price_usd is None or score.price_assumed:
-        return "price unknown"
-    return f"~${score.price_usd:.6f}"
-
-
-def decision_lines(selection: Selection) -> list[str]:
-    """The whole decision, for `rank` and `chat -vv`."""
-    lines = [_headline(selection)]
-    rows = [_ranked_row(place, ranked) for place, ranked in enumerate(selection.ranked, 1)]
-    if rows:
-        lines += [f"  {line}" for line in table_lines(("", "candidate", "p50", "p95", "ok", "price", "why"), rows)]
+def decision_view(selection: Selection, width: int | None, glyphs: Glyphs = UNICODE) -> list[Line]:
+    """The whole decision."""
+    record = DecisionRecord.of(selection)
+    explored = ", exploring: ranked by a draw from what is still possible" if selection.explored else ""
+    head = f": {selection.strategy} order for ~{selection.prompt_tokens:,} prompt tokens{explored}"
+    lines: list[Line] = [(*ink(selection.asked, Tone.STRONG), *ink(head))]
+    if record.ranked:
+        lines += order_view(record.ranked, width)
     else:
-        lines.append("  nobody can be asked now")
-    for rejected in selection.rejected:
-        lines.append(f"  ✗ {rejected.candidate.key}: {rejected.reason}")
+        lines.append(ink("  nobody can be asked now"))
+    return [*lines, *passed_over_view(record.rejected, width, glyphs)]
+
+
+def order_view(ranked: Sequence[Weighed], width: int | None, indent: str = "  ") -> list[Line]:
+    """The order as one table, or two beneath each other where one is too wide."""
+    room = None if width is None else width - len(indent)
+    who = [
+        Column("", Align.RIGHT),
+        Column("candidate", least=12, keep=Keep.ENDS),
+    ]
+    expected = [Column(title, Align.RIGHT) for title in ("p50", "p95", "ok", "samples", "cost")]
+    terms = [Column(title, Align.RIGHT) for title in (*_TERM_TITLES, "index")]
+    note = [Column("")]
+    names = [[ink(f"{place}."), ink(each.key)] for place, each in enumerate(ranked, 1)]
+    left, right = [_expected_cells(each) for each in ranked], [_term_cells(each) for each in ranked]
+    notes = [[ink(_FAVOUR.get(each.favour, ""), Tone.FAINT)] for each in ranked]
+    one = table(
+        [*who, *expected, *terms, *note],
+        [[*a, *b, *c, *d] for a, b, c, d in zip(names, left, right, notes, strict=True)],
+    )
+    if room is None or width_of(one[0]) <= room or not any(each.terms_s for each in ranked):
+        lines = one
+    else:
+        lines = table(
+            [*who, *expected, *note], [[*a, *b, *d] for a, b, d in zip(names, left, notes, strict=True)], room
+        )
+        lines += table([*who, *terms], [[*a, *c] for a, c in zip(names, right, strict=True)], room)
+    return [(Span(indent), *line) for line in _with_tiers(lines, ranked)]
+
+
+def _with_tiers(lines: Sequence[Line], ranked: Sequence[Weighed]) -> list[Line]:
+    """The lines of one or two tables of the same rows, with a line of its own where the candidates of a fallback begin."""
+    told: list[Line] = []
+    for number, line in enumerate(lines):
+        place = number % (len(ranked) + 1) - 1
+        if place >= 0 and ranked[place].tier and (place == 0 or ranked[place - 1].tier != ranked[place].tier):
+            told.append(ink(f"fallback {ranked[place].name}", Tone.FAINT))
+        told.append(line)
+    return told
+
+
+def _expected_cells(each: Weighed) -> list[Line]:
+    prior = each.samples < 0.5
+    tone = Tone.FAINT if prior else Tone.PLAIN
+    if each.p50_s is None:
+        return [(), (), (), (), ()]
+    return [
+        ink(seconds(each.p50_s, expected=prior), tone),
+        ink(seconds(each.p95_s, expected=prior), tone),
+        ink(share(each.success, expected=prior), tone),
+        ink("none" if prior else f"{each.samples:.0f}", tone),
+        ink("unknown" if each.price_usd is None else dollars(each.price_usd)),
+    ]
+
+
+def _term_cells(each: Weighed) -> list[Line]:
+    """Two decimals; what is nothing at that is left blank, a price that is another's is marked."""
+    if not each.terms_s:
+        return [*((),) * len(TERMS), ink(f"{each.index_s:.2f} s", Tone.STRONG)]
+    shown = [f"{term:+.2f}" if abs(term) >= 0.005 else "" for term in each.terms_s]
+    shown[0] = shown[0].lstrip("+")
+    if each.price_usd is None and shown[_PRICE]:
+        shown[_PRICE] = f"~{shown[_PRICE].lstrip('+')}"
+    return [*map(ink, shown), ink(f"{each.index_s:.2f} s", Tone.STRONG)]
+
+
+def passed_over_view(rejected: Sequence[PassedOver], width: int | None, glyphs: Glyphs) -> list[Line]:
+    """Who is not in the order, and why."""
+    lines: list[Line] = []
+    for each in rejected:
+        first, *rest = wrapped(f"{each.key}: {each.reason or each.barrier}", None if width is None else width - 4)
+        lines.append((Span("  "), Span(glyphs.cross, Tone.WARN), Span(" "), *ink(first)))
+        lines += [ink(f"      {line}") for line in rest]
     return lines
+
+
+def flip_view(rivals: Sequence[Rival], winner: str, width: int | None) -> list[Line]:
+    """By how much the first one leads, and what would put another in its place."""
+    if not rivals:
+        return []
+    margin_s = min(rival.margin_s for rival in rivals)
+    lead = "by nothing" if margin_s <= 0 else f"by {margin_s:.2f} s"
+    texts = [f"{winner} leads {lead}", *map(_flip_phrase, rivals)]
+    room = None if width is None else width - 4
+    return [
+        ink(("  " if place == 0 else "      ") + line)
+        for text in texts
+        for place, line in enumerate(wrapped(text, room))
+    ]
 
 
 def flip_lines(selection: Selection) -> list[str]:
-    """By how much the first one leads, and what would put another in its place."""
-    found = sensitivity(selection)
-    if found is None:
-        return []
-    lead = "by nothing" if found.margin_s <= 0 else f"by {found.margin_s:.2f} s"
-    lines = [f"  {found.winner} leads {lead}"]
-    for flip in found.flips:
-        ways: list[str] = []
-        if flip.p50_below_s is not None:
-            ways.append(f"its p50 first token < {milliseconds(flip.p50_below_s)}")
-        if flip.price_below is not None:
-            ways.append(f"its price < ${flip.price_below.input_usd:.3g}/M in, ${flip.price_below.output_usd:.3g}/M out")
-        lines.append(
-            f"  {flip.key} wins if {' or '.join(ways)}" if ways else f"  no figure of its own puts {flip.key} first"
-        )
-    return lines
+    """`flip_view` of a selection, as plain text on lines of any length."""
+    record = DecisionRecord.of(selection)
+    return [plain(line) for line in flip_view(record.rivals, record.ranked[0].key if record.ranked else "", None)]
 
 
-def _headline(selection: Selection) -> str:
-    explored = ", exploring" if selection.explored else ""
-    return f"{selection.asked}: {selection.strategy} order for ~{selection.prompt_tokens:,} prompt tokens{explored}"
+def _flip_phrase(rival: Rival) -> str:
+    ways: list[str] = []
+    if rival.p50_below_s is not None:
+        ways.append(f"its p50 first token < {milliseconds(rival.p50_below_s)}")
+    if rival.input_usd_below is not None and rival.output_usd_below is not None:
+        ways.append(f"its price < ${rival.input_usd_below:.3g}/M in, ${rival.output_usd_below:.3g}/M out")
+    return f"{rival.key} wins if {' or '.join(ways)}" if ways else f"no figure of its own puts {rival.key} first"
 
 
-def _ranked_row(place: int, ranked: Ranked) -> tuple[str, ...]:
-    estimate = ranked.estimate
-    return (
-        f"{place}.",
-        ranked.candidate.key,
-        f"{estimate.p50_s:.2f} s",
-        f"{estimate.p95_s:.2f} s",
-        f"{estimate.success:.0%}",
-        price_phrase(ranked.score),
-        _why(ranked),
-    )
-
-
-def _why(ranked: Ranked) -> str:
-    favour = {-1: "preferred by a rule; ", 1: "avoided by a rule; "}.get(ranked.candidate.favour, "")
-    tier = f"fallback {ranked.candidate.name}; " if ranked.candidate.tier else ""
-    unmeasured = "not measured yet; " if not ranked.estimate.samples else ""
-    return f"{tier}{favour}{unmeasured}{score_phrase(ranked.score)}"
+def wrapped(text: str, width: int | None) -> list[str]:
+    """The text on lines of at most `width`, at least one; a word that is longer stays whole."""
+    if width is None or len(text) <= width:
+        return [text]
+    return textwrap.wrap(text, max(20, width - 2), break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def rule_lines(selection: Selection) -> list[str]:
@@ -100,6 +165,7 @@ def decision_json(selection: Selection) -> dict[str, Any]:
         "model": selection.asked,
         "strategy": selection.strategy.value,
         "prompt_tokens": selection.prompt_tokens,
+        "explored": selection.explored,
         "ranked": [_ranked_json(place, ranked) for place, ranked in enumerate(selection.ranked, 1)],
         "rejected": [_rejected_json(rejected) for rejected in selection.rejected],
         "flips": _flips_json(selection),
@@ -118,14 +184,7 @@ def _ranked_json(place: int, ranked: Ranked) -> dict[str, Any]:
         "tier": ranked.candidate.tier,
         "favour": ranked.candidate.favour,
         "index_s": score.index_s,
-        "terms_s": {
-            "first_token": score.first_token_s,
-            "reading": score.reading_s,
-            "failure_risk": score.failure_s,
-            "tail": score.tail_s,
-            "price": score.price_s,
-            "quality": -score.quality_s,
-        },
+        "terms_s": dict(zip(TERMS, terms_s(score), strict=True)),
         "price_usd": None if score.price_assumed else score.price_usd,
         "expected": {
             "p50_s": estimate.p50_s,

@@ -1,6 +1,7 @@
 """The decision as people and scripts read it: each term, each candidate that is not in it, each rule."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -8,8 +9,7 @@ from fakes import NOON, model
 
 from llmr.catalog import Price, Strategy
 from llmr.errors import ErrorKind
-from llmr.render.decision import decision_json, decision_lines, flip_lines, price_phrase, rule_lines, score_phrase
-from llmr.render.table import table_lines
+from llmr.render.decision import decision_json, decision_lines, flip_lines, rule_lines
 from llmr.routing.latency import LatencyStats, estimate
 from llmr.routing.rules import Candidate, RuleTrace
 from llmr.routing.score import Score
@@ -32,47 +32,75 @@ def selection(*order: Ranked, **facts: object) -> Selection:
     return replace(base, **facts)  # type: ignore[arg-type]
 
 
-def test_the_index_is_told_term_by_term_and_adds_up() -> None:
-    assert score_phrase(SCORE) == (
-        "0.61 s first token + 0.02 s failure risk + 0.10 s long tail + 0.45 s price − 0.30 s quality = 0.88 s"
-    )
+def cells(line: str) -> list[str]:
+    """Cells are two or more blanks apart."""
+    return re.split(r"  +", line.strip())
+
+
+def test_the_index_is_told_term_by_term_in_one_table() -> None:
+    lines = decision_lines(selection(ranked("a"), ranked("bcd", measured=False)), None)
+    assert lines[0] == "best: balanced order for ~1,234 prompt tokens"
+    assert cells(lines[1]) == "candidate p50 p95 ok samples cost first risk tail price quality index".split()
+    assert cells(lines[2]) == "1.|a/m|800 ms|1.8 s|98%|30|$0.00090|0.61|+0.02|+0.10|+0.45|-0.30|0.88 s".split("|")
+    assert {len(line) for line in lines[1:]} == {len(lines[1])}, "every column is set to the right"
+
+
+def test_what_nobody_measured_does_not_look_measured() -> None:
+    (_, _, line) = decision_lines(selection(ranked("a", measured=False)), None)
+    assert cells(line)[2:6] == ["~800 ms", "~1.8 s", "~98%", "none"]
+
+
+@pytest.mark.parametrize("width", [64, 80, 100, 120])
+def test_no_line_is_wider_than_the_screen_and_no_term_is_lost(width: int) -> None:
+    names = ("a", "a-provider-with-a-long-name", "c")
+    lines = decision_lines(selection(*map(ranked, names)), width)
+    assert all(len(line) <= width for line in lines), lines
+    heads = " ".join(line for line in lines if "candidate" in line)
+    assert all(title in heads for title in ("p50", "p95", "ok", "cost", "first", "risk", "tail", "price", "quality"))
+    assert sum(line.endswith("0.88 s") for line in lines) == 3
 
 
 def test_terms_that_are_nothing_are_left_out_and_a_slow_reader_is_not() -> None:
     bare = replace(SCORE, price_s=0.0, quality_s=0.0, reading_s=0.5)
-    assert score_phrase(bare) == (
-        "0.61 s first token + 0.50 s slow to read + 0.02 s failure risk + 0.10 s long tail = 1.23 s"
-    )
+    (_, head, line) = decision_lines(selection(ranked(score=bare)), None)
+    assert cells(head)[-5:] == ["first", "read", "risk", "tail", "index"]
+    assert cells(line)[-5:] == ["0.61", "+0.50", "+0.02", "+0.10", "1.23 s"]
+
+
+def test_under_a_strategy_that_counts_no_time_no_time_is_shown() -> None:
+    by_price = replace(SCORE, time_weight=0.0, quality_s=0.0)
+    (_, head, line) = decision_lines(selection(ranked(score=by_price)), None)
+    assert cells(head)[-2:] == ["price", "index"]
+    assert cells(line)[-2:] == ["+0.45", "0.45 s"]
+    (place,) = decision_json(selection(ranked(score=by_price)))["ranked"]
+    assert sum(place["terms_s"].values()) == pytest.approx(place["index_s"])
 
 
 def test_an_assumed_price_is_said_to_be_one() -> None:
-    assumed = replace(SCORE, price_assumed=True)
-    assert "0.45 s price (assumed)" in score_phrase(assumed)
-    assert price_phrase(assumed) == price_phrase(replace(SCORE, price_usd=None)) == "price unknown"
-    assert price_phrase(SCORE) == "~$0.000900"
-
-
-def test_the_order_is_a_table_with_the_reason_of_each_place() -> None:
-    lines = decision_lines(selection(ranked("a"), ranked("bcd", measured=False)))
-    assert lines[0] == "best: balanced order for ~1,234 prompt tokens"
-    assert lines[1].split() == ["candidate", "p50", "p95", "ok", "price", "why"]
-    assert lines[2].split()[:8] == ["1.", "a/m", "0.80", "s", "1.82", "s", "98%", "~$0.000900"]
-    assert lines[2].index("0.80 s") == lines[3].index("0.80 s") == lines[1].index("p50")
-    assert "bcd/m" in lines[3]
-    assert "not measured yet; " in lines[3]
-    assert "not measured" not in lines[2]
+    (_, _, line) = decision_lines(selection(ranked(score=replace(SCORE, price_assumed=True))), None)
+    assert "unknown" in cells(line)
+    assert "~0.45" in cells(line)
 
 
 @pytest.mark.parametrize(
     ("place", "said"),
     [
-        (ranked(favour=-1), "preferred by a rule; "),
-        (ranked(favour=1), "avoided by a rule; "),
-        (ranked(tier=1), "fallback best; "),
+        (ranked(favour=-1), "preferred"),
+        (ranked(favour=1), "avoided"),
     ],
 )
 def test_what_moved_a_candidate_is_said(place: Ranked, said: str) -> None:
-    assert said in decision_lines(selection(place))[-1]
+    assert said == cells(decision_lines(selection(place), None)[-1])[-1]
+    assert any(said in line for line in decision_lines(selection(place), 80))
+
+
+@pytest.mark.parametrize("width", [None, 80])
+def test_where_a_fallback_begins_a_line_says_so(width: int | None) -> None:
+    lines = decision_lines(selection(ranked("a"), ranked("b", tier=1), ranked("c", tier=1)), width)
+    (at, *_) = [number for number, line in enumerate(lines) if line == "  fallback best"]
+    assert "a/m" in lines[at - 1]
+    assert "b/m" in lines[at + 1]
+    assert "c/m" in lines[at + 2]
 
 
 def test_whoever_is_not_asked_is_listed_with_the_reason() -> None:
@@ -84,7 +112,7 @@ def test_whoever_is_not_asked_is_listed_with_the_reason() -> None:
 
 
 def test_an_exploring_request_says_so() -> None:
-    assert decision_lines(selection(explored=True))[0].endswith(", exploring")
+    assert ", exploring" in decision_lines(selection(explored=True))[0]
 
 
 def test_each_rule_says_whether_it_matched_and_why() -> None:
@@ -153,16 +181,3 @@ def test_the_json_says_what_would_flip_it() -> None:
 def test_an_assumed_price_is_null_in_the_json() -> None:
     assumed = ranked(score=replace(SCORE, price_assumed=True))
     assert decision_json(selection(assumed))["ranked"][0]["price_usd"] is None
-
-
-def test_columns_line_up_without_trailing_blanks() -> None:
-    assert table_lines(("a", "bb", "c"), [("1", "2", "3"), ("long", "", "")]) == ["a     bb  c", "1     2   3", "long"]
-
-
-def test_a_table_without_rows_is_its_head() -> None:
-    assert table_lines(("a", "b"), []) == ["a  b"]
-
-
-def test_foreign_text_in_a_cell_stays_in_its_cell_and_is_harmless() -> None:
-    (_, line) = table_lines(("a", "b"), [("x\ny\tz\x1b[31m", "w")])
-    assert line == "x y z␛[31m  w"

@@ -1,0 +1,82 @@
+"""What stdout is like, and how views are written to it: width, colours, characters.
+
+A pipe has no width and no colours, so that `grep` and a file see whole lines and not one escape byte; COLUMNS and LLMR_COLOR
+say otherwise to both. Where the locale's encoding has no block characters, pictures are drawn in ASCII.
+"""
+
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from llmr.cli.output import stdout_is_terminal, write_stdout
+from llmr.config.environment import Environment
+from llmr.errors import OutputError, UsageError
+from llmr.render.ink import Line, painted
+from llmr.render.pictures import ASCII, UNICODE, Glyphs
+
+_STDOUT: Final = 1
+_USUAL_WIDTH: Final = 80
+_LEAST_WIDTH: Final = 20  # below that nothing lines up anyway
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """`width` None: lines may have any length."""
+
+    width: int | None
+    color: bool
+    glyphs: Glyphs
+
+
+def screen() -> Screen:
+    """Standard output, as it is now. Raises UsageError for a LLMR_COLOR that does not exist."""
+    environment, terminal = Environment.from_process(), stdout_is_terminal()
+    return Screen(
+        width=_width(environment, terminal=terminal),
+        color=color_wanted(environment, terminal=terminal),
+        glyphs=UNICODE if _speaks_unicode() else ASCII,
+    )
+
+
+def color_wanted(environment: Environment, *, terminal: bool) -> bool:
+    """LLMR_COLOR, NO_COLOR, FORCE_COLOR, and then what reads it (cli.md, Streams). Raises UsageError."""
+    match environment.color:
+        case "always":
+            return True
+        case "never":
+            return False
+        case None | "auto":
+            pass
+        case said:
+            raise UsageError(f"LLMR_COLOR is {said!r}; it may be auto, always or never")
+    if environment.no_color:
+        return False
+    return environment.force_color or (terminal and not environment.dumb_terminal)
+
+
+def show(lines: Iterable[Line], on: Screen) -> None:
+    """Write the lines. Raises OutputError, ClosedPipe."""
+    if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] - it is, after `>&-`
+        raise OutputError("standard output is closed")
+    text = "".join(f"{painted(line, color=on.color)}\n" for line in lines)
+    if text:
+        write_stdout(text.encode("utf-8", "replace"))
+
+
+def _width(environment: Environment, *, terminal: bool) -> int | None:
+    if environment.columns is not None:
+        return max(environment.columns, _LEAST_WIDTH)
+    if not terminal:
+        return None
+    try:
+        return max(os.get_terminal_size(_STDOUT).columns or _USUAL_WIDTH, _LEAST_WIDTH)
+    except OSError:
+        return _USUAL_WIDTH
+
+
+def _speaks_unicode() -> bool:
+    """Whether the locale's encoding has the block characters; stdout may have been closed."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return encoding.lower().replace("-", "").startswith("utf")

@@ -1,0 +1,49 @@
+"""Figures for people: one unit each, as few digits as are true."""
+
+from typing import Final
+
+from llmr.render.transcript import milliseconds
+
+NOTHING: Final = "–"
+
+
+def seconds(value: float | None, *, expected: bool = False) -> str:
+    """A duration, or a dash; `expected`: nobody has measured it."""
+    return NOTHING if value is None else f"{'~' if expected else ''}{milliseconds(value)}"
+
+
+def share(value: float | None, *, expected: bool = False) -> str:
+    """A share in per cent, or a dash; never rounded up to 100."""
+    if value is None:
+        return NOTHING
+    percent = f"{value * 100:.1f}" if 0.99 < value < 1 else f"{value * 100:.0f}"
+    return f"{'~' if expected else ''}{'99.9' if percent == '100.0' else percent}%"
+
+
+def dollars(value: float | None) -> str:
+    """An amount: to the cent from a dollar on, to two digits below."""
+    if value is None:
+        return NOTHING
+    if value >= 1 or value == 0:
+        return f"${value:,.2f}"
+    for digits in (2, 3, 4, 5):
+        if value >= 10.0 ** (1 - digits):
+            return f"${value:.{digits}f}"
+    return f"${value:.6f}" if value >= 0.000_001 else "<$0.000001"
+
+
+def count(value: float) -> str:
+    """A number of things: 812, 12.4k, 1.2M."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if value >= size:
+            scaled = value / (1e3 if unit == "k" else size)
+            return f"{scaled:.0f}{unit}" if scaled >= 100 else f"{scaled:.1f}{unit}"
+    return f"{value:,.0f}"
+
+
+def left(value: float) -> str:
+    """How long still, in one unit."""
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if value >= 2 * size:
+            return f"{value / size:.0f} {unit}"
+    return f"{max(0.0, value):.0f} s"

@@ -1,0 +1,182 @@
+"""A decision as people are told of it and as history keeps it: one value behind `rank`, `chat -vv` and `explain`.
+
+A `Selection` holds models, prices and posteriors; this holds the figures they came to, so that a request can be explained
+when its providers have long gone from the configuration. As JSON it is arrays, some 200 bytes a candidate. No prompt, no
+answer and no key is in it: names, figures, and reasons in our own words.
+
+The terms are the index's own (score.py), each as it counts under the strategy, so they always add up to it: where time counts
+for nothing, the seconds are nothing here.
+"""
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+from llmr.routing.score import Score
+from llmr.routing.selector import Ranked, Rejected, Selection
+from llmr.routing.sensitivity import sensitivity
+
+TERMS: Final = ("first_token", "reading", "failure_risk", "tail", "price", "quality")
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A candidate with a place. Seconds; `terms_s` in the order of TERMS, adding up to `index_s`; `samples` the weight behind
+    the expectation, 0: nothing but priors. `price_usd` None: unknown. `tier` 0: the model asked for; `favour` −1 preferred,
+    1 avoided by a rule."""
+
+    key: str
+    index_s: float
+    terms_s: tuple[float, ...] = ()
+    p50_s: float | None = None
+    p95_s: float | None = None
+    success: float | None = None
+    samples: float = 0.0
+    price_usd: float | None = None
+    name: str = ""
+    tier: int = 0
+    favour: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """A candidate that was not to be asked, and why."""
+
+    key: str
+    barrier: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """What would have put a candidate first, as sensitivity.Flip: seconds, dollars per million tokens; None: nothing would."""
+
+    key: str
+    margin_s: float
+    p50_below_s: float | None = None
+    input_usd_below: float | None = None
+    output_usd_below: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRecord:
+    """One decision. `rules` are the names of those that matched; `rivals` is empty where the index did not make the order."""
+
+    prompt_tokens: int | None = None
+    explored: bool = False
+    ranked: tuple[Weighed, ...] = ()
+    rejected: tuple[PassedOver, ...] = ()
+    rules: tuple[str, ...] = ()
+    rivals: tuple[Rival, ...] = ()
+
+    @staticmethod
+    def of(selection: Selection) -> "DecisionRecord":
+        """What `selection` came to."""
+        found = sensitivity(selection)
+        return DecisionRecord(
+            prompt_tokens=selection.prompt_tokens,
+            explored=selection.explored,
+            ranked=tuple(_weighed(ranked) for ranked in selection.ranked),
+            rejected=tuple(_passed_over(rejected) for rejected in selection.rejected),
+            rules=tuple(trace.rule for trace in selection.trace if trace.matched),
+            rivals=tuple(
+                Rival(
+                    flip.key,
+                    flip.margin_s,
+                    flip.p50_below_s,
+                    flip.price_below.input_usd if flip.price_below else None,
+                    flip.price_below.output_usd if flip.price_below else None,
+                )
+                for flip in (found.flips if found else ())
+            ),
+        )
+
+    def to_text(self) -> str:
+        """Compact JSON; figures to four digits."""
+        return json.dumps(
+            {
+                "tokens": self.prompt_tokens,
+                "explored": self.explored,
+                "ranked": [[_short(getattr(each, name)) for name in Weighed.__slots__] for each in self.ranked],
+                "rejected": [[each.key, each.barrier, each.reason] for each in self.rejected],
+                "rules": self.rules,
+                "rivals": [[_short(getattr(each, name)) for name in Rival.__slots__] for each in self.rivals],
+            },
+            separators=(",", ":"),
+        )
+
+    @staticmethod
+    def from_text(text: str | None) -> "DecisionRecord | None":
+        """The decision in `text`, also of an older llmr, which kept less. None: there is none that can be read."""
+        try:
+            kept: Any = json.loads(text or "")
+            return DecisionRecord(
+                prompt_tokens=kept.get("tokens"),
+                explored=bool(kept.get("explored")),
+                ranked=tuple(_read_weighed(cells) for cells in kept["ranked"]),
+                rejected=tuple(PassedOver(*map(str, cells)) for cells in kept["rejected"]),
+                rules=tuple(map(str, kept.get("rules", ()))),
+                rivals=tuple(Rival(str(cells[0]), *map(_figure, cells[1:])) for cells in kept.get("rivals", ())),  # type: ignore[arg-type]
+            )
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
+            return None
+
+
+def terms_s(score: Score) -> tuple[float, ...]:
+    """The terms of the index in the order of TERMS, as they count: their sum is `score.index_s`."""
+    time = score.time_weight
+    return (
+        time * score.first_token_s,
+        time * score.reading_s,
+        time * score.failure_s,
+        time * score.tail_s,
+        score.price_s,
+        -score.quality_s,
+    )
+
+
+def _weighed(ranked: Ranked) -> Weighed:
+    score, estimate = ranked.score, ranked.estimate
+    return Weighed(
+        key=ranked.candidate.key,
+        index_s=score.index_s,
+        terms_s=terms_s(score),
+        p50_s=estimate.p50_s,
+        p95_s=estimate.p95_s,
+        success=estimate.success,
+        samples=estimate.samples,
+        price_usd=None if score.price_assumed else score.price_usd,
+        name=ranked.candidate.name,
+        tier=ranked.candidate.tier,
+        favour=ranked.candidate.favour,
+    )
+
+
+def _passed_over(rejected: Rejected) -> PassedOver:
+    return PassedOver(rejected.candidate.key, rejected.barrier.value, rejected.reason)
+
+
+def _read_weighed(cells: Any) -> Weighed:
+    """From the cells of `to_text`, or the `[key, index_s]` of before."""
+    key, index_s, *rest = cells
+    if not rest:
+        return Weighed(str(key), float(index_s))
+    terms, p50_s, p95_s, success, samples, price_usd, name, tier, favour = rest
+    return Weighed(
+        str(key), float(index_s), tuple(map(float, terms)), _figure(p50_s), _figure(p95_s), _figure(success),
+        float(samples), _figure(price_usd), str(name), int(tier), int(favour),
+    )  # fmt: skip
+
+
+def _figure(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _short(value: Any) -> Any:
+    """Four significant digits are more than anybody reads."""
+    if isinstance(value, tuple):
+        return [_short(each) for each in value]  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, float):
+        return float(f"{value:.4g}") if math.isfinite(value) else 0.0
+    return value
