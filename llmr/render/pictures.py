@@ -65,6 +65,7 @@ _LIMIT: Final = Mark("L", "rate limit", Tone.WARN)
 _KEY: Final = Mark("K", "key refused", Tone.BAD)
 _REQUEST: Final = Mark("Q", "request refused", Tone.WARN)
 _BROKEN: Final = Mark("B", "broken answer", Tone.BAD)
+_BUDGET: Final = Mark("$", "budget reached", Tone.WARN)
 _CANCELLED: Final = Mark("c", "cancelled", Tone.FAINT)
 _OTHER: Final = Mark("?", "unknown to this version", Tone.BAD)
 
@@ -90,6 +91,7 @@ MARKS: Final[Mapping[str, Mark]] = MappingProxyType(
         ErrorKind.BAD_RESPONSE: _BROKEN,
         ErrorKind.INCOMPLETE: _BROKEN,
         ErrorKind.NOT_SENT: _REQUEST,
+        ErrorKind.BUDGET: _BUDGET,
         ErrorKind.CANCELLED: _CANCELLED,
     }
 )
