@@ -1,6 +1,6 @@
 """How fast a streamed answer is read, for each wire, beside the official SDK on the same bytes in the same run.
 
-    python -m bench.wire [--rounds 7] [--tokens 2000]         (pip install 'llmr[bench]' for the SDKs)
+    python -m bench.wire [--rounds 7] [--tokens 2000]         (pip install 'llmr[sdk]' for the SDKs)
 
 Two kinds of streams: the recorded ones of ../shared/wire, where that is there, and one long made-up answer per wire, by the
 lab. Each event is a chunk of its own, as providers send them. The clock is CPU time, and it starts where the response's
@@ -190,7 +190,7 @@ def main() -> int:
         except ImportError as error:
             missing.add(f"{SDKS[wire]} ({error})")
     if missing:
-        print(f"not installed: {', '.join(sorted(missing))}; for the comparison: pip install 'llmr[bench]'")
+        print(f"not installed: {', '.join(sorted(missing))}; for the comparison: pip install 'llmr[sdk]'")
     if not RECORDED.is_dir():
         print(f"no recordings at {RECORDED}: made-up streams only")
     cost = f"{'MB/s':>8} {'µs/delta':>9}"

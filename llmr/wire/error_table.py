@@ -47,11 +47,13 @@ ROWS: Final = (
         "insufficient_quota", "credit_balance_exhausted", "organization_spend_limit_exceeded",
         "project_spend_limit_exceeded", "organization_usage_limit_exceeded", "enforced_spend_limit_reached",
         "billing_error", "billing_hard_limit_reached", "billing_not_active", "payment_required", "quota_per_day",
-        "insufficient_balance", "insufficient_credits", "1113",  # 1113: z.ai, balance exhausted
+        "insufficient_balance", "insufficient_credits", "exceeded_current_quota_error", "arrearage", "billing_disabled",
+        "1113", "1309", "1310",  # z.ai: balance exhausted, plan expired, week's or month's quota used up
     )),
     Row(K.QUOTA, (400, 403, 429, *range(200, 300)), phrases=(
         "credit balance is too low", "insufficient balance", "insufficient credits", "spend limit", "api usage limits",
-        "billing is not enabled", "requires billing",
+        "billing is not enabled", "requires billing", "enable billing", "spending limit", "key limit exceeded",
+        "free-models-per-day",  # OpenRouter's own day quota
     )),
     # who is asking
     Row(K.AUTH, (401,)),
@@ -71,7 +73,8 @@ ROWS: Final = (
     Row(K.UNSUPPORTED, (400, 404), phrases=("no endpoints found that support", "no endpoints found that can handle")),
     Row(K.MODEL_NOT_FOUND, words=(
         "model_not_found", "deploymentnotfound", "unknown_model", "invalid_model", "model_decommissioned",
-        "model_not_available", "model_terms_required", "unknownmodel", "not_found_error", "1211",  # 1211: z.ai
+        "model_not_available", "model_terms_required", "model_not_supported", "unknownmodel", "endpoint_not_found",
+        "resource_does_not_exist", "1211",  # 1211: z.ai
     )),
     Row(K.MODEL_NOT_FOUND, (404,), words=("not_found",), phrases=(
         "no endpoints found", "model not found", "model…not found", "model…does not exist", "models/", "model:",
@@ -84,13 +87,14 @@ ROWS: Final = (
     )),
     Row(K.CONTEXT_LENGTH, words=(
         "context_length_exceeded", "exceed_context_size_error", "too_many_prompt_tokens", "request_too_large",
-        "model_max_prompt_tokens_exceeded", "context_window_exceeded",
+        "model_max_prompt_tokens_exceeded", "context_window_exceeded", "1261",  # 1261: z.ai
     )),
     Row(K.CONTEXT_LENGTH, (*_REQUEST, 429), phrases=(
         "prompt is too long", "prompt too long", "maximum context length", "max context length", "context window of",
         "exceeds the context window", "exceeds the available context size", "token count…exceeds",
         "reduce the length of", "too large for model", "input is too long",
-        "maximum prompt length", "exceeds the maximum number of tokens",
+        "maximum prompt length", "exceeds the maximum number of tokens", "exceed context limit", "exceeds max length",
+        "`inputs` must have less than", "`max_new_tokens` must be <=",  # text-generation-inference
     )),
     Row(K.CONTEXT_LENGTH, (413,)),
     # refused for what it says
@@ -99,7 +103,7 @@ ROWS: Final = (
         "moderation_blocked", "content_filtered", "data_inspection_failed", "1301",  # 1301: z.ai
     )),
     Row(K.CONTENT_FILTER, (400, 403, *range(200, 300)), phrases=(
-        "moderation", "flagged", "content management policy", "content policy", "blocked by…safety",
+        "moderation", "flagged", "content management policy", "content policy", "content filtering", "blocked by…safety",
     )),
     Row(K.AUTH, (403,)),
     # what the model cannot do
@@ -107,7 +111,7 @@ ROWS: Final = (
     Row(K.UNSUPPORTED, _REQUEST, phrases=(
         "does not support", "do not support", "doesn't support", "not supported", "is unsupported",
         "unsupported content[]", "unsupported parameter", "are not enabled for this model", "is not enabled for this model",
-        "vision' capability", "unknown variant `…expected `text`", "requires --jinja", "mmproj",
+        "is not enabled for models/", "vision' capability", "unknown variant `…expected `text`", "requires --", "mmproj",
     )),
     Row(K.UNSUPPORTED, (501,)),
     Row(K.BAD_REQUEST, (500,), phrases=("cannot use both", "cannot make get request")),  # llama.cpp, see §A.2
@@ -116,7 +120,8 @@ ROWS: Final = (
     Row(K.OVERLOADED, (498, 529)),  # 498: Groq flex capacity
     Row(K.OVERLOADED, words=(
         "overloaded_error", "server_is_overloaded", "capacity_exceeded", "provider_overloaded", "overloaded",
-        "engine_overloaded", "1305",  # 1305: z.ai
+        "engine_overloaded", "engine_overloaded_error", "queue_exceeded", "service_tier_capacity_exceeded",
+        "1305",  # z.ai
     )),
     Row(K.OVERLOADED, (*range(200, 300), 424, 429, *range(500, 600)), phrases=(
         "at capacity", "overloaded", "over capacity",

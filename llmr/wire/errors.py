@@ -25,7 +25,7 @@ _IDENTIFIER_LIMIT = 200
 
 _REQUEST_ID_HEADERS: Final = (
     "apim-request-id", "x-request-id", "request-id", "x-generation-id", "mistral-correlation-id", "x-kong-request-id",
-    "x-github-request-id", "x-goog-request-id", "x-amzn-requestid", "cf-ray",
+    "x-github-request-id", "x-goog-request-id", "x-amzn-requestid", "x-ds-trace-id", "cf-ray",
 )  # fmt: skip
 
 
@@ -33,14 +33,17 @@ def classify(status: int, headers: Mapping[str, str], body: bytes, *, now: float
     """The error that this answer means. `headers` have lower-case names; `now` is wall-clock seconds."""
     if 300 <= status < 400:
         return _redirect(status, headers, body)
-    text = body.decode("utf-8", "replace").removeprefix("\ufeff")
-    value = _json_or_empty(text)
+    text = _unwrapped(body.decode("utf-8", "replace").removeprefix("\ufeff"))
+    value = _only_one(_json_or_empty(text))
     said = _Said.of(value, text, status)
+    headers = {**_headers_inside(value), **headers}
     if 200 <= status < 300 and not said.is_error:
         return ProviderError(ErrorKind.BAD_RESPONSE, said.message, status=status, raw=body[:RAW_LIMIT_BYTES])
     verdict = {"true": True, "false": False}.get(headers.get("x-should-retry", "").strip().lower())
     kind = kind_of(said.status, said.words, said.prose, refused=verdict is False)
     delay = retry_delay_s(headers, value, said.message, limited=status in (429, 503), now=now)
+    if delay is None and said.upstream:  # the gateway kept what the provider behind it said
+        delay = retry_delay_s({}, said.upstream, _message(said.upstream, "", status), limited=False, now=now)
     return ProviderError(
         kind,
         said.message,
@@ -55,6 +58,7 @@ def classify(status: int, headers: Mapping[str, str], body: bytes, *, now: float
 
 def error_inside(value: Any, text: str) -> ProviderError:
     """The error that a 200 carries, whole or as an event. `value` is the JSON of `text`; its status is its own number."""
+    value = _only_one(value)
     said = _Said.of(value, text, 200)
     return ProviderError(
         kind_of(said.status, said.words, said.prose, refused=False),
@@ -85,16 +89,17 @@ class _Said:
     words: frozenset[str]
     prose: str
     is_error: bool
+    upstream: dict[str, Any]
 
     @staticmethod
     def of(value: Any, text: str, status: int) -> "_Said":
         """Reads every shape of §A.1; `value` is the JSON of `text`, {} where it is none."""
-        top = object_of(value[0] if isinstance(value, list) and value else value)
+        top = object_of(value)
         error = top.get("error")
         inner = object_of(error)
         message = _message(top, text, status)
         codes = [*_codes(inner), *_codes(top)]
-        upstream = _upstream(inner)
+        upstream = _upstream(error)
         more = list(_codes(object_of(upstream.get("error")))) + list(_codes(upstream))
         named = next((code for code in codes if not _is_http_status(code)), None)
         number = next((int(code) for code in codes if _is_http_status(code)), 0)
@@ -108,6 +113,7 @@ class _Said:
             words=frozenset(word.lower() for word in (*codes, *more)),
             prose=prose.lower(),
             is_error=bool(error) or top.get("type") == "error" or top.get("object") == "error",
+            upstream=upstream,
         )
 
 
@@ -121,6 +127,7 @@ def _message(top: dict[str, Any], text: str, status: int) -> str:
         top.get("message"),
         _detail(top.get("detail")),
         _detail(errors),
+        top.get("msg"),  # z.ai
     ):
         if isinstance(said, str) and said.strip():
             return said.strip()[:_MESSAGE_LIMIT]
@@ -152,7 +159,9 @@ def _codes(item: Mapping[str, Any]) -> Iterator[str]:
         object_of(details).get("error_code"),
         metadata.get("error_type"),
         item.get("code"),
+        item.get("error_code"),  # Databricks
         item.get("type"),
+        item.get("error_type"),  # text-generation-inference
         item.get("status"),
         object_of(item.get("innererror")).get("code"),
         item.get("reason"),
@@ -169,10 +178,34 @@ def _codes(item: Mapping[str, Any]) -> Iterator[str]:
             yield str(code)[:_IDENTIFIER_LIMIT]
 
 
-def _upstream(error: Mapping[str, Any]) -> dict[str, Any]:
-    """OpenRouter's `metadata.raw`: the JSON of the provider behind it, as a string."""
-    raw = object_of(error.get("metadata")).get("raw")
-    return object_of(_json_or_empty(raw)) if isinstance(raw, str) else object_of(raw)
+def _upstream(error: Any) -> dict[str, Any]:
+    """The JSON of the provider behind a gateway: OpenRouter's `metadata.raw`, elsewhere the message itself, as a string."""
+    inner = object_of(error)
+    for said in (object_of(inner.get("metadata")).get("raw"), inner.get("message"), error):
+        found = object_of(_json_or_empty(said)) if isinstance(said, str) else object_of(said)
+        if found and found is not inner:
+            return found
+    return {}
+
+
+def _only_one(value: Any) -> Any:
+    """Google wraps the error of a stream, and of its OpenAI-compatible endpoint, in a list."""
+    return value[0] if isinstance(value, list) and value else value  # pyright: ignore[reportUnknownVariableType] - JSON
+
+
+def _unwrapped(text: str) -> str:
+    """The JSON of an error that came as an event, or as a string in a string; else the text as it is."""
+    if text.startswith(("data:", "event:")):
+        lines = (line.removeprefix("data:") for line in text.splitlines() if line.startswith("data:"))
+        return next(lines, text).strip()
+    value = _json_or_empty(text) if text.startswith('"') else None
+    return value if isinstance(value, str) else text
+
+
+def _headers_inside(value: Any) -> dict[str, str]:
+    """OpenRouter puts the headers of its own limits into the body: `error.metadata.headers`."""
+    said = object_of(object_of(object_of(object_of(value).get("error")).get("metadata")).get("headers"))
+    return {name.lower(): text for name, text in said.items() if isinstance(text, str)}
 
 
 def _is_http_status(code: str) -> bool:

@@ -15,12 +15,19 @@ _SENTENCE: Final = (
     r"(?:try again|retry|wait)(?: \w+){0,3}? (?:in |after |for )?"
     r"((?:\d{1,9}(?:\.\d{1,9})?(?:ms|us|µs|ns|h|m|s))+)(?!\w)"
 )
-_SENTENCE_IN_WORDS: Final = r"(?:try again|retry|wait)(?: \w+){0,3}? (\d{1,9}(?:\.\d{1,9})?) (second|minute|hour)s?\b"
+_WORDED: Final = r"(\d{1,9}(?:\.\d{1,9})?) ?(days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s)\b"
+_SENTENCE_IN_WORDS: Final = rf"(?:try again|retry|wait)(?: \w+){{0,3}}? ({_WORDED}(?:(?:,? and |, ?| ){_WORDED})*)"
 _GO_PART: Final = r"(\d{1,9}(?:\.\d{1,9})?|\.\d{1,9})(h|ms|m|us|µs|ns|s)"
 _UNIT_S: Final[Mapping[str, float]] = {
-    "h": 3600.0, "hour": 3600.0, "m": 60.0, "minute": 60.0, "s": 1.0, "second": 1.0,
-    "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9,
-}  # fmt: skip
+    "d": 86400.0,
+    "h": 3600.0,
+    "m": 60.0,
+    "s": 1.0,
+    "ms": 1e-3,
+    "us": 1e-6,
+    "µs": 1e-6,
+    "ns": 1e-9,
+}
 
 # (what remains, when it is full again): the reset counts only where nothing remains, else it is no reason to wait.
 _RESETS: Final[Sequence[tuple[str, str]]] = (
@@ -119,7 +126,11 @@ def _in_a_sentence(message: str) -> float | None:
     if found:
         return go_duration_s(found[1].lower())
     found = re.search(_SENTENCE_IN_WORDS, message, re.IGNORECASE)
-    return float(found[1]) * _UNIT_S[found[2].lower()] if found else None
+    if not found:
+        return None
+    return sum(
+        float(number) * _UNIT_S[unit[0].lower()] for number, unit in re.findall(_WORDED, found[1], re.IGNORECASE)
+    )
 
 
 def _reset(headers: Mapping[str, str], now: float) -> float | None:

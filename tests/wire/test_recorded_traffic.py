@@ -226,6 +226,21 @@ DOCUMENTED_KINDS: Final[Mapping[str, tuple[str, ...]]] = {
         "google-200-stream-midstream-503-documented",
     ),
 }
+BESIDE_KINDS: Final[Mapping[str, tuple[str, ...]]] = {  # of APIs that no wire speaks: the oracle has no rows for them
+    "auth": (
+        "deepseek-401-list-models-rejected-key-reports-api-error-with-context-84bb2a",
+        "google-400-list-models-rejected-key-reports-api-error-with-context-ae885c",
+        "gpustack-401-models-refresh-models-output-structure-returns-models-with-consistent-struc-0ab735",
+        "groq-401-list-models-rejected-key-reports-api-error-with-context-c50d3d",
+        "mistral-401-list-models-rejected-key-reports-api-error-with-context-908a39",
+        "openai-401-model-listing-auth-failure-keeps-api-error-context-333f09",
+    ),
+    "model_not_found": (
+        "anthropic-404-test-anthropic-count-tokens-error-a9d2a5",
+        "google-404-testgoogle-test-count-tokens-error-759587",
+        "ollama-404-test-chat-error-records-model-name-0618a7",
+    ),
+}
 NOT_SPOKEN: Final = {"ollama-200-stream-midstream-error-documented": "Ollama's native protocol; llmr speaks its /v1"}
 
 
@@ -515,3 +530,21 @@ def test_each_documented_error_has_its_kind(row: dict[str, Any]) -> None:
     with pytest.raises(ProviderError) as failed:
         decode(row)
     assert failed.value.kind == kind_in(DOCUMENTED_KINDS, row["id"])
+
+
+def errors_beside() -> list[dict[str, Any]]:
+    files = sorted((TRAFFIC / "recorded").glob("*/*.json"))
+    answers = [json.loads(file.read_text()) for file in files if file.parent.name not in FORMATS]
+    return [answer for answer in answers if answer["response"]["status"] >= 300]
+
+
+BESIDE: Final = errors_beside()
+
+
+@pytest.mark.parametrize("answer", BESIDE, ids=ids(BESIDE))
+def test_an_error_of_an_api_that_no_wire_speaks_has_its_kind_too(answer: dict[str, Any]) -> None:
+    response = answer["response"]
+    headers = {name.lower(): value for name, value in response["headers"].items()}
+    error = wire_for(WireFormat.OPENAI).classify(response["status"], headers, body_of(response), now=0.0)
+    assert error.kind == kind_in(BESIDE_KINDS, answer["id"])
+    assert error.message
