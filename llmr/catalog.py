@@ -35,6 +35,15 @@ class Strategy(StrEnum):
     WEIGHTED = "weighted"
 
 
+class KeySource(StrEnum):
+    """Where a provider's key was found, strongest first."""
+
+    VARIABLE = "variable"  # of the process, or of --env-file
+    COMMAND = "command"  # api_key_cmd
+    KEYRING = "keyring"  # the operating system's
+    FILE = "file"  # credentials.toml
+
+
 @dataclass(frozen=True, slots=True)
 class Price:
     """US dollars per million tokens, of `request_usd` and `web_search_usd` per million of those. None: no price of its own.
@@ -177,7 +186,8 @@ class Dialect:
 class Provider:
     """An account at a URL. `key_fingerprint` is 8 hex digits of the key's SHA-256, "" without a key.
 
-    `missing_key` is the variable that would turn it on, None where it is on or a key is not what it lacks.
+    `missing_key` is the variable that would turn it on, None where it is on or a key is not what it lacks. `key_source`
+    None: no key; `key_variables` are the names that one could be kept under. `insecure`: its certificate is not verified.
     `shares` names a quota or failure domain held in common with other providers. `off_reason` None: it may be asked.
     `proxy` is the proxy's URL for this origin, None for a direct connection.
     """
@@ -201,6 +211,9 @@ class Provider:
     proxy: str | None = field(default=None, repr=False)  # may hold a password
     missing_key: str | None = None
     spend: SpendLimits = SpendLimits()
+    key_source: KeySource | None = None
+    key_variables: tuple[str, ...] = ()
+    insecure: bool = False
 
     @property
     def account(self) -> str:

@@ -9,9 +9,11 @@ Two lines of defence, since either alone has failed others (CVE-2024-9606, CVE-2
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, NoReturn, final
+
+from llmr.errors import LlmrError
 
 MASK: Final = "***"
 
@@ -26,16 +28,47 @@ _SHORTEST_REDACTED = 6  # a shorter "secret" would blank out ordinary words
 
 @final
 class Secret:
-    """A value that prints as `***`. Equality compares the values; `reveal()` gives it out."""
+    """A value that prints as `***`. Equality compares the values; `reveal()` gives it out.
 
-    __slots__ = ("_value",)
+    A late one is fetched by its first `reveal()`: a keyring or a vault is opened for the provider that is asked, and for no
+    other. What came of it, a failure too, is kept, so nobody is asked for a password twice in one run.
+    """
+
+    __slots__ = ("_failure", "_fetch", "_value")
 
     def __init__(self, value: str) -> None:
-        self._value = value
+        self._value: str | None = value
+        self._fetch: Callable[[], str] | None = None
+        self._failure: LlmrError | None = None
+
+    @classmethod
+    def late(cls, fetch: Callable[[], str]) -> "Secret":
+        """A secret that `fetch` gets when it is first revealed; `fetch` may block, and raises an LlmrError."""
+        secret = cls("")
+        secret._value, secret._fetch = None, fetch
+        return secret
+
+    @property
+    def is_at_hand(self) -> bool:
+        """Whether `reveal()` neither blocks nor calls anybody."""
+        return self._value is not None or self._failure is not None
 
     def reveal(self) -> str:
-        """The secret itself. For the transport alone."""
+        """The secret itself. For the transport alone. Raises what the fetching of a late one raised."""
+        if self._failure is not None:
+            raise self._failure
+        if self._value is None:
+            assert self._fetch is not None  # noqa: S101 - one of the two is set
+            try:
+                self._value = self._fetch()
+            except LlmrError as error:
+                self._failure = error
+                raise
         return self._value
+
+    def known_value(self) -> str:
+        """The value for whoever masks it; "" while nobody has fetched it, for then there is nothing to mask."""
+        return self._value or ""
 
     def __repr__(self) -> str:
         return f"Secret({MASK})"
@@ -47,10 +80,12 @@ class Secret:
         return MASK
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._value == self._value
+        if not isinstance(other, Secret) or self._fetch is not None or other._fetch is not None:
+            return self is other
+        return other._value == self._value
 
     def __hash__(self) -> int:
-        return hash(("Secret", self._value))
+        return hash(("Secret", self._value)) if self._fetch is None else id(self)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret is never pickled")
@@ -68,7 +103,7 @@ class Redactor:
         return Redactor((*self.secrets, *more))
 
     def __call__(self, text: str) -> str:
-        values = {value for secret in self.secrets if len(value := secret.reveal()) >= _SHORTEST_REDACTED}
+        values = {value for secret in self.secrets if len(value := secret.known_value()) >= _SHORTEST_REDACTED}
         for value in sorted(values, key=len, reverse=True):  # one may begin with another, whose mask would bare its end
             text = text.replace(value, MASK)
         return _KEY_SHAPES.sub(MASK, text)

@@ -153,3 +153,16 @@ def test_redacting_twice_is_redacting_once_and_leaves_no_secret(text: str, secre
     once = redact(text)
     assert redact(once) == once
     assert not any(len(secret) >= 6 and secret in once for secret in secrets)
+
+
+def test_a_late_secret_is_equal_to_itself_alone_and_never_printed():
+    late, other = Secret.late(lambda: "late-key-1"), Secret.late(lambda: "late-key-1")
+    assert late == late
+    assert late != other
+    assert len({late, other, late}) == 2
+    before = hash(late)
+    assert Redactor((late,))("late-key-1") == "late-key-1"  # nobody has it yet
+    assert late.reveal() == "late-key-1"
+    assert f"{late!r} {late}" == "Secret(***) ***"
+    assert Redactor((late,))("late-key-1") == "***"
+    assert hash(late) == before

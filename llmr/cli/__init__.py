@@ -26,6 +26,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "rank": "Show the order that chat would use now, and why.",
         "providers": "See how the providers are: status, list, reset, open, close.",
         "models": "List models: windows, capabilities, prices, on or off; refresh the table.",
+        "keys": "Keep keys in the keyring or a private file, list, import and try them.",
         "config": "See, check and trust configuration files.",
         "help": "Explain exit codes, the JSON output and the environment variables.",
     }

@@ -134,6 +134,8 @@ class _Run:
             async for event in events:
                 self._transcript.add(event)
                 self._tell(event, spinner)
+                if isinstance(event, AttemptStarted):  # before its clock starts: a vault may wait for a finger
+                    await app.transport.prepare(event.candidate.model.provider)
                 if isinstance(event, Delta):
                     answer.write(event.text)
                 elif isinstance(event, BrokeOff):

@@ -47,7 +47,7 @@ class Consent:
             origin = _origin(provider)
             if origin is None:
                 continue
-            for variable in _variables(provider):
+            for variable in _keys(name, provider):
                 if not self._agreed(name, variable, origin):
                     yield Fault(
                         ("providers", name, "base_url"),
@@ -64,14 +64,16 @@ class Consent:
 
 
 def _pairs(settings: RoutingFile) -> Iterator[tuple[str, str]]:
-    for provider in settings.providers.values():
+    for name, provider in settings.providers.items():
         origin = _origin(provider)
         if origin is not None:
-            yield from ((variable, origin) for variable in _variables(provider))
+            yield from ((key, origin) for key in _keys(name, provider))
 
 
-def _variables(provider: ProviderTable) -> tuple[str, ...]:
-    return tuple(name for name in provider.api_key_env or () if name)
+def _keys(name: str, provider: ProviderTable) -> tuple[str, ...]:
+    """What its keys are called: variables, and the command's, which goes where the user's own file sends it."""
+    command = (f"the key of [providers.{name}] api_key_cmd",) if provider.api_key_cmd else ()
+    return (*(variable for variable in provider.api_key_env or () if variable), *command)
 
 
 def _origin(provider: ProviderTable) -> str | None:

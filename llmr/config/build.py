@@ -4,7 +4,7 @@ Here, and not in the snapshot, is all that may differ between two runs with the 
 from variables, proxies, the home directory. A provider that lacks something is kept, off, with the reason.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -82,12 +82,19 @@ def build(normal: Json, environment: Environment, *, notices: Iterable[str], sou
         rules=tuple(_rule(row) for row in normal["rules"]),
         policy=_policy(normal["policy"]),
         state_path=_state_path(normal["state_path"], environment),
-        notices=(*notices, *normal["notices"]),
+        notices=(*notices, *normal["notices"], *_insecure(providers.values())),
         sources=tuple(sources),
         missing_keys=tuple(dict.fromkeys(p.missing_key for p in providers.values() if p.missing_key)),
         ca_file=(environment.variable("SSL_CERT_FILE") or "").strip() or None,
         masked=tuple(dict.fromkeys(secret for one in equipped.values() for secret in one.secrets)),
     )
+
+
+def _insecure(providers: Iterable[Provider]) -> Iterator[str]:
+    """Said on every run (trust.md T14)."""
+    for provider in providers:
+        if provider.insecure and provider.off_reason is None:
+            yield f"{provider.name}: insecure = true: nobody knows who answers at {provider.base_url}"
 
 
 # Providers
@@ -102,7 +109,8 @@ class _Equipped:
 
 
 def _equipped(name: str, row: Json, environment: Environment, keyring: Keyring) -> _Equipped:
-    key = keyring.find(row["api_key_env"]) if row["api_key_env"] else None
+    wants_key = row["api_key_env"] or row["api_key_cmd"]
+    key = keyring.find(row["api_key_env"], row["api_key_cmd"]) if wants_key else None
     where, url_flaw = _where(row, environment, key)
     proxy, proxy_flaw = _proxy(where, environment)
     headers, header_secrets, header_flaw = _headers(row["headers"], environment)
@@ -114,8 +122,8 @@ def _equipped(name: str, row: Json, environment: Environment, keyring: Keyring) 
         wire=WireFormat(row["wire"]),
         base_url=where["base_url"] if where is not None else "",
         key=secret,
-        key_fingerprint=_fingerprint(secret),
-        api_key_env=key.variable if key is not None else None,
+        key_fingerprint=key.fingerprint if key is not None and secret is not None else "",
+        api_key_env=key.variable or None if key is not None else None,
         off_reason=off,
         shares=row["shares"],
         weight=row["weight"],
@@ -128,6 +136,9 @@ def _equipped(name: str, row: Json, environment: Environment, keyring: Keyring) 
         local=row["local"] and where is not None and where["loopback"],
         tls_ca=str(_located(row["tls_ca"], environment)) if row["tls_ca"] is not None else None,
         proxy=proxy,
+        key_source=key.source if key is not None else None,
+        key_variables=tuple(row["api_key_env"]),
+        insecure=row["insecure"],
         missing_key=key.variable if key is not None and key.secret is None and row["off"] is None else None,
     )
     return _Equipped(
@@ -158,6 +169,8 @@ def _where(row: Json, environment: Environment, key: FoundKey | None) -> tuple[J
         address = address_of(value if value.endswith(append) else value + append)
     except UnfitUrl as error:
         return None, f"{variable} {error}"
+    if row["insecure"] and not address.private:
+        return None, f"{variable} names a public host, and insecure = true is for private ones"
     if address.scheme == "http" and not address.loopback and key is not None and not row["allow_plaintext"]:
         return None, f"{variable} would send a key over http:// to another machine, unencrypted"
     allowed = row["bound"].get(key.variable) if key is not None else None
@@ -202,15 +215,6 @@ def _dialect(said: Json) -> Dialect:
     if "query" in facts:
         facts["query"] = MappingProxyType(dict(facts["query"]))
     return Dialect(**facts)
-
-
-def _fingerprint(key: Secret | None) -> str:
-    """8 hex digits of the key's SHA-256, "" without a key (routing.md §1)."""
-    if key is None:
-        return ""
-    from hashlib import sha256  # late, as in trusted.py
-
-    return sha256(key.reveal().encode()).hexdigest()[:8]
 
 
 # Models and names

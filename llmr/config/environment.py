@@ -30,6 +30,10 @@ RESERVED: Final = frozenset(
 """Variables that are read by name and are not settings of routing.toml."""
 
 
+_KEY_NAMES: Final = ("_API_KEY", "_LLM_KEY", "LLMR_SERVE_TOKEN")
+"""How the names of variables end that hold keys of providers. A vault's own token is not among them: `op` needs its."""
+
+
 @dataclass(frozen=True, slots=True)
 class Environment:
     """What the process was started with. A directory is None where HOME and XDG name none; `cwd` None: it was deleted."""
@@ -70,6 +74,10 @@ class Environment:
     def variable(self, name: str) -> str | None:
         """The variable's value, None where it is not set."""
         return self.variables.get(name)
+
+    def for_programs(self) -> Mapping[str, str]:
+        """The variables that an editor, a pager or a command of the user's is given: without keys (trust.md T29)."""
+        return {name: value for name, value in self.variables.items() if not name.endswith(_KEY_NAMES)}
 
     @property
     def settings(self) -> Mapping[str, str]:

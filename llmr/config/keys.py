@@ -1,41 +1,36 @@
 """Finds the providers' keys, on every run anew, and says what is wrong with one without saying what it is.
 
-    a variable of the process › ~/.config/llmr/credentials.toml (0600, mine, no link)
+    a variable of the process › api_key_cmd › the keyring › credentials.toml (credentials.py)
 
-The file is the part of TOML that a list of keys needs, `NAME = "value"` a line, and is read without tomllib. An unsafe one
-is refused with the command that mends it (trust.md T7, B45); a key that no header could carry turns its provider off, for
-the HTTP library would put it into an exception (T15, B41).
+A variable and the file are read here and now. A command and the keyring are asked only when the provider is (`Secret.late`,
+key_sources.py): a vault that wants a fingerprint must not want one for `llmr rank`. A key that no header could carry turns
+its provider off, for the HTTP library would put it into an exception (trust.md T15, B41).
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
+from llmr.catalog import KeySource
+from llmr.config.credentials import InKeyring, stored_keys
 from llmr.config.environment import Environment
-from llmr.config.files import read_private
-from llmr.config.wording import plain
-from llmr.errors import ConfigError
+from llmr.config.key_sources import fingerprint_of, flaw_in, key_of_command, key_of_keyring
 from llmr.secret import Secret
-
-CREDENTIALS_FILE: Final = "credentials.toml"
-_SHORTEST: Final = 8  # trust.md T15
-_LONGEST: Final = 4096  # trust.md T15
-_FIT: Final = r"[\x21-\x7e]{8,4096}"  # trust.md T15
-_ENTRY: Final = r"""[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*(?:"([^"\\]*)"|'([^']*)')[ \t]*(?:#.*)?"""
-_NOTHING: Final = r"[ \t]*(?:#.*)?"
 
 
 @dataclass(frozen=True, slots=True)
 class FoundKey:
-    """What came of looking for a key. `variable` names it; `flaw` says why it cannot be used, None: it can.
+    """What came of looking for a key. `variable` names it, "" for a command's; `flaw` says why it cannot be used, None: it
+    can.
 
     `secret` is set for an unusable key too, so that it can be masked wherever it turns up; None: there is none.
+    `fingerprint` of a command's key is its command's: the key is not known yet.
     """
 
     variable: str
     secret: Secret | None
     flaw: str | None
+    source: KeySource | None = None
+    fingerprint: str = ""
 
 
 class Keyring:
@@ -43,47 +38,31 @@ class Keyring:
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
-        self._stored = _stored_keys(environment)
+        self._stored = stored_keys(environment)
 
-    def find(self, variables: Sequence[str]) -> FoundKey:
-        """The first of these variables that is set. Set to nothing but blanks counts as not set."""
+    def find(self, variables: Sequence[str], command: Sequence[str] = ()) -> FoundKey:
+        """The first that there is. A variable set to nothing but blanks counts as not set."""
         for variable in variables:
-            value = (self._environment.variable(variable) or self._stored.get(variable, "")).strip()
+            value = (self._environment.variable(variable) or "").strip()
             if value:
-                return FoundKey(variable, Secret(value), _flaw(variable, value))
+                return _found(variable, Secret(value), KeySource.VARIABLE)
+        if command:
+            late = Secret.late(lambda: key_of_command(command, self._environment))
+            return FoundKey("", late, None, KeySource.COMMAND, fingerprint_of("\0".join(command)))
+        for variable in variables:
+            stored = self._stored.get(variable)
+            if isinstance(stored, InKeyring):
+                return self._kept(variable, stored)
+            if stored is not None and stored.reveal():
+                return _found(variable, stored, KeySource.FILE)
         return FoundKey(variables[0], None, f"{' or '.join(variables)} is not set")
 
-
-def _flaw(variable: str, value: str) -> str | None:
-    if re.fullmatch(_FIT, value):
-        return None
-    if "\n" in value or "\r" in value:
-        return f"{variable} holds a line break in the middle"
-    if not value.isascii():
-        return f"{variable} holds a character that is not ASCII"
-    if " " in value:
-        return f"{variable} holds a blank in the middle"
-    if len(value) < _SHORTEST:
-        return f"{variable} is shorter than {_SHORTEST} characters"
-    if len(value) > _LONGEST:
-        return f"{variable} is longer than {_LONGEST} characters"
-    return f"{variable} holds a control character"
+    @staticmethod
+    def _kept(variable: str, stored: InKeyring) -> FoundKey:
+        late = Secret.late(lambda: key_of_keyring(variable))
+        return FoundKey(variable, late, None, KeySource.KEYRING, stored.fingerprint)
 
 
-def _stored_keys(environment: Environment) -> Mapping[str, str]:
-    """Raises TrustError for a file that is not private, ConfigError for one that is no list of keys."""
-    if environment.config_dir is None:
-        return {}
-    path = environment.config_dir / CREDENTIALS_FILE
-    label = plain(str(path))
-    content = read_private(path, label, owner=environment.uid)
-    if content is None:
-        return {}
-    keys: dict[str, str] = {}
-    for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), 1):
-        entry = re.fullmatch(_ENTRY, line)
-        if entry is not None:
-            keys[entry[1]] = entry[2] if entry[2] is not None else entry[3]
-        elif not re.fullmatch(_NOTHING, line):
-            raise ConfigError(f'{label}:{number}: expected a line such as OPENAI_API_KEY = "…"')
-    return keys
+def _found(variable: str, secret: Secret, source: KeySource) -> FoundKey:
+    value = secret.reveal()
+    return FoundKey(variable, secret, flaw_in(variable, value), source, fingerprint_of(value))

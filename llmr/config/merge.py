@@ -44,9 +44,15 @@ OPEN: Final[frozenset[tuple[str, ...]]] = frozenset(
 """What an untrusted project file may set (trust.md C1); a weight only of a provider that the user knows."""
 
 SELF_VOUCHING: Final[frozenset[tuple[str, ...]]] = frozenset(
-    {("providers", ANY, "key_origins"), ("providers", ANY, "allow_plaintext")}
+    {
+        ("providers", ANY, "key_origins"),
+        ("providers", ANY, "allow_plaintext"),
+        ("providers", ANY, "insecure"),
+        ("providers", ANY, "api_key_cmd"),
+    }
 )
-"""What only the user's own scope may say, for it is the consent itself: ignored even in a trusted project file (C3, C4)."""
+"""What only the user's own scope may say, for it is the consent itself, or a command: ignored even in a trusted project
+file (C3, C4, T29)."""
 
 FROM_VARIABLES: Final[frozenset[tuple[str, ...]]] = frozenset(
     {("providers", ANY, "base_url"), ("providers", ANY, "headers")}

@@ -63,6 +63,7 @@ def _provider(name: str, provider: ProviderTable, origins: Origins, consent: Con
     row: Normal = {
         "wire": provider.wire or "openai",
         "api_key_env": variables,
+        "api_key_cmd": provider.api_key_cmd or [],
         "off": off,
         "shares": provider.shares,
         "weight": 1.0 if provider.weight is None else provider.weight,
@@ -76,6 +77,7 @@ def _provider(name: str, provider: ProviderTable, origins: Origins, consent: Con
         "dialect": _said(provider.dialect),
         "models": _models(provider),
         "local": bool(provider.local),
+        "insecure": bool(provider.insecure),
         "tls_ca": _anchored(provider.tls_ca, (*path, "tls_ca"), origins),
     }
     if isinstance(provider.base_url, FromVariable):

@@ -62,11 +62,19 @@ def _base_url(path: KeyPath, provider: ProviderTable) -> Iterator[Fault]:
     except UnfitUrl as error:
         yield Fault(path, str(error))
         return
-    if is_plaintext_leak(address, has_key=bool(provider.api_key_env)) and not provider.allow_plaintext:
+    if provider.insecure and not address.private:
+        yield Fault((*path[:-1], "insecure"), INSECURE, distrust=True)
+    has_key = bool(provider.api_key_env or provider.api_key_cmd)
+    if is_plaintext_leak(address, has_key=has_key) and not provider.allow_plaintext:
         yield Fault(path, f"{PLAINTEXT}; use https, or set allow_plaintext = true", distrust=True)
 
 
 PLAINTEXT: Final = "would send a key over http:// to another machine, unencrypted"  # trust.md T14
+
+
+INSECURE: Final = (  # trust.md T14
+    "is for this machine and private networks only; for a certificate of your own say tls_ca"
+)
 
 
 def is_plaintext_leak(address: Address, *, has_key: bool) -> bool:

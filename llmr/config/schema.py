@@ -7,6 +7,7 @@ Importing this module costs 100 ms and more, so load.py does it only when someth
 `environment.disable_pydantic_plugins()`.
 """
 
+import shlex
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
@@ -28,6 +29,16 @@ def _kind(value: object) -> str:
 
 def _listed(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
+
+
+def _words_of_command(value: str | list[str]) -> list[str]:
+    try:
+        words = shlex.split(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise PydanticCustomError("expected", "a command whose quotes are closed") from error
+    if not words or not words[0] or any("\0" in word for word in words):
+        raise PydanticCustomError("expected", "a program and its arguments")
+    return words
 
 
 def _auto(value: object) -> object:
@@ -62,6 +73,13 @@ Words = Annotated[
     AfterValidator(_listed),
 ]
 """One string, or a list of them."""
+
+Command = Annotated[
+    Annotated[str, Tag("string")] | Annotated[list[str], Field(max_length=100), Tag("list")],
+    Discriminator(_kind),
+    AfterValidator(_words_of_command),
+]
+"""A program and its arguments: a list, or a string that is cut into words as a shell would, and no shell runs it."""
 
 TextOrVariable = Annotated[Annotated[str, Tag("string")] | Annotated[FromVariable, Tag("table")], Discriminator(_kind)]
 
@@ -151,6 +169,7 @@ class ProviderTable(Table):
     wire: Annotated[str, _known(WireFormat)] | None = None
     base_url: TextOrVariable | None = None
     api_key_env: Words | None = None
+    api_key_cmd: Command | None = None
     key_origins: list[str] | None = None
     allow_plaintext: bool | None = None
     shares: str | None = None
@@ -163,6 +182,7 @@ class ProviderTable(Table):
     models: ModelList | None = None
     local: bool | None = None
     tls_ca: str | None = None
+    insecure: bool | None = None
 
 
 class NameTable(Table):

@@ -11,6 +11,7 @@ from typing import Final
 
 _LONGEST: Final = 2048  # trust.md C8: 2 KiB
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_PRIVATE_NAMES: Final = (".local", ".internal", ".home.arpa", ".localhost")  # RFC 6762, ICANN 2024, RFC 8375, RFC 6761
 _HOST: Final = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?")
 _LOOPBACK_V4: Final = re.compile(r"127(?:\.(?:0|[1-9]\d{0,2})){3}")
 _UNFIT: Final = re.compile(r"[\x00-\x20\x7f-\xa0\\\"<>^`{|}\ud800-\udfff]")
@@ -29,6 +30,11 @@ class Address:
     scheme: str
     host: str
     loopback: bool
+
+    @property
+    def private(self) -> bool:
+        """Whether the host is this machine, a private address, or a name that no public DNS has."""
+        return self.loopback or _is_private(self.host)
 
 
 def address_of(text: str) -> Address:
@@ -113,6 +119,15 @@ def _v6(inside: str) -> str:
     if "%" in host:
         raise UnfitUrl("has no valid host")
     return host
+
+
+def _is_private(host: str) -> bool:
+    from ipaddress import ip_address
+
+    try:
+        return ip_address(host).is_private
+    except ValueError:
+        return host.rstrip(".").endswith(_PRIVATE_NAMES)
 
 
 def _port(text: str) -> int:

@@ -9,7 +9,8 @@ Redirects are never followed, cookies never kept, the environment never read. Ti
 on connecting belong to the router: whatever it cancels here closes its socket at once.
 
 Files: client.py requests and replies · sockets.py the network under httpcore · coding.py Content-Encoding
-with limits · outgoing.py headers that leave, the key among them · failures.py their exceptions → ours.
+with limits · outgoing.py headers that leave, the key among them · late_keys.py keys that a vault gives out ·
+failures.py their exceptions → ours.
 """
 
 from llmr.transport.client import HttpReply, HttpTransport

@@ -23,6 +23,7 @@ from llmr.catalog import Provider  # noqa: E402
 from llmr.errors import ConfigError, ErrorKind, ProviderError, TrustError  # noqa: E402
 from llmr.transport.coding import body_decoder  # noqa: E402
 from llmr.transport.failures import FAILURES, Progress, provider_error  # noqa: E402
+from llmr.transport.late_keys import at_hand  # noqa: E402
 from llmr.transport.outgoing import outgoing_headers  # noqa: E402
 from llmr.transport.sockets import Sockets  # noqa: E402
 from llmr.wire.contract import HttpRequest  # noqa: E402
@@ -40,11 +41,12 @@ _LOGGERS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class _Route:
-    """What a connection pool is for. `tls_ca` None: the usual authorities."""
+    """What a connection pool is for. `tls_ca` None: the usual authorities; `verified` False: any certificate will do."""
 
     secure: bool
     tls_ca: str | None
     proxy: str | None
+    verified: bool = True
 
 
 @final
@@ -134,8 +136,11 @@ class HttpTransport:
         Raises ProviderError; ConfigError and CredentialError for what cannot be sent at all.
         """
         url = _checked_url(request, provider)
+        if request.credential is not None:
+            await at_hand(request.credential.secret)
         headers = outgoing_headers(request, provider_name=provider.name)
-        client = self._client(_Route(url.scheme == "https", provider.tls_ca or self._ca_file, provider.proxy))
+        ca_file = provider.tls_ca or self._ca_file
+        client = self._client(_Route(url.scheme == "https", ca_file, provider.proxy, not provider.insecure))
         progress = Progress(_peer(url, provider.proxy), connect_s)
         response = await _send(client, request, url, headers, progress)
         try:
@@ -195,7 +200,7 @@ class _Pool(httpx.AsyncBaseTransport):
     def __init__(self, route: _Route, sockets: Sockets) -> None:
         # A TLS context costs 20 ms: made where it is used, never for http.
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=_tls(route.tls_ca) if route.secure else None,
+            ssl_context=_context(route) if route.secure else None,
             proxy=None if route.proxy is None else _proxy(route.proxy, route.tls_ca),
             max_connections=None,  # how many at once is the rate limiter's decision
             keepalive_expiry=_IDLE_S,
@@ -281,6 +286,17 @@ def _proxy(proxy: str, tls_ca: str | None) -> httpcore.Proxy:
         auth=httpx.Proxy(proxy).raw_auth,
         ssl_context=_tls(tls_ca) if url.scheme == "https" else None,
     )
+
+
+def _context(route: _Route) -> ssl.SSLContext:
+    if route.verified:
+        return _tls(route.tls_ca)
+    context = ssl.SSLContext(
+        ssl.PROTOCOL_TLS_CLIENT
+    )  # `insecure = true`, which the settings allow for private hosts alone
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _tls(ca_file: str | None) -> ssl.SSLContext:

@@ -60,6 +60,21 @@ def test_an_unknown_authority_is_refused(run: Run, ask: Any, authority: Any) -> 
     assert "certificate: " in outcome.message
 
 
+def test_where_the_user_says_insecure_any_certificate_will_do_and_nowhere_else(
+    run: Run, ask: Any, authority: Any
+) -> None:
+    tls = server_side(authority, "bank.example")
+    assert ask_tls(run, ask, tls, Behavior(), insecure=True).status == 200
+
+    async def both() -> Any:
+        lab = Lab([LabProvider("a", [Behavior(), Behavior()], tls=tls)])
+        async with lab.serving(), HttpTransport() as transport:  # one transport: its connections are kept apart
+            first = await ask(transport, lab.url("a"), insecure=True)
+            return first.status, (await ask(transport, lab.url("a"))).kind
+
+    assert run(both()) == (200, ErrorKind.TLS)
+
+
 def test_a_certificate_for_another_host_is_refused(run: Run, ask: Any, authority: Any, ca_file: str) -> None:
     outcome = ask_tls(run, ask, server_side(authority, "bank.example"), Behavior(), tls_ca=ca_file)
     assert outcome.kind == ErrorKind.TLS
