@@ -104,7 +104,5 @@ def _read(path: Path, environment: Environment) -> dict[str, str]:
         say(f"llmr: others can read llm's keys; run: chmod 600 {quoted(path)}")
     table = cast("dict[str, Any]", document)
     return {
-        name: value.strip()
-        for name, value in table.items()
-        if isinstance(value, str) and not name.startswith("//")
+        name: value.strip() for name, value in table.items() if isinstance(value, str) and not name.startswith("//")
     }
