@@ -10,22 +10,25 @@ from typing import Any, Final
 
 from llmr.chat import ChatResponse, Delta, Usage
 from llmr.errors import ErrorKind, ProviderError, StreamInterrupted
-from llmr.router import Answering, AttemptFailed, AttemptStarted, BrokeOff, Decided, Event, Finished, Waiting
+from llmr.router import Answering, AttemptFailed, AttemptStarted, BrokeOff, Decided, Event, Finished, Outpaced, Waiting
 from llmr.routing.latency import Sample
 from llmr.routing.policy import OnBreak
 from llmr.routing.rules import Candidate
 from llmr.routing.selector import Barrier, Rejected, Selection
 
 CHAT_SCHEMA: Final = "llmr.chat/1"
+OUTPACED: Final = "outpaced"  # the attempt beside it spoke first
 _WORTH_TELLING_S: Final = 0.5  # a shorter wait is noticed by nobody
 
 
 @dataclass(slots=True)
 class Tried:
-    """One attempt. `outcome` "ok", an ErrorKind, or "running". Seconds; None: it did not come to that."""
+    """One attempt. `outcome` "ok", "outpaced", an ErrorKind, or "running". Seconds; None: it did not come to that. `hedge`:
+    it was asked beside a late one."""
 
     candidate: Candidate
     probe: bool
+    hedge: bool = False
     outcome: str = "running"
     after_s: float | None = None
     ttft_s: float | None = None
@@ -50,36 +53,41 @@ class Transcript:
             case Decided():
                 self.selection, self.request_id = event.selection, event.request_id
             case AttemptStarted():
-                self.attempts.append(Tried(event.candidate, event.probe))
+                self.attempts.append(Tried(event.candidate, event.probe, event.hedge))
             case AttemptFailed():
-                self._ended(event.error, event.after_s)
+                self._ended(self.attempts[event.number - 1], event.error, event.after_s)
+            case Outpaced():
+                loser = self.attempts[event.number - 1]
+                loser.outcome, loser.after_s = OUTPACED, event.after_s
             case BrokeOff():
-                self._ended(event.error, event.after_s)
+                self._ended(self.attempts[event.number - 1], event.error, event.after_s)
                 if event.then is OnBreak.RESTART:
                     self.deltas.clear()
             case Waiting():
                 self.waits.append(event)
             case Answering():
-                self.attempts[-1].ttft_s = event.ttft_s
+                self.attempts[event.number - 1].ttft_s = event.ttft_s
             case Delta():
                 self.deltas.append(event)
-            case Finished():  # pragma: no branch - an Event is one of the seven
-                self.attempts[-1].outcome = "ok"
-                self.attempts[-1].after_s = event.attempt_s
+            case Finished():  # pragma: no branch - an Event is one of these
+                tried = self.answered_by or self.attempts[-1]
+                tried.outcome, tried.after_s = "ok", event.attempt_s
                 self.finished, self.total_s = event, event.total_s
 
     def broke(self, interrupted: StreamInterrupted) -> None:
         """The answer broke off after its first token."""
-        if self.attempts and self.attempts[-1].outcome == "running":
-            self._ended(interrupted.error, interrupted.after_s)
+        for tried in self._running():
+            self._ended(tried, interrupted.error, interrupted.after_s)
 
     def cancelled(self) -> None:
         """The user ended it."""
-        if self.attempts and self.attempts[-1].outcome == "running":
-            self.attempts[-1].outcome = ErrorKind.CANCELLED.value
+        for tried in self._running():
+            tried.outcome = ErrorKind.CANCELLED.value
 
-    def _ended(self, error: ProviderError, after_s: float | None) -> None:
-        tried = self.attempts[-1]
+    def _running(self) -> list[Tried]:
+        return [tried for tried in self.attempts if tried.outcome == "running"]
+
+    def _ended(self, tried: Tried, error: ProviderError, after_s: float | None) -> None:
         tried.outcome, tried.error, tried.after_s = error.kind.value, error, after_s
 
     @property

@@ -18,6 +18,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final, assert_never
 
+from llmr.catalog import Provider
+
 TOKENS_PER_REQUEST: Final = 0.2  # routing.md §4
 TOKENS_MOST: Final = 10.0  # routing.md §4
 HEDGES_PER_REQUEST: Final = 0.1  # routing.md §4: budget 10 %
@@ -31,6 +33,14 @@ class Extra(StrEnum):
     HEDGE = "hedge"
     FIRST_FALLBACK = "first_fallback"
     FALLBACK = "fallback"
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """Who pays for what."""
+
+    owner: Provider
+    extra: Extra
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,10 @@ class FallbackHandler:
             case Onward.NOBODY:
                 self._fatal = True
 
+    def outpaced(self) -> None:
+        """An attempt was given up because the one beside it spoke first: it counts, and is held against nobody."""
+        self._attempts += 1
+
     def refused(
         self,
         candidate: Candidate,

@@ -13,8 +13,6 @@ it stand for less than the first: another model, somebody whom a rule avoids, or
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from llmr.routing.breaker import Forced, Phase
-from llmr.routing.health import Circuit, Health
 from llmr.routing.latency import Estimate
 from llmr.routing.rules import Candidate
 from llmr.routing.selector import Ranked
@@ -27,34 +25,18 @@ def hedge_after_s(estimate: Estimate) -> float:
     return min(estimate.p95_s, MOST_S)
 
 
-def partner(
-    ranked: Sequence[Ranked], health: Health, first: Candidate, *, tried: Collection[str] = ()
-) -> Ranked | None:
+def partner(ranked: Sequence[Ranked], first: Candidate, *, tried: Collection[str] = ()) -> Ranked | None:
     """Whom to ask beside `first`, None: nobody is fit for it.
 
-    `ranked` is the ranking of this moment; `tried` are keys that failed in this request already.
+    `ranked` is the ranking of this moment; `tried` are keys that were asked in this request already.
     """
-    for other in ranked:
-        candidate = other.candidate
-        if candidate.key in tried or not _stands_for(candidate, first):
-            continue
-        if all(_closed(circuit) for circuit in health.candidates[candidate.key].circuits):
-            return other
-    return None
+    return next((other for other in ranked if _may_help(other, first) and other.candidate.key not in tried), None)
 
 
-def _stands_for(other: Candidate, first: Candidate) -> bool:
-    """Whether `other` may answer instead of `first`, and would not fail together with it."""
-    a, b = other.model.provider, first.model.provider
+def _may_help(other: Ranked, first: Candidate) -> bool:
+    """Whether `other` may answer instead of `first`, is beyond doubt, and would not fail together with it."""
+    candidate = other.candidate
+    a, b = candidate.model.provider, first.model.provider
     together = a.name == b.name or (a.shares is not None and a.shares == b.shares)
-    return other.tier == first.tier and other.favour <= max(first.favour, 0) and not together
-
-
-def _closed(circuit: Circuit) -> bool:
-    match circuit.state.forced:
-        case Forced.OPEN:
-            return False
-        case Forced.CLOSED:
-            return True
-        case None:
-            return circuit.state.phase is Phase.CLOSED
+    stands_for_it = candidate.tier == first.tier and candidate.favour <= max(first.favour, 0)
+    return stands_for_it and not together and not other.probe

@@ -22,7 +22,7 @@ from llmr.catalog import Strategy
 from llmr.chat import ChatRequest
 from llmr.errors import ErrorKind
 from llmr.routing import breaker
-from llmr.routing.breaker import Blocked
+from llmr.routing.breaker import Blocked, BreakerState, Grant
 from llmr.routing.fit import misfit
 from llmr.routing.health import CandidateHealth, Health
 from llmr.routing.latency import Estimate
@@ -36,11 +36,14 @@ _KINDS: Final[Mapping[str, ErrorKind]] = MappingProxyType({kind.value: kind for 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A candidate in its place. `estimate` is what the score was made from: a draw, where this request explores."""
+    """A candidate in its place. `estimate` is what the score was made from: a draw, where this request explores; `habits` is
+    what it is known for all the same. `probe`: asking it would be the probe of a circuit."""
 
     candidate: Candidate
     score: Score
     estimate: Estimate
+    habits: Estimate
+    probe: bool = False
 
 
 class Barrier(StrEnum):
@@ -82,6 +85,13 @@ class Selection:
     prompt_tokens: int
     explored: bool = False
 
+    def habits_of(self, key: str) -> Estimate | None:
+        """What the candidate `key` is known for; None where it cannot be asked at all."""
+        for ranked in self.ranked:
+            if ranked.candidate.key == key:
+                return ranked.habits
+        return next((r.estimate for r in self.rejected if r.candidate.key == key), None)
+
 
 class ModelSelector:
     """Puts candidates in order. Holds the policy and nothing that changes."""
@@ -110,7 +120,7 @@ class ModelSelector:
             else:
                 estimate = _drawn(own.estimate, _chance(seed, candidate)) if explore else own.estimate
                 admissible.append((candidate, own, estimate))
-        scored = self._scored(admissible, plan, request)
+        scored = self._scored(admissible, plan, request, now)
         ordered = sorted(scored, key=lambda pair: self._sort_key(plan.strategy, pair[0], pair[1], seed))
         return Selection(
             asked=plan.asked,
@@ -131,12 +141,7 @@ class ModelSelector:
         unfit = misfit(candidate.model.capabilities, request, prompt_tokens)
         if unfit is not None:
             return Rejected(candidate, Barrier.UNFIT, unfit.reason, unfit.kind)
-        blocked = breaker.admit_all(
-            [circuit.state for circuit in own.circuits],
-            now,
-            self._policy.breaker,
-            lease_s=self._policy.breaker.lease_s,
-        )
+        blocked = self._admission(own, now)
         if isinstance(blocked, Blocked):
             refusal = blocked.refusal
             why = _KINDS.get(refusal.why)  # a newer llmr may have written a kind that is not known here
@@ -149,11 +154,20 @@ class ModelSelector:
             return Rejected(candidate, Barrier.LIMIT, full.reason, ErrorKind.RATE_LIMIT, full.retry_at)
         return None
 
+    def _admission(self, own: CandidateHealth, now: float) -> tuple[tuple[BreakerState, Grant], ...] | Blocked:
+        policy = self._policy.breaker
+        return breaker.admit_all([circuit.state for circuit in own.circuits], now, policy, lease_s=policy.lease_s)
+
+    def _would_probe(self, own: CandidateHealth, now: float) -> bool:
+        admission = self._admission(own, now)
+        return not isinstance(admission, Blocked) and any(grant.probe for _, grant in admission)
+
     def _scored(
         self,
         admissible: Sequence[tuple[Candidate, CandidateHealth, Estimate]],
         plan: Plan,
         request: ChatRequest,
+        now: float,
     ) -> list[tuple[Ranked, CandidateHealth]]:
         outputs = [min(estimate.output_tokens, request.max_output_tokens or math.inf) for _, _, estimate in admissible]
         prices = [
@@ -177,6 +191,8 @@ class ModelSelector:
                         output_tokens=output,
                     ),
                     estimate,
+                    own.estimate,
+                    self._would_probe(own, now),
                 ),
                 own,
             )

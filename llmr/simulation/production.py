@@ -6,7 +6,7 @@ generators around bytes; it makes the same calls in the same order. A first toke
 anything about what follows.
 """
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from random import Random
 from types import MappingProxyType
@@ -16,9 +16,9 @@ from llmr.catalog import Catalog, Model, NamedModel, Price, Provider, WireFormat
 from llmr.chat import ChatRequest, Message, Role
 from llmr.errors import ErrorKind, ProviderError
 from llmr.registry import Attempt, Permit, ProviderRegistry
-from llmr.routing import budget, hedging
+from llmr.routing import hedging
 from llmr.routing.breaker import Refusal
-from llmr.routing.budget import Budget, Extra
+from llmr.routing.budget import Charge, Extra
 from llmr.routing.fallback import FallbackHandler, GiveUp, Try, Wait
 from llmr.routing.health import Health
 from llmr.routing.latency import PRIOR_OUTPUT_TOKENS, Estimate, first_token_limit_s
@@ -30,13 +30,11 @@ from llmr.simulation.comparison import TIMED_OUT_COSTS
 from llmr.simulation.network import Answer, AnswerKind, Network
 from llmr.simulation.run import CHARGED_S, Served, Serving, VirtualClock
 from llmr.simulation.world import World
-from llmr.state import Change, Row, StateStore
+from llmr.state import StateStore
 
 OUTPACED_COSTS: Final = 0.4  # of the price: worlds.md, a cancelled hedge loser
 ASKED: Final = "simulated"
 _MODEL_ID: Final = "model"
-
-BudgetChange = Callable[[Budget], Budget | None]
 
 
 @dataclass(slots=True)
@@ -45,6 +43,7 @@ class _Lane:
 
     candidate: Candidate
     permit: Permit
+    number: int
     answer: Answer
     started_s: float
     took_s: float
@@ -98,7 +97,6 @@ class Production:
     ) -> None:
         self._network = network
         self._clock = clock
-        self._store = store
         self._policy = policy
         self._chance = chance
         self._catalog = catalog
@@ -170,9 +168,6 @@ class Production:
         candidate, handler = action.candidate, progress.handler
         estimate = next((r.estimate for r in handler.selection.ranked if r.candidate.key == candidate.key), None)
         first_token_s = self._first_token_s(progress, candidate, estimate, alone=alone)
-        if not self._covered(progress, candidate):
-            handler.refused(candidate, None, self._clock.now(), self._elapsed_s(progress))
-            return None
         permit = self._admit(progress, candidate, first_token_s, last_resort=action.last_resort)
         if isinstance(permit, Refusal):
             handler.refused(candidate, permit.retry_at, self._clock.now(), self._elapsed_s(progress))
@@ -188,7 +183,13 @@ class Production:
         return first_token_limit_s(timeouts, estimate, reasoning=reasoning, alone=alone, left_s=left_s)
 
     def _admit(
-        self, progress: _Progress, candidate: Candidate, first_token_s: float, *, last_resort: bool
+        self,
+        progress: _Progress,
+        candidate: Candidate,
+        first_token_s: float,
+        *,
+        last_resort: bool = False,
+        hedge: bool = False,
     ) -> Permit | Refusal:
         return self._registry.admit(
             candidate.model,
@@ -199,82 +200,69 @@ class Production:
             token=f"{progress.number}.{progress.attempts}",
             now=self._clock.now(),
             last_resort=last_resort,
+            charge=self._charge(progress, candidate, hedge=hedge),
         )
 
     def _lane(self, progress: _Progress, candidate: Candidate, permit: Permit, first_token_s: float) -> _Lane:
         nth, now_s = progress.asked.get(candidate.key, 0), self._clock.elapsed_s
         progress.asked[candidate.key] = nth + 1
         progress.attempts += 1
+        progress.owner = progress.owner or candidate.model.provider
         answer = self._network.ask(progress.number, self._index[candidate.model.provider.name], nth, now_s)
         took_s = min(answer.after_s, first_token_s)
-        return _Lane(candidate, permit, answer, now_s, took_s, timed_out=answer.after_s > first_token_s)
+        timed_out = answer.after_s > first_token_s
+        return _Lane(candidate, permit, progress.attempts, answer, now_s, took_s, timed_out)
 
     # Hedging and the budget
 
     def _hedge_at(self, progress: _Progress, first: _Lane) -> float:
         """When a second is due, seconds since the world began; never for a probe, which others are waiting for."""
-        own = progress.health.candidates[first.candidate.key]
-        if not self._hedge or first.permit.probe:
+        habits = progress.handler.selection.habits_of(first.candidate.key)
+        if not self._hedge or first.permit.probe or habits is None:
             return first.ends_s
-        return first.started_s + hedging.hedge_after_s(own.estimate)
+        return first.started_s + hedging.hedge_after_s(habits)
 
     def _hedged(self, progress: _Progress, first: _Lane) -> _Lane | None:
         """A second attempt beside `first`, if somebody is fit for it and the budget covers it."""
-        selection = self._select(progress)
-        tried = [key for key in progress.asked if key != first.candidate.key]
-        other = hedging.partner(selection.ranked, progress.health, first.candidate, tried=tried)
-        if other is None or progress.attempts >= self._policy.fallback.max_attempts:
+        if progress.attempts >= self._policy.fallback.max_attempts:
             return None
-        if not self._spent(progress, Extra.HEDGE):
+        other = hedging.partner(self._select(progress).ranked, first.candidate, tried=progress.asked)
+        if other is None:
             return None
         first_token_s = self._first_token_s(progress, other.candidate, other.estimate, alone=False)
-        permit = self._admit(progress, other.candidate, first_token_s, last_resort=False)
-        if isinstance(permit, Refusal):
+        permit = self._admit(progress, other.candidate, first_token_s, hedge=True)
+        return None if isinstance(permit, Refusal) else self._lane(progress, other.candidate, permit, first_token_s)
+
+    def _charge(self, progress: _Progress, candidate: Candidate, *, hedge: bool) -> Charge | None:
+        """As router.progress.Progress.charge."""
+        if progress.owner is None:
             return None
-        return self._lane(progress, other.candidate, permit, first_token_s)
-
-    def _covered(self, progress: _Progress, candidate: Candidate) -> bool:
-        """Book what is about to be asked; False: it is a retry that the budget does not cover."""
-        if progress.owner is None:
-            progress.owner = candidate.model.provider
-            self._change_budget(progress.owner, budget.earn)
-            return True
+        if hedge:
+            return Charge(progress.owner, Extra.HEDGE)
         if candidate.key in progress.asked:
-            return self._spent(progress, Extra.RETRY)
-        return self._spent(progress, Extra.FALLBACK if len(progress.asked) > 1 else Extra.FIRST_FALLBACK)
-
-    def _spent(self, progress: _Progress, extra: Extra) -> bool:
-        if progress.owner is None:
-            return False
-        return self._change_budget(progress.owner, lambda held: budget.spend(held, extra))
-
-    def _change_budget(self, provider: Provider, change: BudgetChange) -> bool:
-        key = f"q:{provider.account}"
-
-        def step(rows: Mapping[str, Row], _now: float) -> Change[bool]:
-            after = change(Budget.from_row(rows.get(key)))
-            return Change(result=False) if after is None else Change(True, {key: after.to_row()})
-
-        return self._store.transact({key}, step)
+            return Charge(progress.owner, Extra.RETRY)
+        return Charge(progress.owner, Extra.FALLBACK if len(progress.asked) > 1 else Extra.FIRST_FALLBACK)
 
     # Results
 
     def _won(self, progress: _Progress, lane: _Lane) -> None:
         permit = self._registry.first_token(lane.permit, lasts_s=self._policy.timeouts.total_s)
-        self._registry.report(permit, Attempt("", self._wall(lane), True, lane.took_s, lane.took_s))
+        self._registry.report(permit, Attempt("", self._wall(lane), True, lane.took_s, lane.took_s, number=lane.number))
         progress.answered = lane.candidate
         progress.spend_usd += self._price_usd(lane)
 
     def _outpaced(self, progress: _Progress, lane: _Lane) -> None:
         error = ProviderError(ErrorKind.CANCELLED, "its hedge was faster")
         took_s = self._clock.elapsed_s - lane.started_s
-        lost = Attempt("", self._wall(lane), True, took_s, error=error, outpaced=True)
+        lost = Attempt("", self._wall(lane), True, took_s, error=error, outpaced=True, number=lane.number)
         self._registry.report(lane.permit, lost)
         self._wasted(progress, OUTPACED_COSTS * self._price_usd(lane))
 
     def _failed(self, progress: _Progress, lane: _Lane) -> None:
         error = _error(lane.answer, timed_out=lane.timed_out)
-        self._registry.report(lane.permit, Attempt("", self._wall(lane), True, lane.took_s, error=error))
+        self._registry.report(
+            lane.permit, Attempt("", self._wall(lane), True, lane.took_s, error=error, number=lane.number)
+        )
         progress.handler.failed(lane.candidate, error, self._elapsed_s(progress))
         if error.kind is ErrorKind.FIRST_TOKEN_TIMEOUT:
             self._wasted(progress, TIMED_OUT_COSTS * self._price_usd(lane))

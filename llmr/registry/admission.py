@@ -1,0 +1,89 @@
+"""Leave to try, as one step of the store: every circuit, the rate limit and the budget grant, or nothing changes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from llmr.catalog import Model
+from llmr.registry import keys
+from llmr.registry.values import Permit
+from llmr.routing import breaker, budget, rate_limit
+from llmr.routing.breaker import Blocked, BreakerState, Grant, Refusal
+from llmr.routing.budget import Budget, Charge
+from llmr.routing.policy import BreakerPolicy
+from llmr.routing.rate_limit import LimiterState
+from llmr.state import Change, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What is asked for. `lease_s` bounds a probe and a slot; `token` names the attempt; `last_resort`: no candidate is
+    closed; `charge` None: the request itself, which is free."""
+
+    model: Model
+    latency_class: str
+    prompt_tokens: int
+    token: str
+    lease_s: float
+    policy: BreakerPolicy
+    last_resort: bool = False
+    charge: Charge | None = None
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Every row that the step looks at."""
+        found = {*keys.circuits(self.model), keys.limiter(self.model.provider)}
+        if self.charge is not None:
+            found.add(keys.budget(self.charge.owner))
+        return frozenset(found)
+
+    def step(self, rows: Mapping[str, Row], now: float) -> Change[Permit | Refusal]:
+        """The permit and what it writes; a refusal writes nothing."""
+        writes: dict[str, Row] = {}
+        grants = self._circuits(rows, now, writes)
+        if isinstance(grants, Refusal):
+            return Change(grants)
+        refusal = self._limited(rows, now, writes) or self._charged(rows, writes)
+        if refusal is not None:
+            return Change(refusal)
+        return Change(self.permit(grants), writes)
+
+    def permit(self, grants: tuple[tuple[str, Grant], ...]) -> Permit:
+        """The permit that these grants make."""
+        probe = any(grant.probe for _, grant in grants)
+        return Permit(self.model, grants, self.latency_class, self.prompt_tokens, self.token, probe)
+
+    def _circuits(
+        self, rows: Mapping[str, Row], now: float, writes: dict[str, Row]
+    ) -> tuple[tuple[str, Grant], ...] | Refusal:
+        scopes = keys.circuits(self.model)
+        states = [BreakerState.from_row(rows.get(key)) for key in scopes]
+        answer = breaker.admit_all(states, now, self.policy, lease_s=self.lease_s, last_resort=self.last_resort)
+        if isinstance(answer, Blocked):
+            label = list(scopes.values())[answer.place]
+            return replace(answer.refusal, reason=f"{label}: {answer.refusal.reason}")
+        for key, before, (after, _) in zip(scopes, states, answer, strict=True):
+            if after is not before:
+                writes[key] = after.to_row()
+        return tuple(zip(scopes, (grant for _, grant in answer), strict=True))
+
+    def _limited(self, rows: Mapping[str, Row], now: float, writes: dict[str, Row]) -> Refusal | None:
+        limit = self.model.provider.rate_limit
+        if (limit.requests_per_minute, limit.tokens_per_minute, limit.concurrent) == (None, None, None):
+            return None
+        key = keys.limiter(self.model.provider)
+        used = LimiterState.from_row(rows.get(key))
+        taken, full = rate_limit.take(used, limit, self.prompt_tokens, now, token=self.token, lease_s=self.lease_s)
+        if full is not None:
+            return Refusal(full.reason, full.retry_at)
+        writes[key] = taken.to_row()
+        return None
+
+    def _charged(self, rows: Mapping[str, Row], writes: dict[str, Row]) -> Refusal | None:
+        if self.charge is None:
+            return None
+        owner, key = self.charge.owner, keys.budget(self.charge.owner)
+        left = budget.spend(Budget.from_row(rows.get(key)), self.charge.extra)
+        if left is None:
+            return Refusal(f"the budget for retries and hedges of {owner.name} is used up")
+        writes[key] = left.to_row()
+        return None

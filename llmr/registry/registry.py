@@ -1,0 +1,267 @@
+"""The provider registry: the one place where judgement meets what is stored.
+
+    snapshot   one read of everything the selector needs
+    admit      breaker and rate limit of every scope a candidate passes, all or nothing, in one transaction
+    report     the result: breakers, latency, tally, limiter and history, in one transaction
+
+A candidate passes up to three circuits: its provider's account, the model at it, and the quota that the provider `shares`
+with others. Keys carry 8 hex digits of the API key's hash, so that a new key starts with a clean record. The state
+machines are pure functions in routing/; this module only gives their rows keys and runs them in the store.
+
+Bookkeeping never fails a request. A store that is locked keeps its samples here and gets them at the end (`flush`); what
+still cannot be written is dropped and counted. A store that cannot be read is an empty one. An admission that cannot be
+written falls back on what was read: through a closed circuit one may go, a probe one may not be.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from random import Random
+from typing import Final
+
+from llmr.catalog import Model, Provider
+from llmr.errors import StateBusy, StateError
+from llmr.registry import keys
+from llmr.registry.admission import Admission
+from llmr.registry.results import DAY_S, Result
+from llmr.registry.status import model_status
+from llmr.registry.values import Attempt, ModelStatus, Permit
+from llmr.routing import breaker, latency, rate_limit
+from llmr.routing.breaker import Blocked, BreakerState, Forced, Grant, Outcome, Refusal, Verdict
+from llmr.routing.budget import Charge, Extra
+from llmr.routing.health import CandidateHealth, Health
+from llmr.routing.latency import LatencyStats
+from llmr.routing.policy import BreakerPolicy
+from llmr.routing.rate_limit import LimiterState
+from llmr.state import Change, RequestRecord, Row, StateStore, Step
+
+BUSY_S: Final = 0.25  # trust.md §5: no answer waits longer for the store
+FLUSH_S: Final = 2.0  # at the end, when the answer is out, patience costs nothing
+LEASE_SLACK_S: Final = 5.0  # routing.md §1: first-token time-out + 2 × busy + 5 s
+HISTOGRAM_DAYS: Final = 35
+TIDY_CHANCE: Final = 1 / 64  # old histograms are looked for by one process in so many
+
+_RECENTLY: Final = 7  # days that `status` looks back
+
+
+class ProviderRegistry:
+    """Snapshot, admit, report, over a StateStore. One per process."""
+
+    def __init__(self, store: StateStore, policy: BreakerPolicy, chance: Random) -> None:
+        self._store = store
+        self._policy = policy
+        self._chance = chance
+        self._pending: list[tuple[frozenset[str], Step[None]]] = []
+        self._dropped = 0
+        self._trouble: str | None = None
+
+    @property
+    def notices(self) -> Sequence[str]:
+        """What a person should know about the state: set aside, in memory only, samples dropped."""
+        if self._trouble is None:
+            return tuple(self._store.notices)
+        what = f"{self._dropped} records could not be written" if self._dropped else "the state was not fully usable"
+        return (*self._store.notices, f"{what}: {self._trouble}")
+
+    def snapshot(
+        self, models: Collection[Model], *, streamed: bool, prompt_tokens: int, reasoning: bool, now: float
+    ) -> Health:
+        """What is known of `models`, as of one moment. Never raises: what cannot be read is unknown."""
+        wanted = {
+            model.key: keys.klass(model, streamed=streamed, prompt_tokens=prompt_tokens, reasoning=reasoning)
+            for model in models
+        }
+        needed = {keys.EVERYTHING}
+        for model in models:
+            needed.update(keys.circuits(model), keys.latency(model, wanted[model.key]), [keys.limiter(model.provider)])
+        rows = self._read(needed)
+        seq = LatencyStats.from_row(rows.get(keys.EVERYTHING)).seq
+        return Health({model.key: self._health(model, rows, wanted[model.key], seq, now) for model in models}, seq, now)
+
+    def _health(self, model: Model, rows: Mapping[str, Row], klass: str, seq: float, now: float) -> CandidateHealth:
+        chain = [LatencyStats.from_row(rows.get(key)) for key in keys.latency(model, klass)]
+        return CandidateHealth(
+            circuits=keys.circuits_in(model, rows),
+            limiter=LimiterState.from_row(rows.get(keys.limiter(model.provider))),
+            estimate=latency.estimate(chain, now, seq),
+            last_used_seq=chain[2].seq,
+        )
+
+    def admit(
+        self,
+        model: Model,
+        *,
+        streamed: bool,
+        prompt_tokens: int,
+        reasoning: bool,
+        first_token_s: float,
+        token: str,
+        now: float,
+        last_resort: bool = False,
+        charge: Charge | None = None,
+    ) -> Permit | Refusal:
+        """Ask every circuit, the rate limiter and the budget at once. A refusal writes nothing anywhere.
+
+        `first_token_s` is this attempt's own time-out, which the probe's lease must outlive; `token` names the attempt;
+        `now` is wall-clock seconds, used only where the store cannot be written and so has no clock of its own to read;
+        `charge` says whose budget pays for it, None: nobody's.
+        """
+        admission = Admission(
+            model,
+            keys.klass(model, streamed=streamed, prompt_tokens=prompt_tokens, reasoning=reasoning),
+            prompt_tokens,
+            token,
+            max(self._policy.lease_s, first_token_s + 2 * BUSY_S + LEASE_SLACK_S),
+            self._policy,
+            last_resort,
+            charge,
+        )
+        try:
+            return self._store.transact(admission.keys, admission.step)
+        except StateError as error:
+            return self._admit_unwritten(admission, now, error)
+
+    def _admit_unwritten(self, admission: Admission, now: float, error: StateError) -> Permit | Refusal:
+        """The store cannot be written: go through what reads as closed, refuse what would be a probe, or a hedge that no
+        budget bounds. Limits are not kept: that would need a row."""
+        self._met(error)
+        if admission.charge is not None and admission.charge.extra is Extra.HEDGE:
+            return Refusal(f"no hedge without a budget, and the state file cannot be written ({error})")
+        model = admission.model
+        circuits = keys.circuits_in(model, self._read(keys.circuits(model)))
+        answer = breaker.admit_all([c.state for c in circuits], now, self._policy, lease_s=self._policy.lease_s)
+        if isinstance(answer, Blocked):
+            return replace(answer.refusal, reason=f"{circuits[answer.place].scope}: {answer.refusal.reason}")
+        if any(after is not circuit.state for circuit, (after, _) in zip(circuits, answer, strict=True)):
+            return Refusal(f"it would be a probe, and the state file cannot be written ({error})")
+        return admission.permit(tuple(zip(keys.circuits(model), (grant for _, grant in answer), strict=True)))
+
+    def first_token(self, permit: Permit, *, lasts_s: float) -> Permit:
+        """The first content token came; the rest may take `lasts_s`. It closes the circuits that this attempt was the probe
+        of; the permit returned carries their new epochs. Where the provider limits how many run at once, the slot, which a
+        killed process would otherwise hold that long, is kept from here on for the rest. For any other attempt nothing
+        happens: its verdict is the end of the answer."""
+        probed = {key: grant for key, grant in permit.grants if grant.probe}
+        limiter_key = keys.limiter(permit.model.provider)
+        slotted = permit.model.provider.rate_limit.concurrent is not None
+        if not probed and not slotted:
+            return permit
+
+        def step(rows: Mapping[str, Row], now: float) -> Change[Mapping[str, Grant]]:
+            after = {
+                key: breaker.report(BreakerState.from_row(rows.get(key)), grant, Verdict(Outcome.OK), now, self._policy)
+                for key, grant in probed.items()
+            }
+            held = {key for key, grant in probed.items() if BreakerState.from_row(rows.get(key)).epoch == grant.epoch}
+            fresh = {key: Grant(state.epoch) for key, state in after.items() if key in held}
+            writes: dict[str, Row | None] = {key: after[key].to_row() for key in held}
+            if slotted:
+                slots = LimiterState.from_row(rows.get(limiter_key))
+                writes[limiter_key] = rate_limit.renew(slots, permit.token, now, lease_s=lasts_s).to_row()
+            return Change(fresh, writes)
+
+        try:
+            fresh = self._store.transact({*probed, limiter_key}, step)
+        except StateError as error:
+            self._met(error)  # the report at the end carries the same verdict
+            return permit
+        return replace(permit, grants=tuple((key, fresh.get(key, grant)) for key, grant in permit.grants))
+
+    def report(self, permit: Permit, attempt: Attempt) -> None:
+        """Book the result. Never raises; what cannot be written now is kept for `flush`."""
+        result = Result(permit, attempt, self._policy, jitter=self._chance.uniform(-1.0, 1.0))
+        self._write(result.keys, result.step)
+
+    def record(self, request: RequestRecord) -> None:
+        """Append one request to the history. Never raises."""
+        self._write(frozenset(), lambda _rows, _now: Change(None, append=(request,)))
+
+    def force(self, provider: Provider, forced: Forced | None) -> None:
+        """Hold a provider's circuit open or closed by hand, or (None) let it judge again. Raises StateError."""
+        key = keys.account(provider)
+
+        def step(rows: Mapping[str, Row], _now: float) -> Change[None]:
+            state = BreakerState.from_row(rows.get(key))
+            return Change(None, {key: breaker.force(state, forced).to_row()})
+
+        self._store.transact({key}, step)
+
+    def reset(self, provider: Provider) -> int:
+        """Forget what the circuits of the provider's account and of all its models hold. The number of circuits that were
+        not closed. Raises StateError."""
+        account = provider.account
+        passed = {keys.account(provider), *self._store.scan(f"b:m:{account}/")}
+        if provider.shares is not None:
+            passed.add(keys.shared(provider.shares))
+
+        def step(rows: Mapping[str, Row], _now: float) -> Change[int]:
+            states = {key: BreakerState.from_row(rows[key]) for key in passed if key in rows}
+            troubled = sum(
+                state.phase is not breaker.Phase.CLOSED or state.forced is not None for state in states.values()
+            )
+            return Change(troubled, {key: breaker.reset(state).to_row() for key, state in states.items()})
+
+        return self._store.transact(passed, step)
+
+    def status(self, models: Collection[Model], *, now: float) -> list[ModelStatus]:
+        """What is known of `models`, for people. Raises StateError."""
+        today = int(now // DAY_S)
+        days = range(today - _RECENTLY + 1, today + 1)
+        needed: set[str] = set()
+        for model in models:
+            needed.update(keys.circuits(model), [keys.tally(model)])
+            needed.update(key for klass in latency.STREAMED_CLASSES for key in keys.latency(model, klass))
+            needed.update(keys.day(model, day) for day in days)
+        rows = self._store.read(needed)
+        return [model_status(model, rows, days, now) for model in models]
+
+    def used_models(self, provider: Provider) -> list[str]:
+        """Ids of the provider's models that have ever been tried, sorted. Raises StateError."""
+        prefix = f"t:{provider.name}/"
+        return sorted(key.removeprefix(prefix) for key in self._store.scan(prefix))
+
+    def flush(self) -> None:
+        """Write what had to wait; what still cannot be written is dropped and counted."""
+        pending, self._pending = self._pending, []
+        patience_s = FLUSH_S  # for all of them together: who holds the lock for so long will not let the next one in
+        for touched, step in pending:
+            try:
+                self._store.transact(touched, step, wait_s=patience_s)
+            except StateError as error:
+                patience_s = 0.0
+                self._dropped += 1
+                self._trouble = str(error)
+        if self._chance.random() < TIDY_CHANCE:
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Drop histograms older than HISTOGRAM_DAYS."""
+
+        def step(rows: Mapping[str, Row], now: float) -> Change[None]:
+            oldest = int(now // DAY_S) - HISTOGRAM_DAYS
+            return Change(None, {key: None for key in rows if keys.day_of(key) < oldest})
+
+        try:
+            self._store.transact(set(self._store.scan("h:")), step)
+        except StateError as error:
+            self._met(error)
+
+    def _met(self, error: StateError) -> None:
+        """Trouble that lost nothing yet. A lock is ordinary; a store that cannot be used is something to be told."""
+        if not isinstance(error, StateBusy):
+            self._trouble = str(error)
+
+    def _write(self, touched: frozenset[str], step: Step[None]) -> None:
+        try:
+            self._store.transact(touched, step, wait_s=BUSY_S)
+        except StateBusy:
+            self._pending.append((touched, step))
+        except StateError as error:
+            self._dropped += 1
+            self._trouble = str(error)
+
+    def _read(self, needed: Iterable[str]) -> Mapping[str, Row]:
+        try:
+            return self._store.read(set(needed))
+        except StateError as error:
+            self._met(error)
+            return {}

@@ -1,0 +1,173 @@
+"""What one result does to the rows: verdicts for the circuits, a sample for the latencies, counts for people, a record."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from llmr.catalog import Model
+from llmr.errors import ErrorKind, ProviderError
+from llmr.registry import keys
+from llmr.registry.values import Attempt, Permit
+from llmr.routing import breaker, budget, latency, rate_limit, tally
+from llmr.routing.breaker import BreakerState, Outcome, Verdict
+from llmr.routing.budget import Budget
+from llmr.routing.disposition import Disposition, disposition
+from llmr.routing.latency import LatencyStats, Sample
+from llmr.routing.policy import BreakerPolicy
+from llmr.routing.rate_limit import LimiterState
+from llmr.routing.tally import Tally
+from llmr.secret import Redactor
+from llmr.state import AttemptRecord, Change, Row
+
+DAY_S: Final = 86_400
+
+
+class Result:
+    """What came of one attempt, as one step of the store. `jitter` is a draw from [−1, 1] for a cool-down."""
+
+    def __init__(self, permit: Permit, attempt: Attempt, policy: BreakerPolicy, *, jitter: float) -> None:
+        error = attempt.error
+        self._permit = permit
+        self._attempt = attempt
+        self._policy = policy
+        self._row = disposition(error.kind if error else None, retry_after_s=error.retry_after_s if error else None)
+        self._verdicts = verdicts_of(permit, self._row, error, jitter=jitter)
+        self._latency_keys = keys.latency(permit.model, permit.latency_class)
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Every row that the step looks at."""
+        model, day = self._permit.model, int(self._attempt.at // DAY_S)
+        own = (keys.limiter(model.provider), keys.budget(model.provider), keys.tally(model), keys.day(model, day))
+        return frozenset({*self._verdicts, *self._latency_keys, *own})
+
+    def step(self, rows: Mapping[str, Row], now: float) -> Change[None]:
+        """Circuits, limiter, budget, latencies, counts and the record."""
+        writes: dict[str, Row | None] = {}
+        writes |= self._judged(rows, now)
+        writes |= self._released(rows, now)
+        writes |= self._earned(rows)
+        writes |= learnt(rows, self._latency_keys, sample_of(self._row, self._attempt), now)
+        writes |= tallied(rows, self._permit.model, self._row, self._attempt, now)
+        return Change(None, writes, append=(attempt_record(self._permit, self._attempt),))
+
+    def _judged(self, rows: Mapping[str, Row], now: float) -> Iterator[tuple[str, Row]]:
+        for key, grant in self._permit.grants:
+            state = BreakerState.from_row(rows.get(key))
+            after = breaker.report(state, grant, self._verdicts[key], now, self._policy)
+            if after != state:
+                yield key, after.to_row()
+
+    def _released(self, rows: Mapping[str, Row], now: float) -> Iterator[tuple[str, Row]]:
+        provider = self._permit.model.provider
+        held = LimiterState.from_row(rows.get(keys.limiter(provider)))
+        over = tokens_over(self._permit, self._attempt)
+        freed = rate_limit.release(held, provider.rate_limit, self._permit.token, now, tokens_over=over)
+        if freed is not held:
+            yield keys.limiter(provider), freed.to_row()
+
+    def _earned(self, rows: Mapping[str, Row]) -> Iterator[tuple[str, Row]]:
+        """A request earns its share of the budget when its first attempt is over: no write of its own for it."""
+        if self._attempt.number == 1:
+            key = keys.budget(self._permit.model.provider)
+            yield key, budget.earn(Budget.from_row(rows.get(key))).to_row()
+
+
+def verdicts_of(permit: Permit, row: Disposition, error: ProviderError | None, *, jitter: float) -> dict[str, Verdict]:
+    """What the result means to each circuit that the attempt passed."""
+    told_s = error.retry_after_s if error else None
+    why = error.kind.value if error else ""
+    return {key: Verdict(_outcome(row, key), told_s, jitter, why) for key, _ in permit.grants}
+
+
+def _outcome(row: Disposition, key: str) -> Outcome:
+    if key.startswith("b:p:"):
+        return row.provider
+    return row.shared if key.startswith("b:s:") else row.model
+
+
+def _is_providers_fault(row: Disposition) -> bool:
+    """Whether a failure says something about the provider, rather than about the request, a quota or the user."""
+    return row.model is Outcome.ERROR or (row.provider is Outcome.ERROR and row.model is Outcome.NEUTRAL)
+
+
+def sample_of(row: Disposition, attempt: Attempt) -> Sample | None:
+    """What the attempt teaches about latency; None: nothing."""
+    if attempt.outpaced:
+        return Sample(None, attempt.total_s, outpaced=True)
+    if attempt.error is not None:
+        return Sample(None, attempt.total_s) if _is_providers_fault(row) else None
+    if attempt.ttft_s is None:
+        return None
+    return Sample(attempt.ttft_s, attempt.total_s, attempt.usage.output_tokens if attempt.usage else None)
+
+
+def learnt(
+    rows: Mapping[str, Row], chain: Sequence[str], sample: Sample | None, now: float
+) -> Iterator[tuple[str, Row]]:
+    """The latency rows after one more request; its number is counted even where it teaches nothing."""
+    seq = LatencyStats.from_row(rows.get(keys.EVERYTHING)).seq + 1
+    for key in chain:
+        stats = LatencyStats.from_row(rows.get(key))
+        after = latency.decayed(stats, now, seq) if sample is None else latency.record(stats, sample, now, seq)
+        yield key, after.to_row()
+
+
+def tallied(
+    rows: Mapping[str, Row], model: Model, row: Disposition, attempt: Attempt, now: float
+) -> Iterator[tuple[str, Row]]:
+    """The rows that people are shown, after one more attempt. What the user cancelled did not happen."""
+    tally_key, day_key = keys.tally(model), keys.day(model, int(attempt.at // DAY_S))
+    counts = Tally.from_row(rows.get(tally_key))
+    if attempt.error is None:
+        yield tally_key, counts.with_success(now).to_row()
+        if attempt.ttft_s is not None and attempt.streamed:  # unstreamed, the first token is the last
+            yield day_key, tally.counted(tally.histogram_from_row(rows.get(day_key)), attempt.ttft_s)
+    elif attempt.error.kind is not ErrorKind.CANCELLED:
+        yield (
+            tally_key,
+            counts.with_error(now, _named(attempt.error, model), counts=_is_providers_fault(row)).to_row(),
+        )
+
+
+def _named(error: ProviderError, model: Model) -> str:
+    """Kind, status and the provider's own code where it is shaped like one; never its message, which may hold the prompt."""
+    words = [error.kind.value, str(error.status) if error.status else "", _safe_code(error.code, model) or ""]
+    return " ".join(word for word in words if word)
+
+
+def _safe_code(code: str | None, model: Model) -> str | None:
+    """The code if it is a short identifier; anything longer or stranger could be a piece of the prompt, or the key itself,
+    which whoever was asked has seen."""
+    if code is None or len(code) > 64:
+        return None
+    key = model.provider.key
+    if Redactor(() if key is None else (key,))(code) != code:
+        return None
+    return code if code.replace("_", "a").replace("-", "a").replace(".", "a").isalnum() and code.isascii() else None
+
+
+def tokens_over(permit: Permit, attempt: Attempt) -> int:
+    """By how much usage exceeded the estimate that was charged to the limiter."""
+    if attempt.usage is None or attempt.usage.input_tokens is None:
+        return 0
+    return attempt.usage.input_tokens + (attempt.usage.output_tokens or 0) - permit.prompt_tokens
+
+
+def attempt_record(permit: Permit, attempt: Attempt) -> AttemptRecord:
+    error, usage = attempt.error, attempt.usage
+    return AttemptRecord(
+        request_id=attempt.request_id,
+        at=attempt.at,
+        provider=permit.model.provider.name,
+        model=permit.model.id,
+        outcome=error.kind.value if error else "ok",
+        streamed=attempt.streamed,
+        total_s=attempt.total_s,
+        ttft_s=attempt.ttft_s,
+        status=error.status if error else 200,
+        code=_safe_code(error.code, permit.model) if error else None,
+        input_tokens=usage.input_tokens if usage else None,
+        output_tokens=usage.output_tokens if usage else None,
+        cost_usd=attempt.cost_usd,
+        probe=permit.probe,
+    )

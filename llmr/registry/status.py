@@ -1,0 +1,33 @@
+"""A model's past for people: circuits, counts, percentiles."""
+
+from collections.abc import Mapping
+
+from llmr.catalog import Model
+from llmr.registry import keys
+from llmr.registry.values import ModelStatus
+from llmr.routing import latency, tally
+from llmr.routing.latency import LatencyStats
+from llmr.routing.tally import Tally
+from llmr.state import Row
+
+
+def model_status(model: Model, rows: Mapping[str, Row], days: range, now: float) -> ModelStatus:
+    counts = Tally.from_row(rows.get(keys.tally(model)))
+    histogram = tally.merged(tally.histogram_from_row(rows.get(keys.day(model, day))) for day in days)
+    chains = [
+        [LatencyStats.from_row(rows.get(key)) for key in keys.latency(model, klass)]
+        for klass in latency.STREAMED_CLASSES
+    ]
+    usual = max(chains, key=lambda chain: chain[-1].long_n)  # the kind of request that this model is asked most
+    fit = latency.estimate(usual, now, usual[0].seq)
+    measured = usual[-1].long_n > 0
+    return ModelStatus(
+        model=model,
+        circuits=keys.circuits_in(model, rows),
+        attempts=counts.attempts,
+        success=counts.successes / counts.attempts if counts.attempts else None,
+        p50_s=tally.percentile_s(histogram, 0.5) or (fit.p50_s if measured else None),
+        p95_s=tally.percentile_s(histogram, 0.95) or (fit.p95_s if measured else None),
+        last_error=counts.last_error,
+        last_error_at=counts.last_error_at,
+    )

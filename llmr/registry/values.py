@@ -1,0 +1,58 @@
+"""What passes between the router and the registry: leave to try, what came of it, and what people are shown."""
+
+from dataclasses import dataclass
+
+from llmr.catalog import Model
+from llmr.chat import Usage
+from llmr.errors import ProviderError
+from llmr.routing.breaker import Grant
+from llmr.routing.health import Circuit
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Leave to try one model. Given back with the report. `grants` are per circuit key; `token` is the limiter's; `probe`:
+    this attempt is *the* probe of one of its circuits, or was until its first token closed it."""
+
+    model: Model
+    grants: tuple[tuple[str, Grant], ...]
+    latency_class: str
+    prompt_tokens: int
+    token: str
+    probe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try and what came of it. Durations are monotonic seconds; `at` is wall clock. `error` None: a whole answer.
+
+    `ttft_s` None: no content token came. `cost_usd` None: unknown. `outpaced`: cancelled because the attempt beside it was
+    faster. `number`: its place in its request, from 1. `hedge`: it was asked beside a late one.
+    """
+
+    request_id: str
+    at: float
+    streamed: bool
+    total_s: float
+    ttft_s: float | None = None
+    error: ProviderError | None = None
+    usage: Usage | None = None
+    cost_usd: float | None = None
+    outpaced: bool = False
+    number: int = 1
+    hedge: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStatus:
+    """What `providers status` shows of one model. Seconds; None: no samples. `p50_s`, `p95_s` are of the first token of
+    streamed answers: percentiles of the last week, or the fit where that holds too few."""
+
+    model: Model
+    circuits: tuple[Circuit, ...]
+    attempts: int
+    success: float | None
+    p50_s: float | None
+    p95_s: float | None
+    last_error: str
+    last_error_at: float

@@ -1,0 +1,34 @@
+"""The router: plan, rank, ask, fall back. `Router.stream` is the only way in, and tells all that happens as events.
+
+events.py    what a request tells, in order
+progress.py  one request under way, and what the history keeps of it
+asking.py    one attempt under way: admitted, timed, its answer as it grows
+race.py      a second attempt beside a late one, until one of them speaks
+loop.py      the only loop
+"""
+
+from llmr.router.events import (
+    Answering,
+    AttemptFailed,
+    AttemptStarted,
+    BrokeOff,
+    Decided,
+    Event,
+    Finished,
+    Outpaced,
+    Waiting,
+)
+from llmr.router.loop import Router
+
+__all__ = [
+    "Answering",
+    "AttemptFailed",
+    "AttemptStarted",
+    "BrokeOff",
+    "Decided",
+    "Event",
+    "Finished",
+    "Outpaced",
+    "Router",
+    "Waiting",
+]

@@ -1,0 +1,100 @@
+"""What one request tells, in order, in one stream with the answer.
+
+    Decided  (AttemptStarted  (AttemptFailed | Outpaced | Answering Delta… (BrokeOff | Finished)) | Waiting)…
+
+Two attempts overlap where the second is a hedge; `number` says which one an event is about. `Answering` is the commit point:
+what was asked beside the winner has been closed by then, and no other attempt's text follows without a `BrokeOff`.
+"""
+
+from dataclasses import dataclass
+
+from llmr.chat import ChatResponse, Delta
+from llmr.errors import ProviderError
+from llmr.routing.policy import OnBreak
+from llmr.routing.rules import Candidate
+from llmr.routing.selector import Selection
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The ranking that the request `request_id` starts with."""
+
+    selection: Selection
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStarted:
+    """A candidate is being asked. `number` counts from 1; `hedge`: beside another one that is late."""
+
+    candidate: Candidate
+    number: int
+    probe: bool
+    hedge: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFailed:
+    """An attempt failed with nothing shown; the loop goes on. `after_s` seconds from its start."""
+
+    candidate: Candidate
+    error: ProviderError
+    after_s: float
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outpaced:
+    """An attempt was cancelled after `after_s` seconds because the one beside it spoke first."""
+
+    candidate: Candidate
+    after_s: float
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Nobody can be asked for `seconds`."""
+
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """The commit point: the first content token, `ttft_s` seconds after this attempt began."""
+
+    candidate: Candidate
+    ttft_s: float
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class BrokeOff:
+    """An answer broke after text was shown, and another candidate goes on, as the user wished: CONTINUE takes the text up
+    where it stops, RESTART begins anew."""
+
+    candidate: Candidate
+    error: ProviderError
+    after_s: float
+    then: OnBreak
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The whole answer came. Durations in seconds; `total_s` of the whole request, `attempt_s` of the attempt that
+    answered, `streamed` whether in pieces. `cost_usd` None: unknown."""
+
+    candidate: Candidate
+    response: ChatResponse
+    ttft_s: float
+    attempt_s: float
+    total_s: float
+    attempts: int
+    cost_usd: float | None
+    request_id: str
+    streamed: bool = True
+
+
+Event = Decided | AttemptStarted | AttemptFailed | Outpaced | BrokeOff | Waiting | Answering | Delta | Finished

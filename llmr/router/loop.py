@@ -1,0 +1,397 @@
+"""The loop: it obeys the fallback handler and touches the world through four protocols.
+
+      plan ─▶ snapshot ─▶ select ─▶ ┌─▶ next_action
+                                    │     Try     admit ─▶ encode ─▶ transport ─▶ decode ─▶ first token ─▶ report
+                                    │     Wait    sleep, then look again
+                                    │     GiveUp  raise, with every failure
+                                    └── failed with nothing shown: book it, rank what is left, go round
+
+The first content token is the **commit point**. Before it every failure is the loop's business; after it nothing is
+repeated and nobody else continues: the caller gets `StreamInterrupted` and keeps what it has. Unless the user chose
+otherwise (`on_break`): `buffer` moves the commit point to the end, `restart` and `continue` go on with the next candidate
+behind a `BrokeOff` event, which no caller may hide. Where the user wants it (`hedge`), an attempt that is late gets a second
+one beside it, and the commit point ends that race. Everything that happens on the way is told as an `Event`, in order, by
+the one stream that also carries the answer.
+
+The candidate that nobody stands behind gets all the time that is left: giving up on it after five seconds would trade a
+slow answer for none. (routing.md §4 has no such exception; a cold local model needs it.)
+"""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from random import Random
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from llmr.catalog import Catalog
+from llmr.chat import ChatRequest, ChatResponse
+from llmr.errors import AllAttemptsFailed, ErrorKind, LlmrError, NoProviderReady, ProviderError, StreamInterrupted
+from llmr.exchange import Clock, Transport, Wires
+from llmr.registry import ProviderRegistry
+from llmr.router.asking import Asker, Asking
+from llmr.router.events import Answering, AttemptFailed, BrokeOff, Decided, Event, Finished, Waiting
+from llmr.router.progress import Progress
+from llmr.routing.decision_record import DecisionRecord
+from llmr.routing.disposition import Onward, disposition
+from llmr.routing.fallback import Ending, FallbackHandler, GiveUp, Try, Wait
+from llmr.routing.hedging import hedge_after_s, partner
+from llmr.routing.policy import OnBreak, Policy
+from llmr.routing.rules import Plan, RulesEngine
+from llmr.routing.score import request_cost_usd
+from llmr.routing.seam import may_continue
+from llmr.routing.selector import Barrier, ModelSelector, Selection
+from llmr.routing.tokens import estimate_tokens
+from llmr.state import RequestRecord
+
+if TYPE_CHECKING:
+    from llmr.router.race import Race
+
+
+class Router:
+    """Plans, ranks, asks and falls back. One per process; safe for concurrent requests in one event loop."""
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        rules: RulesEngine,
+        policy: Policy,
+        registry: ProviderRegistry,
+        transport: Transport,
+        wires: Wires,
+        clock: Clock,
+        chance: Random,
+    ) -> None:
+        self._catalog = catalog
+        self._rules = rules
+        self._policy = policy
+        self._selector = ModelSelector(policy)
+        self._registry = registry
+        self._asker = Asker(registry, transport, wires, clock, policy)
+        self._clock = clock
+        self._chance = chance
+
+    def rank(self, request: ChatRequest) -> Selection:
+        """The order that `stream` would use now, without exploration. Writes nothing. Raises UsageError, RequestDenied."""
+        return self._select(request, self._plan(request), seed=self._chance.getrandbits(64), explore=False)
+
+    async def chat(self, request: ChatRequest) -> Finished:
+        """The whole answer at once. Raises what `stream` raises."""
+        async with aclosing(self.stream(request)) as events:
+            async for event in events:
+                if isinstance(event, Finished):
+                    return event
+        raise AssertionError("a stream ends in Finished or raises")  # pragma: no cover
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
+        """Ask, and tell everything that happens. The last event is `Finished`.
+
+        Raises UsageError, RequestDenied, NoProviderReady before anything is asked; AllAttemptsFailed when nobody answered;
+        StreamInterrupted when the answer broke off after its first token. Closing the generator cancels the attempt.
+        """
+        plan = self._plan(request)
+        seed = self._chance.getrandbits(64)
+        explore = self._chance.random() < self._policy.exploration
+        selection = self._select(request, plan, seed=seed, explore=explore)
+        _refuse_if_nobody_is_ready(selection)
+        progress = Progress(
+            request=request,
+            plan=plan,
+            decided=selection,
+            handler=FallbackHandler(selection, self._policy.fallback, self._policy.timeouts, self._chance),
+            request_id=f"{self._chance.getrandbits(64):016x}",
+            started_at=self._clock.now(),
+            started_s=self._clock.monotonic(),
+            seed=seed,
+            explore=explore,
+            hedges=self._hedges(request),
+        )
+        try:
+            yield Decided(selection, progress.request_id)
+            async with aclosing(self._run(progress)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            if not progress.recorded:  # the caller left between two attempts
+                self._record(progress, ErrorKind.CANCELLED.value, None)
+
+    async def _run(self, progress: Progress) -> AsyncGenerator[Event, None]:
+        handler = progress.handler
+        while True:
+            action = handler.next_action(self._clock.now(), self._elapsed_s(progress))
+            match action:
+                case Wait():
+                    yield Waiting(action.seconds, action.reason)
+                    await self._clock.sleep(action.seconds)
+                case GiveUp():
+                    raise self._gave_up(progress, action)
+                case Try():  # pragma: no branch - an Action is one of the three
+                    async with aclosing(self._try(progress, action)) as events:
+                        async for event in events:
+                            yield event
+                            if isinstance(event, Finished):
+                                return
+            handler.selection = self._select(
+                progress.request, progress.plan, seed=progress.seed, explore=progress.explore
+            )
+
+    async def _try(self, progress: Progress, action: Try) -> AsyncGenerator[Event, None]:
+        """Ask one candidate, and a second beside it where that is wished and it is late. Ends in Finished, or with every
+        failure told to the handler."""
+        first = self._admitted(progress, action)
+        if first is None:
+            return
+        race: Race | None = None
+        try:  # from here on every permit is given back, whatever happens
+            yield first.started
+            self._asker.ask(progress, first)
+            leader: Asking | None = first
+            if progress.hedges and not action.alone and not first.permit.probe:
+                race = self._new_race()
+                async with aclosing(self._raced(progress, race, first)) as events:
+                    async for event in events:
+                        yield event
+                leader = race.leader
+            if leader is not None:
+                async with aclosing(self._led(progress, leader, race)) as events:
+                    async for event in events:
+                        yield event
+        finally:
+            entered = race.entered if race is not None else [first]
+            if race is not None:
+                await self._settle(progress, race)
+            for asking in entered:
+                await asking.close()
+                if not asking.reported:  # the caller left or was interrupted: held against nobody
+                    self._asker.report(progress, asking, ProviderError(ErrorKind.CANCELLED, "cancelled"))
+                    self._record(progress, ErrorKind.CANCELLED.value, asking)
+
+    def _admitted(self, progress: Progress, action: Try) -> Asking | None:
+        """An attempt that may be asked; None: it was refused, which the handler has been told."""
+        asking = self._asker.admitted(progress, action.candidate, alone=action.alone, last_resort=action.last_resort)
+        if isinstance(asking, Asking):
+            return asking
+        progress.handler.refused(
+            action.candidate, asking.retry_at, self._clock.now(), self._elapsed_s(progress), reason=asking.reason
+        )
+        return None
+
+    def _new_race(self) -> "Race":
+        from llmr.router.race import Race  # noqa: PLC0415 - brings asyncio, which `rank` does without
+
+        return Race(self._asker, self._clock)
+
+    async def _raced(self, progress: Progress, race: "Race", first: Asking) -> AsyncGenerator[Event, None]:
+        """Wait for the first content of `first`, or of a second one beside it."""
+        habits = progress.handler.selection.habits_of(first.candidate.key)
+        run = race.run(
+            first,
+            after_s=first.limits.first_token_s if habits is None else hedge_after_s(habits),
+            second=lambda: self._second(progress, first),
+            failed=lambda asking, problem: self._fail(progress, asking, problem),
+        )
+        async with aclosing(run) as events:
+            async for event in events:
+                yield event
+
+    def _second(self, progress: Progress, first: Asking) -> Asking | None:
+        """An attempt beside `first`; None: nobody is fit for it, or the budget does not cover it."""
+        if progress.attempts >= self._policy.fallback.max_attempts:
+            return None
+        selection = self._select(progress.request, progress.plan, seed=progress.seed, explore=progress.explore)
+        other = partner(selection.ranked, first.candidate, tried=progress.asked)
+        if other is None:
+            return None
+        asking = self._asker.admitted(progress, other.candidate, hedge=True)
+        if not isinstance(asking, Asking):
+            return None
+        self._asker.ask(progress, asking)
+        return asking
+
+    async def _settle(self, progress: Progress, race: "Race") -> None:
+        """Close and book whoever lost."""
+        await race.close()
+        for loser, after_s in race.losers:
+            if not loser.reported:
+                progress.handler.outpaced()
+                self._asker.report(
+                    progress, loser, ProviderError(ErrorKind.CANCELLED, "the one beside it was faster"),
+                    outpaced_after_s=after_s,
+                )  # fmt: skip
+
+    def _fail(self, progress: Progress, asking: Asking, problem: LlmrError) -> AttemptFailed:
+        """Book a failure, and tell the handler."""
+        error = problem if isinstance(problem, ProviderError) else _not_sent(problem)
+        after_s = self._asker.took_s(asking)
+        self._asker.report(progress, asking, error)
+        progress.handler.failed(asking.candidate, error, self._elapsed_s(progress))
+        return AttemptFailed(asking.candidate, error, after_s, asking.number)
+
+    async def _led(self, progress: Progress, leader: Asking, race: "Race | None") -> AsyncGenerator[Event, None]:
+        """The answer of the attempt that leads. Ends in Finished, or with the failure told to the handler; raises
+        StreamInterrupted where text was shown and nobody goes on from it."""
+        try:
+            async with aclosing(self._answer(progress, leader, race)) as events:
+                async for event in events:
+                    yield event
+        except LlmrError as problem:
+            failure = self._fail(progress, leader, problem)
+            if not leader.shown:
+                yield failure
+                return
+            progress.broken = _interrupted(failure)
+            then = _after_break(progress, failure.error)
+            if then is OnBreak.FAIL:
+                self._record(progress, failure.error.kind.value, leader)
+                raise progress.broken from failure.error
+            progress.kept = (*progress.kept, *leader.came) if then is OnBreak.CONTINUE else ()
+            yield BrokeOff(leader.candidate, failure.error, failure.after_s, then, leader.number)
+
+    async def _answer(self, progress: Progress, leader: Asking, race: "Race | None") -> AsyncGenerator[Event, None]:
+        """The answer of one attempt, from first token to Finished. Raises ProviderError."""
+        buffered = progress.on_break is OnBreak.BUFFER
+        spoke = False
+        async with aclosing(leader.deltas()) as deltas:
+            async for delta in deltas:
+                begins = not spoke and leader.ttft_s is not None
+                if begins and leader.ttft_s is not None:
+                    spoke = True
+                    self._asker.first_token(leader)
+                    if not buffered:
+                        yield Answering(leader.candidate, leader.ttft_s, leader.number)
+                if not buffered:
+                    leader.shown = spoke
+                    yield delta
+                if begins and race is not None:
+                    await self._settle(
+                        progress, race
+                    )  # behind the first text: closing and booking may wait, a reader not
+        finished = self._finished(progress, leader)
+        self._asker.report(progress, leader, None)
+        self._record(progress, "ok", leader)
+        if buffered:
+            yield Answering(leader.candidate, finished.ttft_s, leader.number)
+            for delta in leader.came:
+                yield delta
+        yield finished
+
+    def _finished(self, progress: Progress, leader: Asking) -> Finished:
+        response = ChatResponse.from_deltas((*progress.kept, *leader.came))
+        return Finished(
+            candidate=leader.candidate,
+            response=response,
+            ttft_s=leader.ttft_s or 0.0,
+            attempt_s=self._asker.took_s(leader),
+            total_s=self._elapsed_s(progress),
+            attempts=progress.attempts,
+            cost_usd=request_cost_usd(leader.candidate.model.price, response.usage),
+            request_id=progress.request_id,
+            streamed=progress.request.stream,
+        )
+
+    def _record(self, progress: Progress, outcome: str, answer: Asking | None) -> None:
+        progress.recorded = True
+        self._registry.record(
+            RequestRecord(
+                id=progress.request_id,
+                at=progress.started_at,
+                asked_model=progress.plan.asked,
+                strategy=progress.plan.strategy.value,
+                outcome=outcome,
+                total_s=self._elapsed_s(progress),
+                attempts=progress.attempts,
+                provider=answer.candidate.model.provider.name if answer else None,
+                model=answer.candidate.model.id if answer else None,
+                ttft_s=answer.ttft_s if answer else None,
+                decision=DecisionRecord.of(progress.decided).to_text(),
+            )
+        )
+
+    def _gave_up(self, progress: Progress, end: GiveUp) -> AllAttemptsFailed | StreamInterrupted:
+        """Why nobody answered; where text was shown, the break that nobody could go on from."""
+        last = next((failure.kind for failure in reversed(end.failures) if failure.error is not None), None)
+        self._record(progress, last.value if last else "refused", None)
+        if progress.broken is not None:
+            return progress.broken
+        retry_after_s = None if end.retry_at is None else max(0.0, end.retry_at - self._clock.now())
+        tried = sum(failure.error is not None for failure in end.failures)
+        attempts = f"{tried} attempt" if tried == 1 else f"{tried} attempts"
+        message = f"no answer for {progress.plan.asked!r}: {_ENDINGS[end.ending]}, {attempts}"
+        return AllAttemptsFailed(message, failures=end.failures, retry_after_s=retry_after_s)
+
+    def _hedges(self, request: ChatRequest) -> bool:
+        """Whether a late attempt may get a second beside it."""
+        return False
+
+    def _elapsed_s(self, progress: Progress) -> float:
+        return self._clock.monotonic() - progress.started_s
+
+    def _plan(self, request: ChatRequest) -> Plan:
+        return self._rules.evaluate(
+            request,
+            self._catalog,
+            prompt_tokens=estimate_tokens(request),
+            minute_of_day=self._clock.minute_of_day(),
+        )
+
+    def _select(self, request: ChatRequest, plan: Plan, *, seed: int, explore: bool) -> Selection:
+        now = self._clock.now()
+        health = self._registry.snapshot(
+            [candidate.model for candidate in plan.candidates],
+            streamed=request.stream,
+            prompt_tokens=plan.prompt_tokens,
+            reasoning=request.reasoning_effort is not None,
+            now=now,
+        )
+        return self._selector.select(plan, request, health, now, seed=seed, explore=explore)
+
+
+_ENDINGS: Final[Mapping[Ending, str]] = MappingProxyType(
+    {
+        Ending.EXHAUSTED: "nobody else can be asked",
+        Ending.FATAL: "the request itself was rejected",
+        Ending.DEADLINE: "the deadline is over",
+        Ending.ATTEMPTS: "enough has been tried",
+    }
+)
+
+
+def _not_sent(problem: LlmrError) -> ProviderError:
+    """A request that our own side could not send: a header, an authority, an origin. Somebody else may still be asked."""
+    error = ProviderError(ErrorKind.NOT_SENT, str(problem))
+    error.__cause__ = problem
+    return error
+
+
+def _after_break(progress: Progress, error: ProviderError) -> OnBreak:
+    """What follows a break after text was shown: the user's wish, as far as it can be met."""
+    if disposition(error.kind).onward is Onward.NOBODY:
+        return OnBreak.FAIL
+    match progress.on_break:
+        case OnBreak.CONTINUE:
+            return OnBreak.CONTINUE if may_continue(progress.request) else OnBreak.FAIL
+        case OnBreak.RESTART:
+            return OnBreak.RESTART
+        case OnBreak.FAIL | OnBreak.BUFFER:  # pragma: no branch - a wish is one of the four
+            return OnBreak.FAIL
+
+
+def _interrupted(failure: AttemptFailed) -> StreamInterrupted:
+    key, error = failure.candidate.key, failure.error
+    return StreamInterrupted(f"{key} broke off: {error.message}", candidate=key, error=error, after_s=failure.after_s)
+
+
+def _refuse_if_nobody_is_ready(selection: Selection) -> None:
+    """Raise NoProviderReady where no candidate is so much as set up: there is nothing to try, wait for or book.
+
+    Absent keys are facts on the error; only what else is in the way is spelt out.
+    """
+    if selection.ranked or any(r.barrier not in (Barrier.OFF, Barrier.RULE) for r in selection.rejected):
+        return
+    lacking = [r.candidate.model.provider.missing_key for r in selection.rejected if r.barrier is Barrier.OFF]
+    missing = dict.fromkeys(name for name in lacking if name)
+    ruled = dict.fromkeys(r.reason for r in selection.rejected if r.barrier is Barrier.RULE)
+    off = (r for r in selection.rejected if r.barrier is Barrier.OFF and not r.candidate.model.provider.missing_key)
+    reasons = "; ".join([*ruled, *dict.fromkeys(f"{r.candidate.key}: {r.reason}" for r in off)])
+    message = f"no provider is ready for {selection.asked!r}" + (f" ({reasons})" if reasons else "")
+    raise NoProviderReady(message, missing=tuple(missing))

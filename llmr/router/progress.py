@@ -1,0 +1,62 @@
+"""One request under way: what it wants and how far it came."""
+
+from dataclasses import dataclass, field
+
+from llmr.catalog import Provider
+from llmr.chat import ChatRequest, Delta
+from llmr.errors import StreamInterrupted
+from llmr.routing.budget import Charge, Extra
+from llmr.routing.fallback import FallbackHandler
+from llmr.routing.policy import OnBreak
+from llmr.routing.rules import Candidate, Plan
+from llmr.routing.selector import Selection
+
+
+@dataclass(slots=True)
+class Progress:
+    """One request under way. `started_at` wall clock, `started_s` monotonic; `hedges`: a late attempt may get a second
+    beside it; `owner` is the provider that was asked first, whose budget pays for what is extra."""
+
+    request: ChatRequest
+    plan: Plan
+    decided: Selection
+    handler: FallbackHandler
+    request_id: str
+    started_at: float
+    started_s: float
+    seed: int
+    explore: bool
+    hedges: bool
+    attempts: int = 0
+    recorded: bool = False
+    owner: Provider | None = None
+    asked: set[str] = field(default_factory=set[str])  # keys
+    kept: tuple[Delta, ...] = ()  # of answers that broke and are being continued
+    broken: StreamInterrupted | None = None  # the last break that the request went on from
+
+    @property
+    def on_break(self) -> OnBreak:
+        """What to do when the answer breaks."""
+        return OnBreak(self.request.on_break) if self.request.on_break else self.handler.policy.on_break
+
+    @property
+    def kept_text(self) -> str:
+        """The text that stands before the answer under way."""
+        return "".join(delta.text for delta in self.kept)
+
+    def charge(self, candidate: Candidate, *, hedge: bool) -> Charge | None:
+        """What asking `candidate` costs of the budget; None: it is the request itself."""
+        if self.owner is None:
+            return None
+        if hedge:
+            return Charge(self.owner, Extra.HEDGE)
+        if candidate.key in self.asked:
+            return Charge(self.owner, Extra.RETRY)
+        return Charge(self.owner, Extra.FALLBACK if len(self.asked) > 1 else Extra.FIRST_FALLBACK)
+
+    def asks(self, candidate: Candidate) -> int:
+        """Note that `candidate` is being asked; the attempt's number, from 1."""
+        self.owner = self.owner or candidate.model.provider
+        self.asked.add(candidate.key)
+        self.attempts += 1
+        return self.attempts
