@@ -8,6 +8,7 @@ StateStore). Test modules import this as `fakes`; conftest.py puts this folder o
 import asyncio
 import json
 import math
+import selectors
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -111,6 +112,56 @@ class FakeClock:
 
     def timeout(self, seconds: float) -> _Deadline:
         return _Deadline(self, seconds)
+
+
+class RacingClock(FakeClock):
+    """The same for several tasks at once: its time is that of the event loop, which must be a `VirtualLoop`."""
+
+    def __init__(self, now: float = NOON) -> None:
+        super().__init__(now)
+        self.began_s: float | None = None
+
+    def monotonic(self) -> float:
+        loop_s = asyncio.get_running_loop().time()
+        self.began_s = loop_s if self.began_s is None else self.began_s
+        return loop_s - self.began_s
+
+    def now(self) -> float:
+        try:
+            return self.started_at + self.monotonic()
+        except RuntimeError:  # outside the loop: between two requests
+            return self.started_at
+
+    async def take(self, seconds: float) -> None:
+        await asyncio.sleep(seconds if math.isfinite(seconds) else 10 * 365 * 86_400)
+
+    def timeout(self, seconds: float) -> Any:
+        return asyncio.timeout(seconds)
+
+
+class _JumpingSelector(selectors.DefaultSelector):
+    """Waits for nothing but files that are ready: the time that the loop wanted to wait goes by at once."""
+
+    skipped_s = 0.0
+
+    def select(self, timeout: float | None = None) -> Any:
+        ready = super().select(0)
+        if not ready and timeout is None:
+            raise AssertionError("this hangs for ever: no task will ever wake")
+        if not ready and timeout:
+            self.skipped_s += timeout
+        return ready
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop in which nobody waits: time jumps to the next deadline. For what uses no socket and no thread."""
+
+    def __init__(self) -> None:
+        self._jumps = _JumpingSelector()
+        super().__init__(self._jumps)
+
+    def time(self) -> float:
+        return self._jumps.skipped_s
 
 
 # What providers answer
@@ -348,8 +399,8 @@ def request(text: str = PROMPT, **facts: Any) -> ChatRequest:
 
 
 __all__ = [
-    "EMPTY_DELTA", "KEEP_ALIVE", "KEY", "NOON", "PATIENCE_S", "PROMPT", "Answer", "Capabilities", "Dialect", "FakeClock",
-    "FaultyStore", "Price", "RateLimit", "ScriptedTransport", "TimeoutOverrides", "breaks_off", "catalog", "completion",
-    "event", "fails", "finish", "hangs", "hangs_before_head", "model", "provider", "request", "says", "token",
-    "unreachable",
+    "EMPTY_DELTA", "KEEP_ALIVE", "KEY", "NOON", "PATIENCE_S", "PROMPT", "Answer", "Capabilities", "Dialect",
+    "FakeClock", "FaultyStore", "Price", "RacingClock", "RateLimit", "ScriptedTransport", "TimeoutOverrides",
+    "VirtualLoop", "breaks_off", "catalog", "completion", "event", "fails", "finish", "hangs", "hangs_before_head",
+    "model", "provider", "request", "says", "token", "unreachable",
 ]  # fmt: skip

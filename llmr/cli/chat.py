@@ -48,6 +48,7 @@ class ChatArguments:
     provider: str | None
     strategy: str | None
     on_break: str | None
+    hedge: bool | None
     system: str | None
     stream: bool
     as_json: bool
@@ -265,5 +266,6 @@ def _request(arguments: ChatArguments) -> ChatRequest:
         provider=arguments.provider,
         strategy=arguments.strategy,
         on_break=arguments.on_break,
+        hedge=arguments.hedge,
         tags=arguments.tags,
     )

@@ -24,6 +24,9 @@ def chat(
     on_break: Annotated[
         str | None, typer.Option(help="When the answer breaks off: fail, restart, continue or buffer.")
     ] = None,
+    hedge: Annotated[
+        bool | None, typer.Option("--hedge/--no-hedge", help="Ask a second candidate when the first is late.")
+    ] = None,
     system: Annotated[str | None, typer.Option("--system", "-s", help="Instructions to the model.")] = None,
     no_stream: Annotated[bool, typer.Option("--no-stream", help="Ask for the answer in one piece.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document, failures included.")] = False,
@@ -55,6 +58,7 @@ def chat(
                 provider=provider,
                 strategy=strategy,
                 on_break=on_break,
+                hedge=hedge,
                 system=system,
                 stream=not no_stream,
                 as_json=as_json,

@@ -170,4 +170,6 @@ def attempt_record(permit: Permit, attempt: Attempt) -> AttemptRecord:
         output_tokens=usage.output_tokens if usage else None,
         cost_usd=attempt.cost_usd,
         probe=permit.probe,
+        hedge=attempt.hedge,
+        cost_estimated=attempt.cost_estimated,
     )

@@ -27,7 +27,8 @@ class Attempt:
     """One try and what came of it. Durations are monotonic seconds; `at` is wall clock. `error` None: a whole answer.
 
     `ttft_s` None: no content token came. `cost_usd` None: unknown. `outpaced`: cancelled because the attempt beside it was
-    faster. `number`: its place in its request, from 1. `hedge`: it was asked beside a late one.
+    faster. `number`: its place in its request, from 1. `hedge`: it was asked beside a late one. `cost_estimated`: by length,
+    for nobody counted the tokens.
     """
 
     request_id: str
@@ -41,6 +42,7 @@ class Attempt:
     outpaced: bool = False
     number: int = 1
     hedge: bool = False
+    cost_estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ class Transcript:
     waits: list[Waiting] = field(default_factory=list[Waiting])
     finished: Finished | None = None
 
-    def add(self, event: Event) -> None:
+    def add(self, event: Event) -> None:  # noqa: C901 - a case per event
         """Take the next event."""
         match event:
             case Decided():
@@ -115,6 +115,8 @@ def milliseconds(seconds: float) -> str:
 def failure_phrase(tried: Tried) -> str:
     """One failed attempt in a few words: who, what, how long until it may be asked again."""
     error = tried.error
+    if tried.outcome == OUTPACED and tried.after_s is not None:
+        return f"{tried.candidate.key} silent for {milliseconds(tried.after_s)}"
     if error is None:
         return f"{tried.candidate.key} {tried.outcome}"
     status = f" {error.status}" if error.status else ""
@@ -124,14 +126,18 @@ def failure_phrase(tried: Tried) -> str:
 
 
 def fallback_line(transcript: Transcript) -> str | None:
-    """What is said when someone answers after others failed; None where the first one did."""
+    """What is said when someone answers after others failed, or was faster than they; None where the first one did."""
     by = transcript.answered_by
-    failed = [tried for tried in transcript.attempts if tried.error is not None and tried is not by]
+    failed = [tried for tried in transcript.attempts if tried is not by and _made_way(tried, by)]
     if by is None or by.ttft_s is None or not failed:
         return None
     way = " → ".join([*map(failure_phrase, failed), by.candidate.key])
     other = "" if by.candidate.tier == 0 else f", another model, as your {by.candidate.name!r} fallback says"
     return f"{way} ({milliseconds(by.ttft_s)} to the first token{other})"
+
+
+def _made_way(tried: Tried, by: Tried | None) -> bool:
+    return tried.error is not None or (tried.outcome == OUTPACED and by is not None and by.hedge)
 
 
 def break_line(event: BrokeOff) -> str:
@@ -148,7 +154,7 @@ def waiting_line(wait: Waiting) -> str | None:
 def receipt_lines(transcript: Transcript) -> list[str]:
     """`-v`: who was tried, how it went, what it cost."""
     lines = [
-        f"  {number}. {_attempt_phrase(tried)}{' (probe)' if tried.probe else ''}"
+        f"  {number}. {_attempt_phrase(tried)}{' (probe)' if tried.probe else ''}{' (hedge)' if tried.hedge else ''}"
         for number, tried in enumerate(transcript.attempts, 1)
     ]
     lines += [f"  not asked: {r.candidate.key}: {r.reason}" for r in _passed_over(transcript)]
@@ -177,6 +183,8 @@ def _attempt_phrase(tried: Tried) -> str:
     if tried.error is not None:
         after = f" after {milliseconds(tried.after_s)}" if tried.after_s is not None and tried.after_s < 1 else ""
         return f"{failure_phrase(tried)}{after}: {tried.error.message}"
+    if tried.outcome == OUTPACED and tried.after_s is not None:
+        return f"{tried.candidate.key} given up after {milliseconds(tried.after_s)}: the one beside it spoke first"
     if tried.ttft_s is None:
         return f"{tried.candidate.key} {tried.outcome}"
     return f"{tried.candidate.key} {tried.outcome}, first token after {milliseconds(tried.ttft_s)}"
@@ -266,6 +274,7 @@ def _attempt_json(tried: Tried) -> dict[str, Any]:
         "http": (tried.error.status if tried.error else None) or (200 if tried.ttft_s is not None else None),
         "ms": _ms(tried.after_s),
         "ttft_ms": _ms(tried.ttft_s),
+        "hedge": tried.hedge,
         "error": tried.error.message if tried.error else None,
     }
 

@@ -104,7 +104,7 @@ class Router:
             started_s=self._clock.monotonic(),
             seed=seed,
             explore=explore,
-            hedges=self._hedges(request),
+            hedges=self._hedges(request, plan),
         )
         try:
             yield Decided(selection, progress.request_id)
@@ -164,7 +164,8 @@ class Router:
                 await asking.close()
                 if not asking.reported:  # the caller left or was interrupted: held against nobody
                     self._asker.report(progress, asking, ProviderError(ErrorKind.CANCELLED, "cancelled"))
-                    self._record(progress, ErrorKind.CANCELLED.value, asking)
+                    if not progress.recorded:
+                        self._record(progress, ErrorKind.CANCELLED.value, asking)
 
     def _admitted(self, progress: Progress, action: Try) -> Asking | None:
         """An attempt that may be asked; None: it was refused, which the handler has been told."""
@@ -319,9 +320,11 @@ class Router:
         message = f"no answer for {progress.plan.asked!r}: {_ENDINGS[end.ending]}, {attempts}"
         return AllAttemptsFailed(message, failures=end.failures, retry_after_s=retry_after_s)
 
-    def _hedges(self, request: ChatRequest) -> bool:
-        """Whether a late attempt may get a second beside it."""
-        return False
+    def _hedges(self, request: ChatRequest, plan: Plan) -> bool:
+        """Whether a late attempt may get a second beside it: the user's word, else the name's, else the general one."""
+        named = self._catalog.names.get(plan.candidates[0].name) if plan.candidates else None
+        wishes = (request.hedge, named.hedge if named else None, self._policy.hedging.enabled)
+        return next(wish for wish in wishes if wish is not None)
 
     def _elapsed_s(self, progress: Progress) -> float:
         return self._clock.monotonic() - progress.started_s

@@ -29,7 +29,8 @@ class AttemptRecord:
     """One try, as history keeps it: no prompt, no answer, no key, no foreign message.
 
     Times are wall-clock seconds, durations seconds; `outcome` is "ok" or an ErrorKind; `code` is the provider's own short
-    code, kept only where it is shaped like one. None: not known.
+    code, kept only where it is shaped like one. None: not known. `hedge`: asked beside a late one; `cost_estimated`: nobody
+    counted the tokens, the prompt and what came of the answer were priced by their length.
     """
 
     request_id: str
@@ -46,6 +47,8 @@ class AttemptRecord:
     output_tokens: int | None = None
     cost_usd: float | None = None
     probe: bool = False
+    hedge: bool = False
+    cost_estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,13 +58,18 @@ _FIRST: Final = (
     "INSERT INTO meta VALUES ('instance_id', lower(hex(randomblob(8))))",
 )
 
-STATE: Final = Schema(application_id=0x6C6C6D72, migrations=(_FIRST,))  # "llmr" in ASCII
+_HEDGES: Final = (
+    "ALTER TABLE attempts ADD COLUMN hedge INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE attempts ADD COLUMN cost_estimated INTEGER NOT NULL DEFAULT 0",
+)
+
+STATE: Final = Schema(application_id=0x6C6C6D72, migrations=(_FIRST, _HEDGES))  # "llmr" in ASCII
 
 ATTEMPTS: Final = HistoryTable(
     insert="INSERT INTO attempts (request_id, at, provider, model, outcome, streamed, total_s, ttft_s, status, code,"
-    " input_tokens, output_tokens, cost_usd, probe) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    " input_tokens, output_tokens, cost_usd, probe, hedge, cost_estimated) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     select="SELECT request_id, at, provider, model, outcome, streamed, total_s, ttft_s, status, code, input_tokens,"
-    " output_tokens, cost_usd, probe FROM attempts WHERE at >= ? ORDER BY seq DESC LIMIT ?",
+    " output_tokens, cost_usd, probe, hedge, cost_estimated FROM attempts WHERE at >= ? ORDER BY seq DESC LIMIT ?",
     expire="DELETE FROM attempts WHERE seq IN (SELECT seq FROM attempts WHERE at < ? ORDER BY at LIMIT ?)",
 )
 REQUESTS: Final = HistoryTable(

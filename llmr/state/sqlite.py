@@ -29,7 +29,7 @@ _KEYS_PER_SELECT: Final = 500  # older SQLite takes 999 parameters, https://www.
 _HISTORY_KEPT_S: Final = 90 * 86_400.0  # routing.md §6
 _EXPIRED_AT_ONCE: Final = 50  # routing.md §6
 _RECORDS_PER_EXPIRY: Final = 32
-_FLAGS: Final = (5, 13)  # the places of `streamed` and `probe` in an AttemptRecord
+_FLAGS: Final = (5, 13, 14, 15)  # the places of the booleans in an AttemptRecord
 _LAST_CHARACTER: Final = 0x10FFFF
 _SURROGATES: Final = range(0xD800, 0xE000)  # in no UTF-8 text
 

@@ -24,7 +24,8 @@ MEASURED = replace(UNMEASURED, samples=30.0)
 
 
 def ranked(name: str = "a", *, tier: int = 0, favour: int = 0, measured: bool = True, score: Score = SCORE) -> Ranked:
-    return Ranked(Candidate(model(name), "best", tier, 0, favour), score, MEASURED if measured else UNMEASURED)
+    known = MEASURED if measured else UNMEASURED
+    return Ranked(Candidate(model(name), "best", tier, 0, favour), score, known, known)
 
 
 def selection(*order: Ranked, **facts: object) -> Selection:
@@ -142,7 +143,7 @@ def test_the_json_says_all_of_it() -> None:
 
 def _rivals(**facts: float) -> Selection:
     dear = replace(SCORE, price_s=2.0, price_usd=0.004, **facts)
-    rival = Ranked(Candidate(model("b", price=Price(2.0, 8.0)), "best", 0, 1), dear, MEASURED)
+    rival = Ranked(Candidate(model("b", price=Price(2.0, 8.0)), "best", 0, 1), dear, MEASURED, MEASURED)
     return selection(ranked("a"), rival)
 
 

@@ -52,8 +52,8 @@ def finished(candidate: Candidate, *deltas: Delta, cost_usd: float | None = 0.25
 WORDS = (Delta(text="Hel"), Delta(text="lo", finish_reason=FinishReason.STOP, usage=USAGE))
 DECIDED = Decided(Selection("best", Strategy.PRIORITY, (), (), (), 4), "00c0ffee")
 FELL_BACK = (
-    DECIDED, started(A), AttemptFailed(A, LIMITED, 0.1), Waiting(1.5, "for a"), started(B, 2), Answering(B, 0.412), *WORDS,
-    finished(B, *WORDS),
+    DECIDED, started(A), AttemptFailed(A, LIMITED, 0.1, 1), Waiting(1.5, "for a"), started(B, 2),
+    Answering(B, 0.412, 2), *WORDS, finished(B, *WORDS),
 )  # fmt: skip
 
 
@@ -63,29 +63,29 @@ def test_a_fallback_is_told_in_one_line() -> None:
 
 
 def test_a_fallback_to_another_model_says_so() -> None:
-    line = fallback_line(told(started(A), AttemptFailed(A, GONE, 0.1), started(OTHER, 2), Answering(OTHER, 1.25)))
+    line = fallback_line(told(started(A), AttemptFailed(A, GONE, 0.1, 1), started(OTHER, 2), Answering(OTHER, 1.25, 2)))
     assert line == "a/m connect → c/small (1.2 s to the first token, another model, as your 'small' fallback says)"
 
 
 @pytest.mark.parametrize(("after_s", "late"), [(0.999, ""), (1.0, " after 1.0 s"), (5.0, " after 5.0 s")])
 def test_a_failure_that_cost_time_says_how_much(after_s: float, late: str) -> None:
-    tried = told(started(A), AttemptFailed(A, LIMITED, after_s)).attempts[0]
+    tried = told(started(A), AttemptFailed(A, LIMITED, after_s, 1)).attempts[0]
     assert failure_phrase(tried) == f"a/m 429 rate limit{late} (retry in 12 s)"
 
 
 def test_the_receipt_says_once_how_long_a_failure_took() -> None:
-    (line,) = receipt_lines(told(started(A), AttemptFailed(A, GONE, 5.0)))
+    (line,) = receipt_lines(told(started(A), AttemptFailed(A, GONE, 5.0, 1)))
     assert line == "  1. a/m connect after 5.0 s: connection refused"
 
 
 def test_where_the_first_one_answers_nothing_is_told() -> None:
-    assert fallback_line(told(started(A), Answering(A, 0.1))) is None
+    assert fallback_line(told(started(A), Answering(A, 0.1, 1))) is None
     assert fallback_line(told(started(A))) is None
     assert fallback_line(Transcript()) is None
 
 
 def test_a_retry_that_works_is_told_as_well_though_it_is_no_fallback() -> None:
-    transcript = told(started(A), AttemptFailed(A, GONE, 0.1), started(A, 2), Answering(A, 0.1))
+    transcript = told(started(A), AttemptFailed(A, GONE, 0.1, 1), started(A, 2), Answering(A, 0.1, 2))
     assert fallback_line(transcript) == "a/m connect → a/m (100 ms to the first token)"
     assert not transcript.fell_back
 
@@ -122,25 +122,27 @@ def test_the_receipt_lists_whom_circuits_and_limits_kept_from_being_asked() -> N
         Rejected(OTHER, Barrier.CIRCUIT, "provider c: rate-limited"),
     )
     decided = Decided(Selection("best", Strategy.PRIORITY, (), rejected, (), 4))
-    answered = told(decided, started(B), Answering(B, 0.4))
+    answered = told(decided, started(B), Answering(B, 0.4, 1))
     assert receipt_lines(answered)[1:] == [
         "  not asked: a/m: provider a: out of service (auth)",
         "  not asked: l/m: 60 requests a minute are used up",
     ]
-    by_another_model = told(decided, started(OTHER), Answering(OTHER, 0.4))
+    by_another_model = told(decided, started(OTHER), Answering(OTHER, 0.4, 1))
     assert "  not asked: c/small: provider c: rate-limited" in receipt_lines(by_another_model)
-    nobody = told(decided, started(B), AttemptFailed(B, GONE, 0.1))
+    nobody = told(decided, started(B), AttemptFailed(B, GONE, 0.1, 1))
     assert len(receipt_lines(nobody)) == 1, "where nobody answers, the error names them"
 
 
 def test_the_receipt_without_usage_and_price_says_that_the_cost_is_unknown() -> None:
     words = (Delta(text="x"),)
-    lines = receipt_lines(told(started(A, probe=True), Answering(A, 0.4), *words, finished(A, *words, cost_usd=None)))
+    lines = receipt_lines(
+        told(started(A, probe=True), Answering(A, 0.4, 1), *words, finished(A, *words, cost_usd=None))
+    )
     assert lines == ["  1. a/m ok, first token after 400 ms (probe)", "  3.5 s in all · cost unknown"]
 
 
 def test_the_receipt_of_a_broken_answer_says_who_broke_off() -> None:
-    transcript = told(started(A), Answering(A, 0.4), Delta(text="x"))
+    transcript = told(started(A), Answering(A, 0.4, 1), Delta(text="x"))
     transcript.broke(StreamInterrupted("", candidate="a/m", error=ProviderError(ErrorKind.STALL, "silent for 30 s")))
     assert receipt_lines(transcript) == ["  1. a/m stall: silent for 30 s"]
 
@@ -179,7 +181,7 @@ def test_an_unstreamed_answer_has_no_speed_though_its_body_takes_a_while_to_arri
     whole = replace(finished(A, *words), streamed=False)
     assert tokens_per_s(replace(whole, streamed=True)) is not None
     assert tokens_per_s(whole) is None
-    assert "tokens/s" not in receipt_lines(told(started(A), Answering(A, 0.4), *words, whole))[-1]
+    assert "tokens/s" not in receipt_lines(told(started(A), Answering(A, 0.4, 1), *words, whole))[-1]
 
 
 # JSON
@@ -205,10 +207,10 @@ def test_the_json_of_an_answer_is_complete() -> None:
         "cost_usd": 0.25,
         "timing_ms": {"total": 3500, "first_token": 412},
         "attempts": [
-            {"provider": "a", "model": "m", "outcome": "rate_limit", "http": 429, "ms": 100, "ttft_ms": None,
+            {"provider": "a", "model": "m", "outcome": "rate_limit", "http": 429, "ms": 100, "ttft_ms": None, "hedge": False,
              "error": "slow down"},
             {"provider": "b", "model": "openai/gpt-4o", "outcome": "ok", "http": 200, "ms": 2412, "ttft_ms": 412,
-             "error": None},
+             "hedge": False, "error": None},
         ],
         "fallback": True,
         "partial": False,
@@ -218,7 +220,7 @@ def test_the_json_of_an_answer_is_complete() -> None:
 
 def test_the_json_of_a_failure_is_a_document_too_with_the_same_keys() -> None:
     note = ErrorNote("rate_limit", "no answer", 6, 12.0, "wait")
-    failed = document(told(started(A), AttemptFailed(A, LIMITED, 0.1)), note)
+    failed = document(told(started(A), AttemptFailed(A, LIMITED, 0.1, 1)), note)
     assert failed.keys() == document(told(*FELL_BACK)).keys()
     assert failed["error"] == {
         "kind": "rate_limit", "message": "no answer", "exit_code": 6, "retry_after_s": 12.0, "hint": "wait"
@@ -229,7 +231,7 @@ def test_the_json_of_a_failure_is_a_document_too_with_the_same_keys() -> None:
 
 
 def test_the_json_of_a_failure_has_the_id_in_the_books_and_how_long_it_took() -> None:
-    transcript = told(DECIDED, started(A), AttemptFailed(A, LIMITED, 0.1))
+    transcript = told(DECIDED, started(A), AttemptFailed(A, LIMITED, 0.1, 1))
     transcript.total_s = 2.3456
     failed = document(transcript, ErrorNote("rate_limit", "no answer", 6))
     assert failed["id"] == "00c0ffee"
@@ -243,7 +245,7 @@ def test_the_json_before_anything_was_asked_is_a_document_too() -> None:
 
 
 def test_a_broken_answer_is_partial_and_keeps_its_text_and_who_said_it() -> None:
-    transcript = told(started(A), Answering(A, 0.4), Delta(text="Once"))
+    transcript = told(started(A), Answering(A, 0.4, 1), Delta(text="Once"))
     error = ProviderError(ErrorKind.INCOMPLETE, "reset")
     transcript.broke(StreamInterrupted("", candidate="a/m", error=error))
     broken = document(transcript, ErrorNote("incomplete", "", 8))
@@ -259,7 +261,7 @@ def test_reasoning_refusal_and_tool_calls_are_there_where_the_answer_has_them() 
         Delta(refusal="no"),
         Delta(tool_calls=(call,), finish_reason=FinishReason.TOOL_CALLS),
     )
-    full = document(told(started(A), Answering(A, 0.1), *words, finished(A, *words)))
+    full = document(told(started(A), Answering(A, 0.1, 1), *words, finished(A, *words)))
     assert (full["reasoning"], full["refusal"]) == ("hm", "no")
     assert full["tool_calls"] == [{"id": "c1", "name": "f", "arguments": "{}"}]
     assert ToolCall("c1", "f", "{}") in ChatResponse.from_deltas(words).tool_calls
@@ -267,7 +269,7 @@ def test_reasoning_refusal_and_tool_calls_are_there_where_the_answer_has_them() 
 
 def test_nothing_that_a_provider_says_reaches_a_terminal_through_the_json() -> None:
     evil = "\x1b]0;owned\x07\x9b31m\u202ekcab\ud800"
-    text = chat_json(told(started(A), Answering(A, 0.1), Delta(text=evil)), None)
+    text = chat_json(told(started(A), Answering(A, 0.1, 1), Delta(text=evil)), None)
     assert text.isprintable()
     assert json.loads(text)["text"] == evil
 

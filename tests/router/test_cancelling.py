@@ -135,7 +135,7 @@ def test_a_bug_under_an_attempt_gives_the_permit_back_and_is_not_hidden(rig: Any
     def broken(_: object) -> Any:
         raise Bug
 
-    rigged.router._wires = broken
+    rigged.router._asker._wires = broken
     with pytest.raises(Bug):
         run(rigged.ask())
     assert rigged.outcomes() == ["cancelled"]

@@ -37,7 +37,7 @@ def selection(ranked: Sequence[Candidate], rejected: Sequence[Rejected] = (), *,
     return Selection(
         asked="m",
         strategy=Strategy.BALANCED,
-        ranked=tuple(Ranked(one, SCORE, UNKNOWN) for one in ranked),
+        ranked=tuple(Ranked(one, SCORE, UNKNOWN, UNKNOWN) for one in ranked),
         rejected=tuple(rejected),
         trace=(),
         prompt_tokens=prompt_tokens,

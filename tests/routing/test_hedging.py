@@ -1,18 +1,15 @@
 """Hedging: when a second request is worth it, and whom it may go to."""
 
 import math
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from llmr.catalog import Model, Provider, WireFormat
-from llmr.routing import breaker
-from llmr.routing.breaker import BreakerState, Forced, Phase
-from llmr.routing.health import CandidateHealth, Circuit, Health
 from llmr.routing.hedging import hedge_after_s, partner
 from llmr.routing.latency import estimate
-from llmr.routing.rate_limit import LimiterState
 from llmr.routing.rules import Candidate
 from llmr.routing.score import Score
 from llmr.routing.selector import Ranked
@@ -30,17 +27,11 @@ FIRST = candidate("first")
 
 
 def chosen(
-    *others: Candidate, first: Candidate = FIRST, tried: tuple[str, ...] = (), **states: BreakerState
+    *others: Candidate, first: Candidate = FIRST, tried: tuple[str, ...] = (), probes: Collection[str] = ()
 ) -> str | None:
-    """Who is asked beside `first`, all circuits closed but those named by provider."""
-    ranked = [Ranked(one, SCORE, UNKNOWN) for one in (first, *others)]
-    health = {
-        r.candidate.key: CandidateHealth(
-            (Circuit("c", states.get(r.candidate.model.provider.name, BreakerState())),), LimiterState(), UNKNOWN, 0
-        )
-        for r in ranked
-    }
-    found = partner(ranked, Health(health, 0, 0), first, tried=tried)
+    """Who is asked beside `first`; asking one of `probes` would be a probe of its circuit."""
+    ranked = [Ranked(one, SCORE, UNKNOWN, UNKNOWN, one.model.provider.name in probes) for one in (first, *others)]
+    found = partner(ranked, first, tried=tried)
     return found.candidate.key if found else None
 
 
@@ -72,11 +63,6 @@ def test_another_model_or_one_that_a_rule_avoids_does_not_stand_for_the_first() 
     assert chosen(candidate("a"), first=candidate("first", favour=-1)) == "a/m"
 
 
-@pytest.mark.parametrize("phase", [Phase.OPEN, Phase.HALF_OPEN])
-def test_a_hedge_is_no_probe(phase: Phase) -> None:
-    assert chosen(candidate("a"), a=BreakerState(phase, open_until=-1)) is None
-
-
-def test_what_a_person_holds_open_or_closed_is_obeyed() -> None:
-    assert chosen(candidate("a"), a=breaker.force(BreakerState(), Forced.OPEN)) is None
-    assert chosen(candidate("a"), a=breaker.force(BreakerState(Phase.OPEN), Forced.CLOSED)) == "a/m"
+def test_a_hedge_is_no_probe() -> None:
+    assert chosen(candidate("a"), probes=["a"]) is None
+    assert chosen(candidate("a"), candidate("b"), probes=["a"]) == "b/m"

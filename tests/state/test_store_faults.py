@@ -262,7 +262,7 @@ def test_a_newer_schema_is_never_written_not_even_its_log(filled: Path, opened: 
     assert filled.with_name("state.db-wal").stat().st_size > 0
     before = {each.name: each.read_bytes() for each in filled.parent.iterdir() if not each.name.endswith("-shm")}
     for _ in range(2):
-        forgets(opened(), "has schema 999 of llmr 7.1; this llmr 0.1.0 knows 1")
+        forgets(opened(), f"has schema 999 of llmr 7.1; this llmr 0.1.0 knows {STATE.version}")
     assert before == {
         each.name: each.read_bytes() for each in filled.parent.iterdir() if not each.name.endswith("-shm")
     }
@@ -282,7 +282,7 @@ def test_a_database_of_another_program_is_left_alone(path: Path, opened: Opened)
     raw(path, "CREATE TABLE bookmarks (url)")
     before = {each: each.read_bytes() for each in path.parent.iterdir()}
     forgets(opened(), "is a database of another program")
-    raw(path, "PRAGMA user_version = 1")
+    raw(path, f"PRAGMA user_version = {STATE.version}")
     forgets(opened(), "is a database of another program")
     raw(path, "PRAGMA user_version = 0")
     assert [each.name for each in path.parent.iterdir()] == [each.name for each in before]
@@ -292,7 +292,7 @@ def test_a_database_of_another_program_is_left_alone(path: Path, opened: Opened)
 def test_a_store_migrated_by_a_newer_llmr_meanwhile_is_written_no_more(path: Path, opened: Opened) -> None:
     store = opened()
     put(store, a=1)
-    raw(path, "PRAGMA user_version = 2")
+    raw(path, f"PRAGMA user_version = {STATE.version + 1}")
     with pytest.raises(StateUnusable, match="migrated by another version"):
         put(store, a=2)
     assert raw(path, "SELECT value FROM rows") == [("1",)]
@@ -639,10 +639,10 @@ def test_a_migration_keeps_what_was_there_and_a_copy_of_how_it_was(path: Path, o
     database = Database(path, SECOND, lambda: NOON)
     assert database.rows("SELECT key, value, note FROM rows") == [("a", "1", None)]
     database.close()
-    backup = path.with_name("state.db.backup-v1")
+    backup = path.with_name(f"state.db.backup-v{STATE.version}")
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
     assert raw(backup, "SELECT * FROM rows") == [("a", "1")]
-    assert raw(backup, "PRAGMA user_version") == [(1,)]
+    assert raw(backup, "PRAGMA user_version") == [(STATE.version,)]
     assert not list(path.parent.glob("*.part*"))
     with pytest.raises(StateUnusable, match="migrated by another version"):
         put(first, a=2)
@@ -667,7 +667,7 @@ def test_twelve_processes_migrate_once(path: Path, opened: Opened, together: Tog
         return [found, database.notices]
 
     assert together(12, work) == [[[["a", "1", None]], []]] * 12
-    assert raw(path, "PRAGMA user_version") == [(2,)]
+    assert raw(path, "PRAGMA user_version") == [(SECOND.version,)]
 
 
 def test_a_migration_waits_no_longer_than_it_should_for_a_writer(path: Path, opened: Opened) -> None:
@@ -688,9 +688,9 @@ def test_a_copy_without_room_stops_the_migration(path: Path, on_small_disk: Any)
             error = ""
         except StateError as trouble:
             error = type(trouble).__name__
-        return [error, raw(path, "PRAGMA user_version")[0][0], [each.name for each in path.parent.glob("*v1")]]
+        return [error, raw(path, "PRAGMA user_version")[0][0], [each.name for each in path.parent.glob(f"*-v{STATE.version}")]]
 
-    assert on_small_disk(path.parent, "mode=700,size=220k", work) == ["StateUnusable", 1, []]
+    assert on_small_disk(path.parent, "mode=700,size=220k", work) == ["StateUnusable", STATE.version, []]
 
 
 def test_the_pragmas_hold(path: Path, opened: Opened) -> None:
