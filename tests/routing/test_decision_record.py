@@ -17,9 +17,10 @@ SCORE = Score(0.61, 0.05, 0.02, 0.1, 0.45, 0.3, price_usd=0.0009, price_assumed=
 
 
 def _selection() -> Selection:
-    first = Ranked(Candidate(model("a"), "m", 0, 0), SCORE, estimate([LatencyStats()], NOON, 0))
+    known = estimate([LatencyStats()], NOON, 0)
+    first = Ranked(Candidate(model("a"), "m", 0, 0), SCORE, known, known)
     dear = replace(SCORE, price_s=2.0)
-    second = Ranked(Candidate(model("b", price=Price(2.0, 8.0)), "m", 0, 1, -1), dear, first.estimate)
+    second = Ranked(Candidate(model("b", price=Price(2.0, 8.0)), "m", 0, 1, -1), dear, known, known)
     second = replace(second, candidate=replace(second.candidate, favour=0))
     rejected = (Rejected(Candidate(model("c"), "m", 1, 2), Barrier.CIRCUIT, "provider c: open (server)"),)
     trace = (RuleTrace("home", matched=True, because="x"), RuleTrace("night", matched=False, because="y"))

@@ -688,7 +688,8 @@ def test_a_copy_without_room_stops_the_migration(path: Path, on_small_disk: Any)
             error = ""
         except StateError as trouble:
             error = type(trouble).__name__
-        return [error, raw(path, "PRAGMA user_version")[0][0], [each.name for each in path.parent.glob(f"*-v{STATE.version}")]]
+        copies = [each.name for each in path.parent.glob(f"*-v{STATE.version}")]
+        return [error, raw(path, "PRAGMA user_version")[0][0], copies]
 
     assert on_small_disk(path.parent, "mode=700,size=220k", work) == ["StateUnusable", STATE.version, []]
 
