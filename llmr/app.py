@@ -101,6 +101,7 @@ class App:
     """What a command works with. `redact` is the last filter before any text leaves for stderr or JSON."""
 
     config: Config
+    store: StateStore
     registry: ProviderRegistry
     router: Router
     transport: LateTransport
@@ -130,7 +131,7 @@ def opened(config: Config, *, remember: bool = True) -> Generator[App]:
             chance=chance,
         )
         try:
-            yield App(config, registry, router, transport, clock, Redactor(config.secrets()))
+            yield App(config, store, registry, router, transport, clock, Redactor(config.secrets()))
         finally:
             registry.flush()
 

@@ -6,34 +6,56 @@ from typing import Any, Final
 from llmr.app import App, opened
 from llmr.catalog import Catalog, Model, Provider
 from llmr.cli.exit_codes import ExitCode
-from llmr.cli.listing import configured, shown_age, shown_seconds, shown_share, told
+from llmr.cli.listing import configured, told
 from llmr.cli.output import print_line
+from llmr.cli.screen import screen, show
 from llmr.config.wording import suggestion
 from llmr.errors import UsageError
 from llmr.registry import ModelStatus
+from llmr.render.status import RECENT_ATTEMPTS, RECENT_S, StatusView, recent_of
 from llmr.render.table import table_lines
-from llmr.routing.breaker import BreakerState, Forced, Phase, remaining_s
+from llmr.routing.breaker import Forced, remaining_s
 from llmr.routing.health import Circuit
 
 STATUS_SCHEMA: Final = "llmr.providers/1"
+_RECENT_ATTEMPTS: Final = 2_000  # of all models together: 15 ms
 
 
-def run_status(*, config_file: str | None, as_json: bool, everyone: bool) -> int:
-    """Print how the providers are. Raises LlmrError."""
+def run_status(*, config_file: str | None, as_json: bool, everyone: bool, watched: bool = False) -> int:
+    """Print how the providers are, or keep showing it. Raises LlmrError."""
+    if watched and as_json:
+        raise UsageError("--watch is for people and --json for programs; take one of them")
     with opened(configured(config_file)) as app:
-        now = app.clock.now()
-        providers = [p for p in app.config.catalog.providers.values() if everyone or as_json or p.off_reason is None]
-        statuses = app.registry.status([model for provider in providers for model in _models(app, provider)], now=now)
+        if watched:
+            from llmr.cli.watch import watch
+
+            code = watch(lambda on: _view(app, everyone=everyone).lines(on.width, on.glyphs))
+            told(app)
+            return code
+        view = _view(app, everyone=everyone or as_json)
         if as_json:
-            document = {"schema": STATUS_SCHEMA, "providers": [_provider_json(p, statuses, now) for p in providers]}
-            print_line(json.dumps(document, allow_nan=False))
+            print_line(json.dumps(_document(view), allow_nan=False))
         else:
-            _print_status(providers, statuses, now)
-            hidden = len(app.config.catalog.providers) - len(providers)
-            if hidden:
-                print_line(f"{hidden} more are off; `llmr providers status --all` says why")
+            on = screen()
+            show(view.lines(on.width, on.glyphs), on)
         told(app)
     return int(ExitCode.OK)
+
+
+def _view(app: App, *, everyone: bool) -> StatusView:
+    now = app.clock.now()
+    known = app.config.catalog.providers.values()
+    providers = [p for p in known if everyone or p.off_reason is None]
+    models = [model for provider in providers for model in _models(app, provider)]
+    return StatusView(
+        providers=providers,
+        statuses=app.registry.status(models, now=now),
+        recent=recent_of(app.store.attempts(since=now - RECENT_S, limit=_RECENT_ATTEMPTS)),
+        spent=app.store.spent(since=now - RECENT_S),
+        now=now,
+        hidden=len(known) - len(providers),
+        whole=everyone,
+    )
 
 
 def run_list(*, config_file: str | None, as_json: bool) -> int:
@@ -87,54 +109,6 @@ def _models(app: App, provider: Provider) -> list[Model]:
     return [model for model_id in ids if (model := catalog.model(f"{provider.name}/{model_id}")) is not None]
 
 
-def _print_status(providers: list[Provider], statuses: list[ModelStatus], now: float) -> None:
-    head = ("provider", "model", "circuit", "p50", "p95", "ok", "asked", "last error")
-    rows: list[tuple[str, ...]] = []
-    for provider in providers:
-        own = [status for status in statuses if status.model.provider.name == provider.name]
-        if provider.off_reason is not None:
-            rows.append((provider.name, "", f"off: {provider.off_reason}", "", "", "", "", ""))
-        elif not own:
-            rows.append((provider.name, "", "closed", "–", "–", "–", "0", ""))
-        else:
-            rows += [_row(status, now) for status in own]
-    for line in table_lines(head, rows):
-        print_line(line)
-
-
-def _row(status: ModelStatus, now: float) -> tuple[str, ...]:
-    age = f", {shown_age(now - status.last_error_at)}" if status.last_error else ""
-    return (
-        status.model.provider.name,
-        status.model.id,
-        _circuit_phrase(status.circuits, now),
-        shown_seconds(status.p50_s),
-        shown_seconds(status.p95_s),
-        shown_share(status.success),
-        str(status.attempts),
-        f"{status.last_error}{age}",
-    )
-
-
-def _circuit_phrase(circuits: tuple[Circuit, ...], now: float) -> str:
-    """The circuit that stands in the way, else `closed`; with failures so far, where there are any."""
-    blocking = next((c for c in circuits if c.state.forced is not None or c.state.phase is not Phase.CLOSED), None)
-    if blocking is None:
-        fails = max(circuit.state.fails for circuit in circuits)
-        return f"closed, {fails} failed in a row" if fails else "closed"
-    return f"{_state_phrase(blocking.state, now)} ({blocking.scope})"
-
-
-def _state_phrase(state: BreakerState, now: float) -> str:
-    if state.forced is not None:
-        return f"held {state.forced.value}"
-    left_s = remaining_s(state, now) or 0.0
-    if state.phase is Phase.HALF_OPEN:
-        return "half open, a probe is out" if left_s else "half open"
-    why = f" after {state.why.replace('_', ' ')}" if state.why else ""
-    return f"open{why}, {left_s:.0f} s left" if left_s else f"open{why}, may be probed now"
-
-
 def _facts_json(provider: Provider) -> dict[str, Any]:
     return {
         "name": provider.name,
@@ -146,31 +120,42 @@ def _facts_json(provider: Provider) -> dict[str, Any]:
     }
 
 
-def _provider_json(provider: Provider, statuses: list[ModelStatus], now: float) -> dict[str, Any]:
-    own = [status for status in statuses if status.model.provider.name == provider.name]
-    return {**_facts_json(provider), "models": [_model_json(status, now) for status in own]}
+def _document(view: StatusView) -> dict[str, Any]:
+    return {"schema": STATUS_SCHEMA, "providers": [_provider_json(provider, view) for provider in view.providers]}
 
 
-def _model_json(status: ModelStatus, now: float) -> dict[str, Any]:
+def _provider_json(provider: Provider, view: StatusView) -> dict[str, Any]:
+    own = [status for status in view.statuses if status.model.provider.name == provider.name]
+    return {**_facts_json(provider), "models": [_model_json(status, view) for status in own]}
+
+
+def _model_json(status: ModelStatus, view: StatusView) -> dict[str, Any]:
     return {
         "model": status.model.id,
-        "circuits": [
-            {
-                "scope": circuit.scope,
-                "state": circuit.state.phase.value,
-                "forced": circuit.state.forced.value if circuit.state.forced else None,
-                "cause": circuit.state.cause.value if circuit.state.cause else None,
-                "why": circuit.state.why or None,
-                "failures_in_a_row": circuit.state.fails,
-                "trips": circuit.state.trips,
-                "remaining_s": remaining_s(circuit.state, now),
-            }
-            for circuit in status.circuits
-        ],
+        "circuits": [_circuit_json(circuit, view.now) for circuit in status.circuits],
         "attempts": status.attempts,
         "success": status.success,
         "p50_s": status.p50_s,
         "p95_s": status.p95_s,
         "last_error": status.last_error or None,
         "last_error_at": status.last_error_at or None,
+        "spent_7d_usd": view.spent.get(status.model.key),
+        "recent": [
+            {"at": record.at, "outcome": record.outcome, "ttft_s": record.ttft_s, "total_s": record.total_s}
+            for record in view.recent.get(status.model.key, ())[-RECENT_ATTEMPTS:]
+        ],
+    }
+
+
+def _circuit_json(circuit: Circuit, now: float) -> dict[str, Any]:
+    state = circuit.state
+    return {
+        "scope": circuit.scope,
+        "state": state.phase.value,
+        "forced": state.forced.value if state.forced else None,
+        "cause": state.cause.value if state.cause else None,
+        "why": state.why or None,
+        "failures_in_a_row": state.fails,
+        "trips": state.trips,
+        "remaining_s": remaining_s(state, now),
     }

@@ -20,13 +20,14 @@ Name = Annotated[str, typer.Argument(help="A provider's name.")]
 @app.command()
 def status(
     everyone: Annotated[bool, typer.Option("--all", "-a", help="Providers that are off too.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Keep showing it; q leaves.")] = False,
     as_json: Json = False,
     config: Config = None,
 ) -> None:
-    """Per provider and model: on or off and why, circuit, first token, success, the last error."""
+    """Per model: circuit and time left, first token, success, spend, the story of the last attempts, the last error."""
     from llmr.cli.providers import run_status
 
-    raise typer.Exit(run_status(config_file=config, as_json=as_json, everyone=everyone))
+    raise typer.Exit(run_status(config_file=config, as_json=as_json, everyone=everyone, watched=watch))
 
 
 @app.command(name="list")

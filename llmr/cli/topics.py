@@ -41,7 +41,21 @@ llmr chat --json writes one document, llmr.chat/1, on stdout, a failure included
   partial                                    text came, and then the stream broke
   error                                      null, or {kind, message, exit_code, retry_after_s, hint}
   reasoning, refusal, tool_calls             where the answer has them
-llmr rank --json: llmr.rank/1. llmr providers status --json and list --json: llmr.providers/1."""
+
+llmr rank --json: llmr.rank/1
+  model, strategy, prompt_tokens, explored
+  ranked [{place, candidate, provider, model, name, tier, favour, index_s, terms_s, price_usd, expected}]
+    terms_s {first_token, reading, failure_risk, tail, price, quality}   they add up to index_s
+    expected {p50_s, p95_s, success, tokens_per_s, samples}              samples 0: nobody measured it
+  rejected [{candidate, barrier, reason, retry_at}]
+  flips {winner, margin_s, others [{candidate, margin_s, p50_below_s, input_usd_below, output_usd_below}]} or null
+  rules [{rule, matched, because}]
+
+llmr providers status --json and list --json: llmr.providers/1
+  providers [{name, on, off_reason, wire, base_url, local, models}]
+    models [{model, circuits, attempts, success, p50_s, p95_s, last_error, last_error_at, spent_7d_usd, recent}]
+      circuits [{scope, state, forced, cause, why, failures_in_a_row, trips, remaining_s}]
+      recent [{at, outcome, ttft_s, total_s}]   the last 40 attempts of 7 days, oldest first"""
 
 _ENV: Final = """\
 LLMR_CONFIG        a routing.toml to use, as --config

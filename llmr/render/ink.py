@@ -8,6 +8,7 @@ off: then a line is its text, and no picture may mean less without colour than w
 Foreign text is neutralised where it becomes a span, so widths are those of what is shown.
 """
 
+import textwrap
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -130,6 +131,25 @@ def clipped(line: Line, width: int, keep: Keep = Keep.START, ellipsis: str = "â€
         return (*_head(line, room), Span(ellipsis))
     back = room // 2
     return (*_head(line, room - back), Span(ellipsis), *_tail(line, back))
+
+
+def wrapped_line(line: Line, width: int | None, indent: str = "    ") -> list[Line]:
+    """The line on as many as it takes, broken at blanks, those after the first behind `indent`. Their tone is the last span's:
+    what comes before is a sign, and stays on the first."""
+    if width is None or not line or width_of(line) <= width:
+        return [line]
+    *signs, text = line
+    taken = width_of(tuple(signs))
+    lead = text.text[: len(text.text) - len(text.text.lstrip())]
+    first, *rest = textwrap.wrap(
+        text.text,
+        max(width, taken + len(indent) + 8),
+        initial_indent=" " * taken + lead,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [""]
+    return [(*signs, Span(first[taken:], text.tone)), *(ink(each, text.tone) for each in rest)]
 
 
 def _head(line: Line, width: int) -> Line:

@@ -120,6 +120,18 @@ class StateStore(Protocol):
         """Requests, likewise."""
         ...
 
+    def requests_named(self, prefix: str) -> Sequence[RequestRecord]:
+        """The requests whose id begins with `prefix`, in the order in which they were appended."""
+        ...
+
+    def attempts_of(self, request_id: str) -> Sequence[AttemptRecord]:
+        """The attempts of one request, likewise."""
+        ...
+
+    def spent(self, *, since: float = 0.0) -> Mapping[str, float]:
+        """Dollars by `provider/model` of the attempts at or after `since`; without those whose cost nobody knows."""
+        ...
+
     def close(self) -> None:
         """Release what is held. The store is not used again."""
         ...

@@ -68,6 +68,22 @@ class MemoryStore:
         with self._lock:
             return _last(self._requests, since, limit)
 
+    def requests_named(self, prefix: str) -> Sequence[RequestRecord]:
+        with self._lock:
+            return [record for record in self._requests if record.id.startswith(prefix)]
+
+    def attempts_of(self, request_id: str) -> Sequence[AttemptRecord]:
+        with self._lock:
+            return [record for record in self._attempts if record.request_id == request_id]
+
+    def spent(self, *, since: float = 0.0) -> Mapping[str, float]:
+        total: dict[str, float] = {}
+        for record in self.attempts(since=since):
+            if record.cost_usd is not None:
+                key = f"{record.provider}/{record.model}"
+                total[key] = total.get(key, 0.0) + record.cost_usd
+        return total
+
     def close(self) -> None:
         """Nothing is held."""
 

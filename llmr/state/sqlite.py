@@ -21,7 +21,7 @@ from llmr.state import AttemptRecord, RequestRecord, Row, StateStore, Step
 from llmr.state.database import PATIENCE_S, Damaged, Database
 from llmr.state.encoding import decoded_rows, encoded_writes, storable
 from llmr.state.memory import MemoryStore
-from llmr.state.schema import ATTEMPTS, REQUESTS, STATE
+from llmr.state.schema import ATTEMPTS, REQUESTS, SPENT, STATE
 
 T = TypeVar("T")
 
@@ -106,6 +106,20 @@ class SqliteStore:
         with self._at_work() as database:
             found = database.rows(REQUESTS.select, (since, _row_limit(limit)))
         return [RequestRecord(*cells) for cells in reversed(found)]
+
+    def requests_named(self, prefix: str) -> Sequence[RequestRecord]:
+        with self._at_work() as database:
+            found = database.rows(REQUESTS.select_named, (prefix, end := _end_of(prefix), end))
+        return [RequestRecord(*cells) for cells in found]
+
+    def attempts_of(self, request_id: str) -> Sequence[AttemptRecord]:
+        with self._at_work() as database:
+            found = database.rows(ATTEMPTS.select_named, (request_id,))
+        return [_attempt(cells) for cells in found]
+
+    def spent(self, *, since: float = 0.0) -> Mapping[str, float]:
+        with self._at_work() as database:
+            return {key: usd or 0.0 for key, usd in database.rows(SPENT, (since,))}
 
     def close(self) -> None:
         with self._lock:

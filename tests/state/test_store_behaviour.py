@@ -126,6 +126,27 @@ def test_history_gives_the_last_few_of_those_since(store: StateStore) -> None:
     assert [each.id for each in store.requests(limit=99)] == [f"r{n}" for n in range(6)]
 
 
+def test_one_request_is_found_by_the_beginning_of_its_id_and_its_attempts_by_all_of_it(store: StateStore) -> None:
+    append(store, request("ab1"), request("ab2"), request("b"), attempt("ab1"), attempt("ab1", NOON + 1), attempt("ab"))
+    assert [each.id for each in store.requests_named("ab")] == ["ab1", "ab2"]
+    assert [each.id for each in store.requests_named("ab2")] == ["ab2"]
+    assert store.requests_named("c") == []
+    assert list(store.attempts_of("ab1")) == [attempt("ab1"), attempt("ab1", NOON + 1)]
+
+
+def test_what_was_spent_is_added_up_by_model_without_what_nobody_knows(store: StateStore) -> None:
+    append(
+        store,
+        attempt("1", NOON, provider="a", model="m/x", cost_usd=0.25),
+        attempt("2", NOON, provider="a", model="m/x", cost_usd=0.5),
+        attempt("3", NOON, provider="a", model="m/x"),
+        attempt("4", NOON, provider="b", model="m"),
+        attempt("5", NOON - 1, provider="a", model="m/x", cost_usd=8.0),
+    )
+    assert store.spent(since=NOON) == {"a/m/x": 0.75}
+    assert store.spent() == {"a/m/x": 8.75}
+
+
 def test_what_no_column_holds_becomes_not_known(store: StateStore) -> None:
     append(store, attempt("r\udcff", input_tokens=10**30, output_tokens=-(10**30), cost_usd=float("nan"), model="é"))
     (kept,) = store.attempts()
@@ -212,6 +233,8 @@ class Look:
             dict(store.scan(self.prefix)),
             list(store.attempts(since=self.since, limit=self.limit)),
             list(store.requests(since=self.since, limit=self.limit)),
+            list(store.requests_named(self.prefix)),
+            list(store.attempts_of(self.prefix)),
         )
 
 
