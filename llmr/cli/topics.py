@@ -1,14 +1,15 @@
 """The texts of `llmr help`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
 from llmr.cli.exit_codes import ExitCode
+from llmr.cli.help_topics import TOPICS
 from llmr.cli.output import print_line
 from llmr.errors import UsageError
 
-_MEANINGS: Final[Mapping[ExitCode, str]] = MappingProxyType(
+MEANINGS: Final[Mapping[ExitCode, str]] = MappingProxyType(
     {
         ExitCode.OK: "a whole answer on stdout",
         ExitCode.UNEXPECTED: "unexpected: a bug",
@@ -57,13 +58,29 @@ llmr providers status --json and list --json: llmr.providers/1
       circuits [{scope, state, forced, cause, why, failures_in_a_row, trips, remaining_s}]
       recent [{at, outcome, ttft_s, total_s}]   the last 40 attempts of 7 days, oldest first"""
 
-_ENV: Final = """\
-LLMR_CONFIG        a routing.toml to use, as --config
-LLMR_<KEY>         any setting of routing.toml; tables with two underscores: LLMR_TIMEOUTS__DEADLINE_S=20
-LLMR_DEBUG         1: a traceback for what is unexpected
-OPENAI_API_KEY, ANTHROPIC_API_KEY, …   keys; `llmr providers list` names the variable of each provider
-HTTPS_PROXY, ALL_PROXY, NO_PROXY       as everywhere; loopback is never proxied
-XDG_CONFIG_HOME, XDG_STATE_HOME, XDG_CACHE_HOME   where llmr keeps its files; relative ones are ignored"""
+_ENV: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "LLMR_CONFIG": "a routing.toml to use, as --config; it stands alone",
+        "LLMR_<KEY>": "any setting of routing.toml, with __ between the levels: LLMR_TIMEOUTS__DEADLINE_S=20",
+        "LLMR_COLOR": "auto, always or never; over NO_COLOR and FORCE_COLOR",
+        "LLMR_DEBUG": "1: a traceback for what is unexpected",
+        "LLMR_EDITOR": "the editor, over VISUAL and EDITOR; it gets no keys",
+        "LLMR_LOG": "off: no history of requests is kept",
+        "LLMR_PAGER": "the pager, over PAGER; it gets no keys",
+        "LLMR_SAVE": "0: conversations are not saved",
+        "LLMR_SERVE_TOKEN": "what clients of `llmr serve` must show",
+        "OPENAI_API_KEY, ANTHROPIC_API_KEY, …": "keys; `llmr keys list` names each provider's variable",
+        "HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY": "as everywhere; loopback is never proxied",
+        "SSL_CERT_FILE": "certificate authorities in place of the usual ones",
+        "NO_COLOR, FORCE_COLOR, TERM, COLUMNS": "as everywhere; TERM=dumb: no escapes, no repainting",
+        "XDG_CONFIG_HOME, XDG_STATE_HOME, XDG_CACHE_HOME, XDG_DATA_HOME": "where files are kept; a relative one is ignored",
+    }
+)
+
+
+def variables() -> Iterator[tuple[str, str]]:
+    """Every variable that llmr obeys, and what it does."""
+    yield from _ENV.items()
 
 
 def run_help(topic: str) -> int:
@@ -71,11 +88,13 @@ def run_help(topic: str) -> int:
     match topic:
         case "exit-codes":
             for code in ExitCode:
-                print_line(f"{int(code):>3}  {_MEANINGS[code]}")
+                print_line(f"{int(code):>3}  {MEANINGS[code]}")
         case "json":
             print_line(_JSON)
         case "env":
-            print_line(_ENV)
+            for name, text in variables():
+                print_line(name)
+                print_line(f"    {text}")
         case _:
-            raise UsageError(f"no help on {topic!r}; known: exit-codes, json, env")
+            raise UsageError(f"no help on {topic!r}; known: {', '.join(TOPICS)}")
     return int(ExitCode.OK)

@@ -5,6 +5,7 @@
     snapshot.py      seen these very bytes before? then the answer is on disk, and nothing below is imported
     settle.py        parse, lay the files over each other (merge.py), validate (validation.py
                      with schema.py, checks.py and its parts, urls.py, binding.py)
+    names.py         when something changed: the names that shells complete
     build.py         plain dict + keys of this process → Config
 
 A normal run reads the snapshot: pydantic-settings costs 174 ms, a JSON file one or two (cli.md, Yardsticks). What was

@@ -10,7 +10,7 @@ is refused with the command that mends it (trust.md T7, B45).
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +94,7 @@ def _rewritten(variable: str, line: str | None, environment: Environment) -> Pat
 
 
 @contextmanager
-def _alone(directory: Path) -> Iterator[None]:
+def _alone(directory: Path) -> Generator[None]:
     """Hold the directory's lock: two `llmr keys set` at once lose no key."""
     import fcntl
     import os
@@ -112,7 +112,7 @@ def _lines(path: Path, environment: Environment) -> list[str]:
     return content.decode("utf-8", "replace").splitlines() if content is not None else []
 
 
-def _entries(lines: list[str], label: str) -> Iterator[tuple[str, Stored]]:
+def _entries(lines: Sequence[str], label: str) -> Iterator[tuple[str, Stored]]:
     for number, line in enumerate(lines, 1):
         if entry := re.fullmatch(_PLAIN, line):
             yield entry[1], Secret((entry[2] if entry[2] is not None else entry[3]).strip())

@@ -22,10 +22,12 @@ def load(environment: Environment, *, config_file: Path | None = None, strict: b
     normal = read_snapshot(environment, key)
     if normal is None:
         disable_pydantic_plugins()
+        from llmr.config.names import write_names
         from llmr.config.settle import settled_form  # imports pydantic: only when something changed
 
         normal = settled_form(found, environment)
         write_snapshot(environment, key, normal)
+        write_names(environment, normal)
     refused = (*found.notices, *normal["protected"])
     if strict and refused:
         raise TrustError(refused[0])

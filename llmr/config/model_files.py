@@ -63,6 +63,12 @@ def named_facts(normal: Json, environment: Environment) -> Json:
     return {"known": {key: row for key, row in rows.items() if row is not None}, "notices": list(notices)}
 
 
+def known_models(environment: Environment) -> tuple[str, ...]:
+    """`provider/model-id` of every row of the table that speaks. Raises ConfigError where the shipped one is unfit."""
+    table, _ = open_table(environment)
+    return tuple(f"{name}/{model_id}" for name, model_id in table)
+
+
 def described(provider: Provider, model_id: str, said: Json, known: Row | None) -> Model:
     """The model: what the user said of it, over what the table knows, over nothing."""
     facts = _facts(known)

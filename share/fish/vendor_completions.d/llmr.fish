@@ -1,0 +1,133 @@
+# fish completion for llmr, made by `llmr completion fish`. Do not edit.
+
+function __llmr_names # the lines of ~/.cache/llmr/names/FILE
+    set -l cache $XDG_CACHE_HOME
+    test -n "$cache"; or set cache $HOME/.cache
+    test -r $cache/llmr/names/$argv[1]; and while read -l line
+        echo $line
+    end <$cache/llmr/names/$argv[1]
+end
+
+function __llmr_models # names first; a provider's models once its slash is there
+    if string match -q '*/*' -- (commandline -ct)
+        __llmr_names models
+    else
+        __llmr_names models | string match -v '*/*'
+        __llmr_names providers | string replace -r '$' /
+    end
+end
+
+function __llmr_at # whether the commands typed so far are exactly these
+    set -l path
+    for word in (commandline -opc)[2..-1]
+        switch "$path $word"
+            case ' chat' ' rank' ' providers' ' providers status' ' providers list' ' providers reset' ' providers open' ' providers close' ' models' ' models list' ' models refresh' ' keys' ' keys set' ' keys list' ' keys rm' ' keys import' ' keys test' ' config' ' config path' ' config check' ' config trust' ' completion' ' man' ' help'
+                set path "$path $word"
+        end
+    end
+    test "$path" = "$argv[1]"
+end
+
+complete -c llmr -f
+
+complete -c llmr -n '__llmr_at \'\'' -a chat -d 'Ask'
+complete -c llmr -n '__llmr_at \'\'' -a rank -d 'Show the order that chat would use now: every term of every score, and who is not asked and why'
+complete -c llmr -n '__llmr_at \'\'' -a providers -d 'See how the providers are, and hold their circuits by hand'
+complete -c llmr -n '__llmr_at \'\'' -a models -d 'List models with their windows, capabilities and prices'
+complete -c llmr -n '__llmr_at \'\'' -a keys -d 'Keep keys in the keyring or a private file; see where each comes from; try them'
+complete -c llmr -n '__llmr_at \'\'' -a config -d 'See, check and trust configuration files'
+complete -c llmr -n '__llmr_at \'\'' -a completion -d 'Print the completion script for a shell'
+complete -c llmr -n '__llmr_at \'\'' -a man -d 'Print the manual page, as roff: llmr man | man -l -'
+complete -c llmr -n '__llmr_at \'\'' -a help -d 'Explain exit codes, the JSON output and the environment variables'
+complete -c llmr -n '__llmr_at \'\'' -l version -d 'Show the version'
+complete -c llmr -n '__llmr_at \' chat\'' -l model -s m -x -d 'A name from routing.toml, or provider/model-id'
+complete -c llmr -n '__llmr_at \' chat\'' -l model -s m -x -a '(__llmr_models)'
+complete -c llmr -n '__llmr_at \' chat\'' -l provider -s p -x -d 'Ask only this provider'
+complete -c llmr -n '__llmr_at \' chat\'' -l provider -s p -x -a '(__llmr_names providers)'
+complete -c llmr -n '__llmr_at \' chat\'' -l strategy -x -d 'priority, cost, latency, balanced, quality, round_robin or weighted'
+complete -c llmr -n '__llmr_at \' chat\'' -l strategy -x -a 'priority cost latency balanced quality round_robin weighted'
+complete -c llmr -n '__llmr_at \' chat\'' -l on-break -x -d 'When the answer breaks off: fail, restart, continue or buffer'
+complete -c llmr -n '__llmr_at \' chat\'' -l on-break -x -a 'fail restart continue buffer'
+complete -c llmr -n '__llmr_at \' chat\'' -l no-hedge -l hedge -d 'Ask a second candidate when the first is late'
+complete -c llmr -n '__llmr_at \' chat\'' -l system -s s -x -d 'Instructions to the model'
+complete -c llmr -n '__llmr_at \' chat\'' -l no-stream -d 'Ask for the answer in one piece'
+complete -c llmr -n '__llmr_at \' chat\'' -l json -d 'Write one JSON document, failures included'
+complete -c llmr -n '__llmr_at \' chat\'' -l max-tokens -x -d 'The longest answer, in tokens'
+complete -c llmr -n '__llmr_at \' chat\'' -l temperature -x -d 'The provider\'s own scale'
+complete -c llmr -n '__llmr_at \' chat\'' -l tag -x -d 'A tag for rules to match; may be repeated'
+complete -c llmr -n '__llmr_at \' chat\'' -l config -r -d 'A routing.toml to use instead of yours; it is trusted'
+complete -c llmr -n '__llmr_at \' chat\'' -l config -r -F
+complete -c llmr -n '__llmr_at \' chat\'' -l demo -d 'Ask three demo providers inside llmr: no key, no network'
+complete -c llmr -n '__llmr_at \' chat\'' -l quiet -s q -d 'Only errors on stderr; twice: nothing at all'
+complete -c llmr -n '__llmr_at \' chat\'' -l verbose -s v -d 'The receipt on stderr; twice: the decision too'
+complete -c llmr -n '__llmr_at \' rank\'' -l model -s m -x -d 'A name from routing.toml, or provider/model-id'
+complete -c llmr -n '__llmr_at \' rank\'' -l model -s m -x -a '(__llmr_models)'
+complete -c llmr -n '__llmr_at \' rank\'' -l provider -s p -x -d 'Only this provider'
+complete -c llmr -n '__llmr_at \' rank\'' -l provider -s p -x -a '(__llmr_names providers)'
+complete -c llmr -n '__llmr_at \' rank\'' -l strategy -x -d 'Another strategy than the configured one'
+complete -c llmr -n '__llmr_at \' rank\'' -l strategy -x -a 'priority cost latency balanced quality round_robin weighted'
+complete -c llmr -n '__llmr_at \' rank\'' -l max-tokens -x -d 'The longest answer, in tokens'
+complete -c llmr -n '__llmr_at \' rank\'' -l no-stream -d 'As chat --no-stream would'
+complete -c llmr -n '__llmr_at \' rank\'' -l tag -x -d 'A tag for rules to match; may be repeated'
+complete -c llmr -n '__llmr_at \' rank\'' -l json -d 'One JSON document'
+complete -c llmr -n '__llmr_at \' rank\'' -l verbose -s v -d 'The rules too, and why each matched or not'
+complete -c llmr -n '__llmr_at \' rank\'' -l config -r -d 'A routing.toml to use instead of yours; it is trusted'
+complete -c llmr -n '__llmr_at \' rank\'' -l config -r -F
+complete -c llmr -n '__llmr_at \' providers\'' -a status -d 'Per model: circuit and time left, first token, success, spend, the story of the last attempts, the last error'
+complete -c llmr -n '__llmr_at \' providers\'' -a list -d 'Every provider that is known: where it is, which key it wants, whether it is on'
+complete -c llmr -n '__llmr_at \' providers\'' -a reset -d 'Close a provider\'s circuits and forget what opened them'
+complete -c llmr -n '__llmr_at \' providers\'' -a open -d 'Keep a provider from being asked until `reset` or `close`'
+complete -c llmr -n '__llmr_at \' providers\'' -a close -d 'Ask a provider whatever happens, until `reset` or `open`'
+complete -c llmr -n '__llmr_at \' providers status\'' -l all -s a -d 'Providers that are off too'
+complete -c llmr -n '__llmr_at \' providers status\'' -l watch -s w -d 'Keep showing it; q leaves'
+complete -c llmr -n '__llmr_at \' providers status\'' -l json -d 'One JSON document'
+complete -c llmr -n '__llmr_at \' providers status\'' -l config -r -d 'A routing.toml to use instead of yours; it is trusted'
+complete -c llmr -n '__llmr_at \' providers status\'' -l config -r -F
+complete -c llmr -n '__llmr_at \' providers list\'' -l json -d 'One JSON document'
+complete -c llmr -n '__llmr_at \' providers list\'' -l config -r -d 'A routing.toml to use instead of yours; it is trusted'
+complete -c llmr -n '__llmr_at \' providers list\'' -l config -r -F
+complete -c llmr -n '__llmr_at \' providers reset\'' -l config -r -d 'A routing.toml to use instead of yours; it is trusted'
+complete -c llmr -n '__llmr_at \' providers reset\'' -l config -r -F
+complete -c llmr -n '__llmr_at \' providers reset\'' -a '(__llmr_names providers)'
+complete -c llmr -n '__llmr_at \' providers open\'' -l config -r -d 'A routing.toml to use instead of yours; it is trusted'
+complete -c llmr -n '__llmr_at \' providers open\'' -l config -r -F
+complete -c llmr -n '__llmr_at \' providers open\'' -a '(__llmr_names providers)'
+complete -c llmr -n '__llmr_at \' providers close\'' -l config -r -d 'A routing.toml to use instead of yours; it is trusted'
+complete -c llmr -n '__llmr_at \' providers close\'' -l config -r -F
+complete -c llmr -n '__llmr_at \' providers close\'' -a '(__llmr_names providers)'
+complete -c llmr -n '__llmr_at \' models\'' -a list -d 'Your names first, then every known provider/model-id; chat -m takes both'
+complete -c llmr -n '__llmr_at \' models\'' -a refresh -d 'Make your own table from the installed genai-prices and litellm; it stands until llmr ships a younger one'
+complete -c llmr -n '__llmr_at \' models\'' -a '(__llmr_models)'
+complete -c llmr -n '__llmr_at \' models list\'' -l provider -s p -x -d 'Of this provider only'
+complete -c llmr -n '__llmr_at \' models list\'' -l provider -s p -x -a '(__llmr_names providers)'
+complete -c llmr -n '__llmr_at \' models list\'' -l on -d 'Only what could be asked now'
+complete -c llmr -n '__llmr_at \' models list\'' -l json -d 'One JSON document'
+complete -c llmr -n '__llmr_at \' models list\'' -l config -r -d 'As chat --config'
+complete -c llmr -n '__llmr_at \' models list\'' -l config -r -F
+complete -c llmr -n '__llmr_at \' models list\'' -a '(__llmr_models)'
+complete -c llmr -n '__llmr_at \' models refresh\'' -l litellm -r -d 'A litellm wheel, or the JSON in it; default: the installed package'
+complete -c llmr -n '__llmr_at \' models refresh\'' -l litellm -r -F
+complete -c llmr -n '__llmr_at \' keys\'' -a set -d 'Store a key'
+complete -c llmr -n '__llmr_at \' keys\'' -a list -d 'Which provider\'s key comes from where'
+complete -c llmr -n '__llmr_at \' keys\'' -a rm -d 'Forget a stored key: in the keyring and in credentials.toml'
+complete -c llmr -n '__llmr_at \' keys\'' -a import -d 'Take over the keys of another tool'
+complete -c llmr -n '__llmr_at \' keys\'' -a test -d 'Ask each provider for its list of models, which is free, and say what it makes of the key'
+complete -c llmr -n '__llmr_at \' keys set\'' -l file -d 'Into credentials.toml, although there is a keyring'
+complete -c llmr -n '__llmr_at \' keys set\'' -a '(__llmr_names providers)'
+complete -c llmr -n '__llmr_at \' keys list\'' -l json -d 'One JSON document'
+complete -c llmr -n '__llmr_at \' keys rm\'' -a '(__llmr_names providers)'
+complete -c llmr -n '__llmr_at \' keys import\'' -l replace -d 'Also where a key is stored already'
+complete -c llmr -n '__llmr_at \' keys import\'' -l file -d 'Into credentials.toml, although there is a keyring'
+complete -c llmr -n '__llmr_at \' keys test\'' -l json -d 'One JSON document'
+complete -c llmr -n '__llmr_at \' keys test\'' -a '(__llmr_names providers)'
+complete -c llmr -n '__llmr_at \' config\'' -a path -d 'The files that speak, weakest first'
+complete -c llmr -n '__llmr_at \' config\'' -a check -d 'Read everything, strictly; say what is wrong, where, and what to write instead'
+complete -c llmr -n '__llmr_at \' config\'' -a trust -d 'Let a project\'s routing.toml speak as your own, until its content changes'
+complete -c llmr -n '__llmr_at \' config path\'' -l config -r -d 'As chat --config'
+complete -c llmr -n '__llmr_at \' config path\'' -l config -r -F
+complete -c llmr -n '__llmr_at \' config check\'' -l config -r -d 'As chat --config'
+complete -c llmr -n '__llmr_at \' config check\'' -l config -r -F
+complete -c llmr -n '__llmr_at \' config trust\'' -F
+complete -c llmr -n '__llmr_at \' completion\'' -l install -d 'Write it to where the shell looks for it, instead of to stdout'
+complete -c llmr -n '__llmr_at \' completion\'' -a 'bash zsh fish'
+complete -c llmr -n '__llmr_at \' help\'' -a 'exit-codes json env'
