@@ -118,7 +118,7 @@ def opened(config: Config, *, remember: bool = True) -> Generator[App]:
     clock = SystemClock()
     chance = random.Random()  # noqa: S311 - jitter and exploration, no secrets
     with _store(config, clock, remember=remember) as store:
-        registry = ProviderRegistry(store, config.policy.breaker, chance)
+        registry = ProviderRegistry(store, config.policy.breaker, chance, spend=config.policy.spend)
         transport = LateTransport(config.ca_file)
         router = Router(
             catalog=config.catalog,

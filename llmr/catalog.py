@@ -100,6 +100,24 @@ class RateLimit:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """A limit as the provider tells it: `left` of `most` (None: not told) now, all of it again in `full_in_s` seconds (None:
+    not told)."""
+
+    left: float
+    most: float | None = None
+    full_in_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsTold:
+    """What an answer's headers say of the limits on requests and on tokens. None: nothing."""
+
+    requests: Window | None = None
+    tokens: Window | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Timeouts:
     """Seconds, wall clock. `first_token_s` None is "auto": from the model's own history, see routing/latency.py."""
 
@@ -157,6 +175,11 @@ class SpendLimits:
     per_month_usd: float | None = None
     on_limit: OnLimit = OnLimit.REFUSE
 
+    @property
+    def limited(self) -> bool:
+        """Whether there is any limit."""
+        return self.per_day_usd is not None or self.per_month_usd is not None
+
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -180,6 +203,9 @@ class Dialect:
     # Where earlier reasoning goes back: reasoning_content, reasoning, reasoning_details, or thought_signature (Google's
     # OpenAI-compatible endpoint, on the tool calls). "": nowhere; most reject the field.
     reasoning_field: str = ""
+
+
+NO_SPEND_LIMITS: Final = SpendLimits()
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,14 @@ class ErrorKind(StrEnum):
     CANCELLED = "cancelled"  # by the user, or a hedge that lost
 
 
+def kind_named(word: str) -> ErrorKind | None:
+    """The kind of that value; None for a word that this version does not know, as a newer one may have stored."""
+    try:
+        return ErrorKind(word)
+    except ValueError:
+        return None
+
+
 class LlmrError(Exception):
     """Root of the tree. `str()` is one line for a person: what, where, what next."""
 

@@ -8,7 +8,7 @@ This module also declares what the router needs of the world: Clock, Transport, 
 imports an HTTP client, an event loop or the time.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
@@ -144,15 +144,26 @@ class _Watchdog:
 
 
 async def exchange(
-    request: ChatRequest, model: Model, *, transport: Transport, wires: Wires, clock: Clock, limits: Limits
+    request: ChatRequest,
+    model: Model,
+    *,
+    transport: Transport,
+    wires: Wires,
+    clock: Clock,
+    limits: Limits,
+    heard: Callable[[Mapping[str, str]], None] = lambda _: None,
 ) -> AsyncGenerator[Delta, None]:
-    """Ask `model` and yield its answer. Raises ProviderError for everything that can go wrong on the way."""
+    """Ask `model` and yield its answer. Raises ProviderError for everything that can go wrong on the way.
+
+    `heard` is told the headers of the answer, an error's too, as soon as they are there; names are lower-case.
+    """
     watchdog = _Watchdog(clock, limits)
     wire = wires(model.provider.wire)
     http = wire.encode(request, model)
     async with AsyncExitStack() as stack:
         connection = transport.stream(http, model.provider, connect_s=limits.connect_s)
         reply = await watchdog.wait(stack.enter_async_context(connection))
+        heard(reply.headers)
         if not 200 <= reply.status < 300:
             body = await reply.body(ERROR_BODY_BYTES, within_s=min(ERROR_BODY_S, watchdog.left_s()))
             raise wire.classify(reply.status, reply.headers, body, now=clock.now())

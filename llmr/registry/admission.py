@@ -2,22 +2,46 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
-from llmr.catalog import Model
+from llmr.catalog import Model, Provider, SpendLimits
+from llmr.errors import ErrorKind
 from llmr.registry import keys
 from llmr.registry.values import Permit
-from llmr.routing import breaker, budget, rate_limit
+from llmr.routing import breaker, budget, learnt_limits, rate_limit, spending
 from llmr.routing.breaker import Blocked, BreakerState, Grant, Refusal
 from llmr.routing.budget import Budget, Charge
+from llmr.routing.learnt_limits import LearntLimits
 from llmr.routing.policy import BreakerPolicy
 from llmr.routing.rate_limit import LimiterState
+from llmr.routing.spending import Purse, Today
 from llmr.state import Change, Row
+
+HOLD_S: Final = 600.0  # as long as an answer may take; a killed holder keeps its cents back for so long
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """What is to be checked against the spend limits. `price_usd` None: nobody knows; `general` is the limit over all."""
+
+    price_usd: float | None
+    general: SpendLimits
+    today: Today
+
+    def purses(self, provider: Provider) -> dict[str, tuple[SpendLimits, str]]:
+        """The purses that have a limit, by key, with it and whose it is."""
+        both = {
+            keys.purse(self.today.month): (self.general, "your"),
+            keys.own_purse(provider, self.today.month): (provider.spend, f"{provider.name}'s"),
+        }
+        return {key: (limits, whose) for key, (limits, whose) in both.items() if limits.limited}
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
     """What is asked for. `lease_s` bounds a probe and a slot; `token` names the attempt; `last_resort`: no candidate is
-    closed; `charge` None: the request itself, which is free."""
+    closed; `charge` None: the request itself, which is free;
+    `spend` None: no spend limit is set."""
 
     model: Model
     latency_class: str
@@ -27,13 +51,16 @@ class Admission:
     policy: BreakerPolicy
     last_resort: bool = False
     charge: Charge | None = None
+    spend: Spend | None = None
 
     @property
     def keys(self) -> frozenset[str]:
         """Every row that the step looks at."""
-        found = {*keys.circuits(self.model), keys.limiter(self.model.provider)}
+        found = {*keys.circuits(self.model), keys.limiter(self.model.provider), keys.told_limits(self.model)}
         if self.charge is not None:
             found.add(keys.budget(self.charge.owner))
+        if self.spend is not None:
+            found.update(self.spend.purses(self.model.provider))
         return frozenset(found)
 
     def step(self, rows: Mapping[str, Row], now: float) -> Change[Permit | Refusal]:
@@ -42,7 +69,12 @@ class Admission:
         grants = self._circuits(rows, now, writes)
         if isinstance(grants, Refusal):
             return Change(grants)
-        refusal = self._limited(rows, now, writes) or self._charged(rows, writes)
+        refusal = (
+            self._limited(rows, now, writes)
+            or self._told(rows, now, writes)
+            or self._charged(rows, writes)
+            or self._affordable(rows, now, writes)
+        )
         if refusal is not None:
             return Change(refusal)
         return Change(self.permit(grants), writes)
@@ -74,8 +106,33 @@ class Admission:
         used = LimiterState.from_row(rows.get(key))
         taken, full = rate_limit.take(used, limit, self.prompt_tokens, now, token=self.token, lease_s=self.lease_s)
         if full is not None:
-            return Refusal(full.reason, full.retry_at)
+            return Refusal(full.reason, full.retry_at, why=ErrorKind.RATE_LIMIT.value)
         writes[key] = taken.to_row()
+        return None
+
+    def _told(self, rows: Mapping[str, Row], now: float, writes: dict[str, Row]) -> Refusal | None:
+        key = keys.told_limits(self.model)
+        if key not in rows:
+            return None
+        limits = LearntLimits.from_row(rows[key])
+        full = learnt_limits.learnt_room(limits, self.prompt_tokens, now)
+        if full is not None:
+            return Refusal(full.reason, full.retry_at, why=ErrorKind.RATE_LIMIT.value)
+        if learnt_limits.is_short(limits, self.prompt_tokens, now):
+            writes[key] = learnt_limits.used(limits, self.prompt_tokens, now).to_row()
+        return None
+
+    def _affordable(self, rows: Mapping[str, Row], now: float, writes: dict[str, Row]) -> Refusal | None:
+        if self.spend is None:
+            return None
+        usd = self.spend.price_usd
+        for key, (limits, whose) in self.spend.purses(self.model.provider).items():
+            purse = Purse.from_row(rows.get(key))
+            over = spending.over(purse, limits, usd, self.spend.today, now, whose=whose)
+            if over is not None:
+                return Refusal(over.reason, over.retry_at, why=ErrorKind.BUDGET.value)
+            if usd:
+                writes[key] = spending.hold(purse, self.token, usd, now, lease_s=HOLD_S).to_row()
         return None
 
     def _charged(self, rows: Mapping[str, Row], writes: dict[str, Row]) -> Refusal | None:

@@ -3,7 +3,9 @@
     b:p:ACCOUNT  b:m:ACCOUNT/MODEL  b:s:SHARE    circuits: the account, the model at it, the quota it shares
     l:  l:PROVIDER  l:PROVIDER/MODEL  …|CLASS    latency, from everything down to the class
     r:p:ACCOUNT  r:s:SHARE                       rate limits that are configured
+    w:ACCOUNT/MODEL  w:s:SHARE/MODEL             rate limits that the provider tells
     q:ACCOUNT                                    retry and hedge budget
+    $:MONTH  $:MONTH:PROVIDER                    dollars spent; by provider, whatever its key
     t:PROVIDER/MODEL  h:DAY:PROVIDER/MODEL       counts, and a day's histogram, for people
 
 ACCOUNT carries 8 hex digits of the API key's hash, so that a new key starts with a clean record.
@@ -63,6 +65,22 @@ def latency(model: Model, klass: str) -> list[str]:
 def limiter(provider: Provider) -> str:
     """The configured rate limit of an account, or of the quota it shares."""
     return f"r:s:{provider.shares}" if provider.shares is not None else f"r:p:{provider.account}"
+
+
+def told_limits(model: Model) -> str:
+    """The limits that a provider tells for a model, which are those of the quota it shares."""
+    owner = model.provider
+    return f"w:s:{owner.shares}/{model.id}" if owner.shares is not None else f"w:{owner.account}/{model.id}"
+
+
+def purse(month: str) -> str:
+    """What all providers cost in a month such as "2026-11"."""
+    return f"$:{month}"
+
+
+def own_purse(provider: Provider, month: str) -> str:
+    """What one provider costs in a month."""
+    return f"$:{month}:{provider.name}"
 
 
 def budget(provider: Provider) -> str:

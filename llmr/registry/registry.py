@@ -18,20 +18,23 @@ from dataclasses import replace
 from random import Random
 from typing import Final
 
-from llmr.catalog import Model, Provider
+from llmr.catalog import NO_SPEND_LIMITS, Model, Provider, SpendLimits
 from llmr.errors import StateBusy, StateError
 from llmr.registry import keys
-from llmr.registry.admission import Admission
+from llmr.registry.admission import Admission, Spend
+from llmr.registry.calendar import local_day
 from llmr.registry.results import DAY_S, Result
 from llmr.registry.status import model_status
 from llmr.registry.values import Attempt, ModelStatus, Permit
-from llmr.routing import breaker, latency, rate_limit
+from llmr.routing import breaker, latency, rate_limit, spending
 from llmr.routing.breaker import Blocked, BreakerState, Forced, Grant, Outcome, Refusal, Verdict
 from llmr.routing.budget import Charge, Extra
 from llmr.routing.health import CandidateHealth, Health
 from llmr.routing.latency import LatencyStats
+from llmr.routing.learnt_limits import LearntLimits
 from llmr.routing.policy import BreakerPolicy
 from llmr.routing.rate_limit import LimiterState
+from llmr.routing.spending import NEW_PURSE, Purse, Today
 from llmr.state import Change, RequestRecord, Row, StateStore, Step
 
 BUSY_S: Final = 0.25  # trust.md §5: no answer waits longer for the store
@@ -46,9 +49,13 @@ _RECENTLY: Final = 7  # days that `status` looks back
 class ProviderRegistry:
     """Snapshot, admit, report, over a StateStore. One per process."""
 
-    def __init__(self, store: StateStore, policy: BreakerPolicy, chance: Random) -> None:
+    def __init__(
+        self, store: StateStore, policy: BreakerPolicy, chance: Random, *, spend: SpendLimits = NO_SPEND_LIMITS
+    ) -> None:
+        """`spend` are the limits over all providers."""
         self._store = store
         self._policy = policy
+        self._spend = spend
         self._chance = chance
         self._pending: list[tuple[frozenset[str], Step[None]]] = []
         self._dropped = 0
@@ -70,21 +77,41 @@ class ProviderRegistry:
             model.key: keys.klass(model, streamed=streamed, prompt_tokens=prompt_tokens, reasoning=reasoning)
             for model in models
         }
+        today = local_day(now) if self._limits_spending(models) else None
         needed = {keys.EVERYTHING}
         for model in models:
-            needed.update(keys.circuits(model), keys.latency(model, wanted[model.key]), [keys.limiter(model.provider)])
+            needed.update(keys.circuits(model), keys.latency(model, wanted[model.key]))
+            needed.update((keys.limiter(model.provider), keys.told_limits(model)))
+            if today is not None:
+                needed.update((keys.purse(today.month), keys.own_purse(model.provider, today.month)))
         rows = self._read(needed)
         seq = LatencyStats.from_row(rows.get(keys.EVERYTHING)).seq
-        return Health({model.key: self._health(model, rows, wanted[model.key], seq, now) for model in models}, seq, now)
+        known = {model.key: self._health(model, rows, wanted[model.key], seq, now, today) for model in models}
+        return Health(known, seq, now, _purse(rows, None if today is None else keys.purse(today.month)), today)
 
-    def _health(self, model: Model, rows: Mapping[str, Row], klass: str, seq: float, now: float) -> CandidateHealth:
+    def _health(
+        self, model: Model, rows: Mapping[str, Row], klass: str, seq: float, now: float, today: Today | None
+    ) -> CandidateHealth:
         chain = [LatencyStats.from_row(rows.get(key)) for key in keys.latency(model, klass)]
         return CandidateHealth(
             circuits=keys.circuits_in(model, rows),
             limiter=LimiterState.from_row(rows.get(keys.limiter(model.provider))),
             estimate=latency.estimate(chain, now, seq),
             last_used_seq=chain[2].seq,
+            told=LearntLimits.from_row(rows.get(keys.told_limits(model))),
+            purse=_purse(rows, None if today is None else keys.own_purse(model.provider, today.month)),
         )
+
+    def _limits_spending(self, models: Collection[Model]) -> bool:
+        return self._spend.limited or any(model.provider.spend.limited for model in models)
+
+    def budget_left_usd(self, now: float) -> float | None:
+        """Dollars that the strictest limit over all providers leaves; None: there is none, or it cannot be read."""
+        if not self._spend.limited:
+            return None
+        today = local_day(now)
+        rows = self._read([keys.purse(today.month)])
+        return spending.left_usd(_purse(rows, keys.purse(today.month)), self._spend, today, now)
 
     def admit(
         self,
@@ -98,13 +125,15 @@ class ProviderRegistry:
         now: float,
         last_resort: bool = False,
         charge: Charge | None = None,
+        price_usd: float | None = None,
     ) -> Permit | Refusal:
-        """Ask every circuit, the rate limiter and the budget at once. A refusal writes nothing anywhere.
+        """Ask every circuit, the rate limits, the budget and the spend limits at once. A refusal writes nothing anywhere.
 
         `first_token_s` is this attempt's own time-out, which the probe's lease must outlive; `token` names the attempt;
         `now` is wall-clock seconds, used only where the store cannot be written and so has no clock of its own to read;
-        `charge` says whose budget pays for it, None: nobody's.
+        `charge` says whose budget pays for it, None: nobody's; `price_usd` is what it will probably cost, None: nobody knows.
         """
+        limited = self._limits_spending((model,))
         admission = Admission(
             model,
             keys.klass(model, streamed=streamed, prompt_tokens=prompt_tokens, reasoning=reasoning),
@@ -114,6 +143,7 @@ class ProviderRegistry:
             self._policy,
             last_resort,
             charge,
+            Spend(price_usd, self._spend, local_day(now)) if limited else None,
         )
         try:
             return self._store.transact(admission.keys, admission.step)
@@ -265,3 +295,7 @@ class ProviderRegistry:
         except StateError as error:
             self._met(error)
             return {}
+
+
+def _purse(rows: Mapping[str, Row], key: str | None) -> Purse:
+    return NEW_PURSE if key is None or key not in rows else Purse.from_row(rows[key])

@@ -6,14 +6,17 @@ from typing import Final
 from llmr.catalog import Model
 from llmr.errors import ErrorKind, ProviderError
 from llmr.registry import keys
+from llmr.registry.calendar import local_day
 from llmr.registry.values import Attempt, Permit
-from llmr.routing import breaker, budget, latency, rate_limit, tally
+from llmr.routing import breaker, budget, latency, learnt_limits, rate_limit, spending, tally
 from llmr.routing.breaker import BreakerState, Outcome, Verdict
 from llmr.routing.budget import Budget
 from llmr.routing.disposition import Disposition, disposition
 from llmr.routing.latency import LatencyStats, Sample
+from llmr.routing.learnt_limits import LearntLimits
 from llmr.routing.policy import BreakerPolicy
 from llmr.routing.rate_limit import LimiterState
+from llmr.routing.spending import Purse
 from llmr.routing.tally import Tally
 from llmr.secret import Redactor
 from llmr.state import AttemptRecord, Change, Row
@@ -32,13 +35,14 @@ class Result:
         self._row = disposition(error.kind if error else None, retry_after_s=error.retry_after_s if error else None)
         self._verdicts = verdicts_of(permit, self._row, error, jitter=jitter)
         self._latency_keys = keys.latency(permit.model, permit.latency_class)
+        self._today = local_day(attempt.at)  # an answer belongs to the day on which it was asked for
 
     @property
     def keys(self) -> frozenset[str]:
         """Every row that the step looks at."""
         model, day = self._permit.model, int(self._attempt.at // DAY_S)
         own = (keys.limiter(model.provider), keys.budget(model.provider), keys.tally(model), keys.day(model, day))
-        return frozenset({*self._verdicts, *self._latency_keys, *own})
+        return frozenset({*self._verdicts, *self._latency_keys, *own, *self._purses, keys.told_limits(model)})
 
     def step(self, rows: Mapping[str, Row], now: float) -> Change[None]:
         """Circuits, limiter, budget, latencies, counts and the record."""
@@ -46,6 +50,8 @@ class Result:
         writes |= self._judged(rows, now)
         writes |= self._released(rows, now)
         writes |= self._earned(rows)
+        writes |= self._settled(rows)
+        writes |= self._told(rows)
         writes |= learnt(rows, self._latency_keys, sample_of(self._row, self._attempt), now)
         writes |= tallied(rows, self._permit.model, self._row, self._attempt, now)
         return Change(None, writes, append=(attempt_record(self._permit, self._attempt),))
@@ -64,6 +70,24 @@ class Result:
         freed = rate_limit.release(held, provider.rate_limit, self._permit.token, now, tokens_over=over)
         if freed is not held:
             yield keys.limiter(provider), freed.to_row()
+
+    @property
+    def _purses(self) -> tuple[str, str]:
+        month = self._today.month
+        return keys.purse(month), keys.own_purse(self._permit.model.provider, month)
+
+    def _settled(self, rows: Mapping[str, Row]) -> Iterator[tuple[str, Row]]:
+        for key in self._purses:
+            before = Purse.from_row(rows.get(key))
+            after = spending.settle(before, self._permit.token, self._attempt.cost_usd, self._today.day)
+            if after is not before:
+                yield key, after.to_row()
+
+    def _told(self, rows: Mapping[str, Row]) -> Iterator[tuple[str, Row]]:
+        told, key = self._attempt.told, keys.told_limits(self._permit.model)
+        if told is not None:
+            before = LearntLimits.from_row(rows.get(key))
+            yield key, learnt_limits.learn(told, before, self._attempt.told_at).to_row()
 
     def _earned(self, rows: Mapping[str, Row]) -> Iterator[tuple[str, Row]]:
         """A request earns its share of the budget when its first attempt is over: no write of its own for it."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from llmr.catalog import Model
+from llmr.catalog import LimitsTold, Model
 from llmr.chat import Usage
 from llmr.errors import ProviderError
 from llmr.routing.breaker import Grant
@@ -28,7 +28,7 @@ class Attempt:
 
     `ttft_s` None: no content token came. `cost_usd` None: unknown. `outpaced`: cancelled because the attempt beside it was
     faster. `number`: its place in its request, from 1. `hedge`: it was asked beside a late one. `cost_estimated`: by length,
-    for nobody counted the tokens.
+    for nobody counted the tokens. `told`: what the answer's head, `told_at` wall-clock seconds, said of the rate limits.
     """
 
     request_id: str
@@ -43,6 +43,8 @@ class Attempt:
     number: int = 1
     hedge: bool = False
     cost_estimated: bool = False
+    told: LimitsTold | None = None
+    told_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,14 @@ The generator behind it owns the socket; closing it closes that. Every `Asking` 
 a permit that is not given back would hold a probe's lease, a slot or money until it runs out.
 """
 
+import math
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
+from llmr.catalog import LimitsTold
 from llmr.chat import ChatRequest, Delta, FinishReason
 from llmr.errors import ErrorKind, ProviderError
 from llmr.exchange import Clock, Limits, Transport, Wires, exchange
@@ -18,11 +20,13 @@ from llmr.registry import Attempt, Permit, ProviderRegistry
 from llmr.router.events import AttemptStarted
 from llmr.router.progress import Progress
 from llmr.routing.breaker import Refusal
-from llmr.routing.latency import first_token_limit_s
+from llmr.routing.latency import PRIOR_OUTPUT_TOKENS, first_token_limit_s
 from llmr.routing.policy import Policy
 from llmr.routing.rules import Candidate
-from llmr.routing.score import request_cost_usd
+from llmr.routing.score import expected_price_usd, request_cost_usd
 from llmr.routing.seam import Seam, continuation
+from llmr.routing.tokens import estimate_text_tokens
+from llmr.wire.limits_told import limits_told
 
 
 @dataclass(slots=True, eq=False)
@@ -43,6 +47,8 @@ class Asking:
     ttft_s: float | None = None
     shown: bool = False
     reported: bool = False
+    told: LimitsTold | None = None  # of the rate limits, by the answer's head
+    told_at: float = 0.0
 
     @property
     def started(self) -> AttemptStarted:
@@ -104,6 +110,7 @@ class Asker:
             now=self._clock.now(),
             last_resort=last_resort,
             charge=progress.charge(candidate, hedge=hedge),
+            price_usd=_price_usd(progress, candidate),
         )
         if isinstance(permit, Refusal):
             return permit
@@ -131,6 +138,8 @@ class Asker:
             return
         asking.reported = True
         usage = next((delta.usage for delta in reversed(asking.came) if delta.usage is not None), None)
+        cost_usd = request_cost_usd(asking.candidate.model.price, usage)
+        estimated = cost_usd is None and _may_be_billed(error)
         self._registry.report(
             asking.permit,
             Attempt(
@@ -141,10 +150,13 @@ class Asker:
                 ttft_s=asking.ttft_s,
                 error=error,
                 usage=usage,
-                cost_usd=request_cost_usd(asking.candidate.model.price, usage),
+                cost_usd=_cost_by_length_usd(progress, asking) if estimated else cost_usd,
+                cost_estimated=estimated,
                 outpaced=outpaced_after_s is not None,
                 number=asking.number,
                 hedge=asking.hedge,
+                told=asking.told,
+                told_at=asking.told_at,
             ),
         )
 
@@ -172,6 +184,10 @@ class Asker:
             yield Delta(text=rest)
 
     def _exchanged(self, request: ChatRequest, asking: Asking) -> AsyncGenerator[Delta, None]:
+        def heard(headers: Mapping[str, str]) -> None:
+            asking.told_at = self._clock.now()
+            asking.told = limits_told(headers, now=asking.told_at)
+
         return exchange(
             request,
             asking.candidate.model,
@@ -179,6 +195,7 @@ class Asker:
             wires=self._wires,
             clock=self._clock,
             limits=asking.limits,
+            heard=heard,
         )
 
     def _limits(self, progress: Progress, candidate: Candidate, *, alone: bool) -> Limits:
@@ -198,6 +215,30 @@ class Asker:
         return Limits(timeouts.connect_s, first_token_s, timeouts.stall_s, timeouts.total_s)
 
 
+def _price_usd(progress: Progress, candidate: Candidate) -> float | None:
+    """What asking `candidate` will probably cost; None: nobody knows. What runs on this machine costs nothing."""
+    model, habits = candidate.model, progress.handler.selection.habits_of(candidate.key)
+    if model.price is None:
+        return 0.0 if model.provider.local else None
+    output_tokens = min(
+        PRIOR_OUTPUT_TOKENS if habits is None else habits.output_tokens, progress.request.max_output_tokens or math.inf
+    )
+    return expected_price_usd(model.price, prompt_tokens=progress.plan.prompt_tokens, output_tokens=output_tokens)
+
+
+def _may_be_billed(error: ProviderError | None) -> bool:
+    """Whether the provider may have worked on the request: it took it, and did not refuse it with a status."""
+    return error is None or (error.status is None and error.kind not in _NEVER_REACHED)
+
+
+def _cost_by_length_usd(progress: Progress, asking: Asking) -> float | None:
+    """What the prompt and as much of the answer as came are worth; None where the price is unknown."""
+    said = sum(estimate_text_tokens(delta.text) + estimate_text_tokens(delta.reasoning) for delta in asking.came)
+    return expected_price_usd(
+        asking.candidate.model.price, prompt_tokens=progress.plan.prompt_tokens, output_tokens=said
+    )
+
+
 def _refuse_emptiness(asking: Asking) -> None:
     """An answer that ended is judged. Raises ProviderError where it is none."""
     finish = next((delta.finish_reason for delta in reversed(asking.came) if delta.finish_reason), None)
@@ -207,6 +248,7 @@ def _refuse_emptiness(asking: Asking) -> None:
         raise ProviderError(*_EMPTY.get(finish, _NOTHING))
 
 
+_NEVER_REACHED: Final = frozenset({ErrorKind.CONNECT, ErrorKind.CONNECT_TIMEOUT, ErrorKind.TLS, ErrorKind.NOT_SENT})
 _EMPTY: Final[Mapping[FinishReason | None, tuple[ErrorKind, str]]] = MappingProxyType(
     {
         FinishReason.CONTENT_FILTER: (ErrorKind.CONTENT_FILTER, "a content policy withheld the whole answer"),

@@ -25,7 +25,15 @@ from typing import TYPE_CHECKING, Final
 
 from llmr.catalog import Catalog
 from llmr.chat import ChatRequest, ChatResponse
-from llmr.errors import AllAttemptsFailed, ErrorKind, LlmrError, NoProviderReady, ProviderError, StreamInterrupted
+from llmr.errors import (
+    AllAttemptsFailed,
+    ErrorKind,
+    LlmrError,
+    NoProviderReady,
+    ProviderError,
+    StreamInterrupted,
+    kind_named,
+)
 from llmr.exchange import Clock, Transport, Wires
 from llmr.registry import ProviderRegistry
 from llmr.router.asking import Asker, Asking
@@ -173,7 +181,12 @@ class Router:
         if isinstance(asking, Asking):
             return asking
         progress.handler.refused(
-            action.candidate, asking.retry_at, self._clock.now(), self._elapsed_s(progress), reason=asking.reason
+            action.candidate,
+            asking.retry_at,
+            self._clock.now(),
+            self._elapsed_s(progress),
+            reason=asking.reason,
+            kind=kind_named(asking.why),
         )
         return None
 

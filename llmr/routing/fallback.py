@@ -20,7 +20,7 @@ from random import Random
 from typing import Final
 
 from llmr.catalog import Timeouts
-from llmr.errors import Failure, ProviderError
+from llmr.errors import ErrorKind, Failure, ProviderError
 from llmr.routing.disposition import Disposition, Onward, disposition
 from llmr.routing.policy import FallbackPolicy
 from llmr.routing.rules import Candidate
@@ -138,10 +138,12 @@ class FallbackHandler:
         elapsed_s: float,
         *,
         reason: str = "another process was faster",
+        kind: ErrorKind | None = None,
     ) -> None:
         """Admission was refused although the ranking allowed it: another process was faster, or the state cannot be
-        written. Until `retry_at` (None: for the rest of this request) the candidate is passed over."""
-        self._refused[candidate.key] = Failure(candidate.key, reason, retry_at=retry_at)
+        written; `kind` is what it comes down to. Until `retry_at` (None: for the rest of this request) the candidate is
+        passed over."""
+        self._refused[candidate.key] = Failure(candidate.key, reason, kind, retry_at=retry_at)
         wait_s = math.inf if retry_at is None else max(retry_at - now, _SHORTEST_WAIT_S)
         self._barred_until_s[candidate.key] = elapsed_s + wait_s
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from llmr.routing.breaker import BreakerState
 from llmr.routing.latency import Estimate
+from llmr.routing.learnt_limits import UNTOLD, LearntLimits
 from llmr.routing.rate_limit import LimiterState
+from llmr.routing.spending import NEW_PURSE, Purse, Today
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +23,24 @@ class Circuit:
 
 @dataclass(frozen=True, slots=True)
 class CandidateHealth:
-    """One candidate. `last_used_seq` is the request count when it was last tried, 0: never."""
+    """One candidate. `last_used_seq` is the request count when it was last tried, 0: never; `told` are the limits that its
+    provider told of; `purse` is the provider's month, read only where it has a spend limit."""
 
     circuits: tuple[Circuit, ...]
     limiter: LimiterState
     estimate: Estimate
     last_used_seq: float
+    told: LearntLimits = UNTOLD
+    purse: Purse = NEW_PURSE
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """All candidates of a plan, by key. `seq` counts the requests of this machine; `at` is wall-clock seconds."""
+    """All candidates of a plan, by key. `seq` counts the requests of this machine; `at` is wall-clock seconds. `purse` is the
+    month over all providers; `today` None: no spend limit is set, so nobody looked."""
 
     candidates: Mapping[str, CandidateHealth]
     seq: float
     at: float
+    purse: Purse = NEW_PURSE
+    today: Today | None = None

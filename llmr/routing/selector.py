@@ -18,18 +18,20 @@ from random import Random
 from types import MappingProxyType
 from typing import Final
 
-from llmr.catalog import Strategy
+from llmr.catalog import OnLimit, Strategy
 from llmr.chat import ChatRequest
 from llmr.errors import ErrorKind
-from llmr.routing import breaker
+from llmr.routing import breaker, spending
 from llmr.routing.breaker import Blocked, BreakerState, Grant
 from llmr.routing.fit import misfit
 from llmr.routing.health import CandidateHealth, Health
 from llmr.routing.latency import Estimate
+from llmr.routing.learnt_limits import learnt_room
 from llmr.routing.policy import Policy
 from llmr.routing.rate_limit import head_room
 from llmr.routing.rules import Candidate, Plan, RuleTrace
 from llmr.routing.score import WEIGHTS, Score, expected_price_usd, score
+from llmr.routing.spending import Over
 
 _KINDS: Final[Mapping[str, ErrorKind]] = MappingProxyType({kind.value: kind for kind in ErrorKind})
 
@@ -54,6 +56,7 @@ class Barrier(StrEnum):
     UNFIT = "unfit"  # it cannot take this request
     CIRCUIT = "circuit"
     LIMIT = "limit"
+    SPEND = "spend"  # a spend limit would be passed
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +125,12 @@ class ModelSelector:
                 admissible.append((candidate, own, estimate))
         scored = self._scored(admissible, plan, request, now)
         ordered = sorted(scored, key=lambda pair: self._sort_key(plan.strategy, pair[0], pair[1], seed))
+        ranked, too_dear = self._affordable(ordered, health, now)
         return Selection(
             asked=plan.asked,
             strategy=plan.strategy,
-            ranked=tuple(ranked for ranked, _ in ordered),
-            rejected=tuple(rejected),
+            ranked=tuple(ranked),
+            rejected=(*rejected, *too_dear),
             trace=plan.trace,
             prompt_tokens=plan.prompt_tokens,
             explored=explore,
@@ -149,10 +153,35 @@ class ModelSelector:
             return Rejected(
                 candidate, Barrier.CIRCUIT, reason, why, refusal.retry_at, refusal.early_at, estimate=own.estimate
             )
-        full = head_room(own.limiter, provider.rate_limit, prompt_tokens, now)
+        full = head_room(own.limiter, provider.rate_limit, prompt_tokens, now) or learnt_room(
+            own.told, prompt_tokens, now
+        )
         if full is not None:
             return Rejected(candidate, Barrier.LIMIT, full.reason, ErrorKind.RATE_LIMIT, full.retry_at)
         return None
+
+    def _affordable(
+        self, ordered: Sequence[tuple[Ranked, CandidateHealth]], health: Health, now: float
+    ) -> tuple[list[Ranked], list[Rejected]]:
+        """Who stays within the spend limits, and who does not. Where a limit over all providers is to refuse (and not to
+        look for somebody cheaper), the whole request is refused once it does not cover the candidate that comes first."""
+        if health.today is None:
+            return [ranked for ranked, _ in ordered], []
+        ranked: list[Ranked] = []
+        rejected: list[Rejected] = []
+        general = self._policy.spend
+        refused: Over | None = None
+        for one, own in ordered:
+            provider, usd = one.candidate.model.provider, _known_price_usd(one)
+            over = refused or spending.over(health.purse, general, usd, health.today, now, whose="your")
+            if over is not None and not ranked and general.on_limit is OnLimit.REFUSE:
+                refused = over
+            over = over or spending.over(own.purse, provider.spend, usd, health.today, now, whose=f"{provider.name}'s")
+            if over is None:
+                ranked.append(one)
+            else:
+                rejected.append(Rejected(one.candidate, Barrier.SPEND, over.reason, ErrorKind.BUDGET, over.retry_at))
+        return ranked, rejected
 
     def _admission(self, own: CandidateHealth, now: float) -> tuple[tuple[BreakerState, Grant], ...] | Blocked:
         policy = self._policy.breaker
@@ -219,6 +248,13 @@ class ModelSelector:
             case Strategy.WEIGHTED:
                 weight = max(candidate.model.provider.weight, 1e-9)
                 return (*place, -(_chance(seed, candidate).random() ** (1 / weight)), *last)
+
+
+def _known_price_usd(ranked: Ranked) -> float | None:
+    """What the request will probably cost there; None: nobody knows. What runs on this machine costs nothing."""
+    if ranked.score.price_assumed or ranked.score.price_usd is None:
+        return 0.0 if ranked.candidate.model.provider.local else None
+    return ranked.score.price_usd
 
 
 def _chance(seed: int, candidate: Candidate) -> Random:

@@ -52,7 +52,7 @@ _EPOCH_MS: Final = 1e12
 def retry_delay_s(headers: Mapping[str, str], body: Any, message: str, *, limited: bool, now: float) -> float | None:
     """Seconds to wait, ≥ 0, or None. `limited`: the status says that a limit was hit, so that reset clocks count."""
     for said in (
-        _number(headers.get("retry-after-ms"), 1e-3),
+        plain_number(headers.get("retry-after-ms"), 1e-3),
         _retry_after(headers, now),
         _retry_info(body),
         _in_a_sentence(message),
@@ -70,7 +70,7 @@ def go_duration_s(text: str) -> float | None:
     return sum(float(number) * _UNIT_S[unit] for number, unit in re.findall(_GO_PART, text))
 
 
-def _number(text: str | None, unit_s: float = 1.0) -> float | None:
+def plain_number(text: str | None, unit_s: float = 1.0) -> float | None:
     """A plain decimal ≥ 0 in seconds. Signs, exponents, `inf` and `nan` are garbage here."""
     if text is None or not re.fullmatch(r"\s*\d{1,15}(?:\.\d{0,15})?\s*", text, re.ASCII):
         return None
@@ -81,7 +81,7 @@ def _retry_after(headers: Mapping[str, str], now: float) -> float | None:
     text = headers.get("retry-after")
     if text is None:
         return None
-    seconds = _number(text)
+    seconds = plain_number(text)
     if seconds is not None:
         return seconds
     seconds = go_duration_s(text.strip())
@@ -115,8 +115,8 @@ def _retry_info(body: Any) -> float | None:
             return go_duration_s(delay)
         if isinstance(delay, dict):  # the long form of a protobuf Duration
             parts = object_of(delay)
-            seconds = _number(str(parts.get("seconds", 0)))
-            nanos = _number(str(parts.get("nanos", 0)), 1e-9)
+            seconds = plain_number(str(parts.get("seconds", 0)))
+            nanos = plain_number(str(parts.get("nanos", 0)), 1e-9)
             return seconds + nanos if seconds is not None and nanos is not None else None
     return None
 
@@ -138,16 +138,17 @@ def _reset(headers: Mapping[str, str], now: float) -> float | None:
     waits = [
         wait
         for remaining, reset in _RESETS
-        if _number(headers.get(remaining)) == 0 and (wait := _until_reset(headers.get(reset, ""), now)) is not None
+        if plain_number(headers.get(remaining)) == 0
+        and (wait := until_reset_s(headers.get(reset, ""), now)) is not None
     ]
     if waits:
         return max(waits)
-    return _number(headers.get(_ALWAYS))
+    return plain_number(headers.get(_ALWAYS))
 
 
-def _until_reset(text: str, now: float) -> float | None:
+def until_reset_s(text: str, now: float) -> float | None:
     """A reset is a duration (`12ms`, `19`), a date in epoch seconds or milliseconds, or an RFC 3339 date."""
-    number = _number(text)
+    number = plain_number(text)
     if number is not None:
         if number >= _EPOCH_MS:
             return max(0.0, number / 1000 - now)
