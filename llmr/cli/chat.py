@@ -15,10 +15,12 @@ from pathlib import Path
 from llmr.app import App, SystemClock, opened
 from llmr.catalog import Provider
 from llmr.chat import ChatRequest, Delta, FinishReason, Message, Role
-from llmr.cli.choices import check_on_break, check_strategy
+from llmr.cli.answers import Answer, NoAnswer, SafeOutput, streamed_answer
+from llmr.cli.choices import check, check_on_break, check_strategy
+from llmr.cli.colour import colour_wish
 from llmr.cli.exit_codes import ExitCode, exit_code_of
 from llmr.cli.failure import failure_lines, note_of
-from llmr.cli.output import Answer, ClosedPipe, answer_for, write_stdout
+from llmr.cli.output import ClosedPipe, open_stdout, write_stdout
 from llmr.cli.prompt import read_prompt
 from llmr.cli.say import say
 from llmr.cli.signals import Signals
@@ -52,6 +54,9 @@ class ChatArguments:
     system: str | None
     stream: bool
     as_json: bool
+    raw: bool
+    color: str | None
+    safe_output: str
     max_output_tokens: int | None
     temperature: float | None
     tags: tuple[str, ...]
@@ -85,10 +90,12 @@ class _Run:
 
     def begin(self) -> int:
         """Everything before the first byte leaves, then the request. Raises LlmrError."""
-        self._answer = answer_for(as_json=self._arguments.as_json)
+        open_stdout()
         request = _request(self._arguments)
+        colour_wish(self._arguments.color, self._environment)
+        check("safe-output", self._arguments.safe_output, SafeOutput)
         if self._arguments.demo:
-            return asyncio.run(self._demo(request, self._answer))
+            return asyncio.run(self._demo(request))
         from llmr.config.load import load
 
         file = self._arguments.config_file
@@ -99,23 +106,24 @@ class _Run:
         app: App | None = None
         try:
             with opened(config) as app:
-                return asyncio.run(self._ask(app, request, self._answer))
+                return asyncio.run(self._ask(app, request))
         finally:  # after the flush, and however the request ended
             if app is not None:
                 self._tell_notices(app)
 
-    async def _demo(self, request: ChatRequest, answer: Answer) -> int:
+    async def _demo(self, request: ChatRequest) -> int:
         """Ask the lab's three demo providers, served by this very process, over state that is gone with it."""
         from llmr.lab.demo import demo_config, demo_lab
 
         lab = demo_lab(random.Random())  # noqa: S311 - which demo provider fails is no secret
         async with lab.serving():
             with opened(demo_config(lab), remember=False) as app:
-                return await self._ask(app, replace(request, model=request.model or "demo"), answer)
+                return await self._ask(app, replace(request, model=request.model or "demo"))
 
-    async def _ask(self, app: App, request: ChatRequest, answer: Answer) -> int:
+    async def _ask(self, app: App, request: ChatRequest) -> int:
         """One request under signal handlers. Raises LlmrError."""
         self._redact = app.redact
+        self._answer = answer = self._new_answer()
         asking = asyncio.get_running_loop().create_task(self._stream(app, request, answer))
         with Signals(asking) as signals:
             try:
@@ -134,13 +142,20 @@ class _Run:
         ):
             async for event in events:
                 self._transcript.add(event)
+                if isinstance(event, BrokeOff):  # before a word of it on stderr: the answer may have a line under way
+                    answer.seam(event)
                 self._tell(event, spinner)
                 if isinstance(event, AttemptStarted):  # before its clock starts: a vault may wait for a finger
                     await app.transport.prepare(event.candidate.model.provider)
                 if isinstance(event, Delta):
                     answer.write(event.text)
-                elif isinstance(event, BrokeOff):
-                    answer.seam(event)
+
+    def _new_answer(self) -> Answer:
+        said = self._arguments
+        if said.as_json:
+            return NoAnswer()
+        wish = colour_wish(said.color, self._environment)
+        return streamed_answer(self._environment, raw=said.raw, wish=wish, safe=SafeOutput(said.safe_output))
 
     def _tell(self, event: Event, spinner: Spinner) -> None:
         """What a person hears of it, on stderr."""
@@ -183,6 +198,8 @@ class _Run:
         """The user ended it: what came stays."""
         self._transcript.cancelled()
         self._transcript.total_s = SystemClock().monotonic() - self._began_s
+        if code is ExitCode.INTERRUPTED:
+            answer.disturbed()
         answer.end()
         self._write_json(ErrorNote(ErrorKind.CANCELLED.value, "interrupted", int(code)))
         self._tell_receipt()
@@ -199,7 +216,7 @@ class _Run:
         try:
             if self._answer is not None:
                 self._answer.end()
-                self._write_json(note_of(error))
+            self._write_json(note_of(error))
         except ClosedPipe:
             return int(ExitCode.CLOSED_PIPE)
         except LlmrError as second:  # the output is broken too: that is what the person must mend first

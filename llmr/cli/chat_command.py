@@ -30,6 +30,11 @@ def chat(
     system: Annotated[str | None, typer.Option("--system", "-s", help="Instructions to the model.")] = None,
     no_stream: Annotated[bool, typer.Option("--no-stream", help="Ask for the answer in one piece.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document, failures included.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="On a terminal: the text as it came, no Markdown drawn.")] = False,
+    color: Annotated[str | None, typer.Option(help="auto, always (Markdown in a pipe too) or never.")] = None,
+    safe_output: Annotated[
+        str, typer.Option(help="Make control characters visible: auto (on a terminal), always or never.")
+    ] = "auto",
     max_tokens: Annotated[int | None, typer.Option(min=1, help="The longest answer, in tokens.")] = None,
     temperature: Annotated[float | None, typer.Option(min=0.0, help="The provider's own scale.")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="A tag for rules to match; may be repeated.")] = None,
@@ -62,6 +67,9 @@ def chat(
                 system=system,
                 stream=not no_stream,
                 as_json=as_json,
+                raw=raw,
+                color=color,
+                safe_output=safe_output,
                 max_output_tokens=max_tokens,
                 temperature=temperature,
                 tags=tuple(tag or ()),

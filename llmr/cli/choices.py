@@ -9,15 +9,16 @@ from llmr.routing.policy import OnBreak
 
 def check_strategy(name: str | None) -> None:
     """Raises UsageError for a `--strategy` that does not exist."""
-    _check("strategy", name, Strategy)
+    check("strategy", name, Strategy)
 
 
 def check_on_break(name: str | None) -> None:
     """Raises UsageError for an `--on-break` that does not exist."""
-    _check("on-break", name, OnBreak)
+    check("on-break", name, OnBreak)
 
 
-def _check(option: str, name: str | None, choices: type[StrEnum]) -> None:
+def check(option: str, name: str | None, choices: type[StrEnum]) -> None:
+    """Raises UsageError, with what was probably meant, for a name that is not among the choices."""
     if name is None or name in set(choices):
         return
     from llmr.config.wording import suggestion

@@ -317,7 +317,7 @@ def test_ctrl_c_ends_the_answer_keeps_what_came_and_holds_it_against_nobody(shel
             interrupted = True
             os.kill(os.getpid(), signal.SIGINT)
 
-    shell.monkeypatch.setattr("llmr.cli.output.AnswerText.write", on_write)
+    shell.monkeypatch.setattr("llmr.cli.answers.AnswerText.write", on_write)
     said = shell("chat", "-v", "x")
     assert said.code == 130
     assert said.out.startswith("Once")

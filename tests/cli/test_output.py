@@ -10,22 +10,29 @@ from typing import Any
 import pytest
 from fakes import KEY
 
+from llmr.cli.answers import Answer, AnswerText, SafeOutput, streamed_answer
+from llmr.cli.colour import ColourWish, colour_wish, coloured
 from llmr.cli.listing import shown_age, shown_seconds, shown_share
-from llmr.cli.output import (
-    AnswerText,
-    ClosedPipe,
-    NoAnswer,
-    answer_for,
-    print_line,
-    stdout_is_terminal,
-    write_stdout,
-)
+from llmr.cli.markdown_answer import MarkdownAnswer
+from llmr.cli.output import ClosedPipe, open_stdout, print_line, stdout_is_terminal, write_stdout
 from llmr.cli.say import complain, say
 from llmr.cli.spinner import Spinner, spinner_wanted
+from llmr.config.environment import Environment
 from llmr.errors import OutputError, UsageError
+from llmr.render.markdown.screen import MarkdownScreen
 from llmr.secret import Redactor, Secret
 
 EVIL = "a\x1b[31mb\u202e"
+
+
+def world(**variables: str) -> Environment:
+    return Environment.of(variables, cwd=None)
+
+
+def answer_for(
+    *, raw: bool = False, wish: ColourWish = ColourWish.AUTO, safe: SafeOutput = SafeOutput.AUTO, **variables: str
+) -> Answer:
+    return streamed_answer(world(**variables), raw=raw, wish=wish, safe=safe)
 
 
 @pytest.fixture
@@ -39,7 +46,7 @@ def fd1(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
 
 
 def test_a_pipe_gets_the_bytes_of_the_answer_and_no_more(capfd: pytest.CaptureFixture[str]) -> None:
-    answer = answer_for(as_json=False)
+    answer = answer_for()
     for piece in ("Grüße ", "", EVIL, "\ud800"):
         answer.write(piece)
     answer.end()
@@ -47,7 +54,7 @@ def test_a_pipe_gets_the_bytes_of_the_answer_and_no_more(capfd: pytest.CaptureFi
 
 
 def test_a_terminal_gets_the_answer_harmless_and_a_line_end(capfd: pytest.CaptureFixture[str]) -> None:
-    answer = AnswerText(terminal=True)
+    answer = AnswerText(terminal=True, safe=True)
     for piece in (EVIL, "x\r", "\ny"):
         answer.write(piece)
     answer.end()
@@ -55,19 +62,11 @@ def test_a_terminal_gets_the_answer_harmless_and_a_line_end(capfd: pytest.Captur
 
 
 def test_an_answer_that_ends_its_own_line_gets_no_second_end(capfd: pytest.CaptureFixture[str]) -> None:
-    answer = AnswerText(terminal=True)
+    answer = AnswerText(terminal=True, safe=True)
     answer.write("done\n")
     answer.end()
-    AnswerText(terminal=True).end()
+    AnswerText(terminal=True, safe=True).end()
     assert capfd.readouterr().out == "done\n"
-
-
-def test_the_json_run_writes_nothing_by_itself(capfd: pytest.CaptureFixture[str]) -> None:
-    answer = answer_for(as_json=True)
-    assert isinstance(answer, NoAnswer)
-    answer.write("x")
-    answer.end()
-    assert capfd.readouterr().out == ""
 
 
 def test_a_long_answer_goes_through_a_pipe_whole(fd1: None) -> None:
@@ -86,7 +85,7 @@ def test_a_long_answer_goes_through_a_pipe_whole(fd1: None) -> None:
     reader = Thread(target=reading)
     reader.start()
     os.set_blocking(1, False)
-    answer_for(as_json=True)  # makes it block again
+    open_stdout()  # makes it block again
     write_stdout(content)
     os.close(1)
     reader.join(30)
@@ -112,7 +111,7 @@ def test_a_closed_stdout_is_told_before_anything_is_asked(fd1: None) -> None:
     os.close(1)
     assert not stdout_is_terminal()
     with pytest.raises(OutputError, match="standard output is closed"):
-        answer_for(as_json=False)
+        open_stdout()
 
 
 def test_a_listing_is_harmless_on_a_terminal_and_exact_in_a_pipe(fd1: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,3 +237,115 @@ def test_an_age_is_told_in_one_unit(seconds: float, age: str) -> None:
 def test_what_is_unknown_is_a_dash() -> None:
     assert (shown_seconds(None), shown_seconds(0.25)) == ("–", "250 ms")
     assert (shown_share(None), shown_share(0.987)) == ("–", "99%")
+
+
+# Colour and safety
+
+
+@pytest.mark.parametrize(
+    ("variables", "terminal", "expected"),
+    [
+        ({}, True, True),
+        ({}, False, False),
+        ({"NO_COLOR": "1"}, True, False),
+        ({"NO_COLOR": ""}, True, True),
+        ({"FORCE_COLOR": "1"}, False, True),
+        ({"FORCE_COLOR": "0"}, True, True),
+        ({"NO_COLOR": "1", "FORCE_COLOR": "1"}, True, False),
+        ({"TERM": "dumb"}, True, False),
+        ({"LLMR_COLOR": "never", "FORCE_COLOR": "1"}, True, False),
+        ({"LLMR_COLOR": "always", "NO_COLOR": "1"}, False, True),
+    ],
+)
+def test_the_nearest_word_on_colour_wins(variables: dict[str, str], terminal: bool, expected: bool) -> None:
+    environment = world(**variables)
+    assert coloured(colour_wish(None, environment), environment, terminal=terminal) is expected
+    assert coloured(colour_wish("always", environment), environment, terminal=terminal)
+    assert not coloured(colour_wish("never", environment), environment, terminal=terminal)
+
+
+@pytest.mark.parametrize(("said", "variables"), [("alway", {}), (None, {"LLMR_COLOR": "blue"})])
+def test_a_colour_wish_that_does_not_exist_is_named(said: str | None, variables: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match=r"alway|blue"):
+        colour_wish(said, world(**variables))
+
+
+@pytest.mark.parametrize("variables", [{}, {"FORCE_COLOR": "1"}, {"CLICOLOR_FORCE": "1"}])
+def test_no_variable_that_ci_sets_for_all_adds_a_byte_to_a_pipe(
+    variables: dict[str, str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    answer = answer_for(**variables)
+    answer.write("# **x**")
+    answer.end()
+    assert capfd.readouterr().out == "# **x**"
+
+
+def test_safe_output_always_makes_a_pipe_harmless_too(capfd: pytest.CaptureFixture[str]) -> None:
+    answer = answer_for(safe=SafeOutput.ALWAYS)
+    answer.write(EVIL)
+    answer.end()
+    assert capfd.readouterr().out == "a␛[31mb⟨U+202E⟩"
+
+
+def test_colour_asked_for_in_so_many_words_draws_markdown_in_a_pipe(
+    run: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def scenario() -> None:
+        answer = answer_for(wish=ColourWish.ALWAYS, COLUMNS="20")
+        assert isinstance(answer, MarkdownAnswer)
+        for piece in ("# He", "ad\n\nsome **bo", "ld** words that wrap", EVIL):
+            answer.write(piece)
+        answer.end()
+
+    run(scenario())
+    out = capfd.readouterr().out
+    assert out.startswith("\x1b[1;4;35mHead\x1b[0m\n\nsome \x1b[1mbold\x1b[0m words that\nwrap")
+    assert "\x1b[31m" not in out
+    assert "\x1b[J" not in out
+
+
+def test_raw_and_never_safe_are_text_even_with_colour(run: Any) -> None:
+    async def scenario() -> None:
+        assert isinstance(answer_for(raw=True, wish=ColourWish.ALWAYS), AnswerText)
+        assert isinstance(answer_for(safe=SafeOutput.NEVER, wish=ColourWish.ALWAYS), AnswerText)
+
+    run(scenario())
+
+
+def test_paints_are_twenty_a_second_and_the_last_one_is_not_forgotten(run: Any) -> None:
+    written: list[str] = []
+
+    async def scenario() -> None:
+        answer = MarkdownAnswer(MarkdownScreen(written.append, lambda: (80, 24), colour=False))
+        answer.write("one")
+        assert written == ["one"]  # the first token is not held back
+        for _ in range(20):
+            answer.write(" x")
+        assert written == ["one"]
+        while len(written) == 1:
+            await asyncio.sleep(0)
+        assert written == ["one", " x" * 20]
+        answer.end()
+
+    run(scenario())
+    assert written[-1] == "\n"
+
+
+def test_a_terminal_that_goes_away_between_two_words_is_told_with_the_next(run: Any) -> None:
+    async def scenario() -> None:
+        writes: list[str] = []
+
+        def put(text: str) -> None:
+            writes.append(text)
+            if len(writes) > 1:
+                raise OutputError("gone")
+
+        answer = MarkdownAnswer(MarkdownScreen(put, lambda: (80, 24), colour=False))
+        answer.write("one")
+        answer.write(" two")
+        while len(writes) == 1:
+            await asyncio.sleep(0)
+        with pytest.raises(OutputError, match="gone"):
+            answer.write(" three")
+
+    run(scenario())

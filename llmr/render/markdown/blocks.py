@@ -1,0 +1,362 @@
+"""Markdown text, as it comes, into blocks that are finished and one that is open. Pure; cut-invariant; linear.
+
+    lines ─▶ ┬ inside a fence: a line of code, or its end
+             ├ blank: ends the open block
+             ├ fence, heading, rule, list item, table: ends the open block, begins another
+             └ text: goes on with the open paragraph or item, or begins a paragraph
+
+What is decided about a line is decided when the line is whole, or longer than `window` characters: then its beginning
+decides, whatever follows. A paragraph is cut when `window` characters of it are open, where no emphasis, code or link is open
+(or, after twice that, anywhere): so what is open stays small, however long a paragraph is, and nothing is decided by where a
+chunk happened to end. Nested blocks are not a tree here but a depth of quotes and an indentation: that is all a terminal
+shows of them, and a tree would have to be held back until it is closed.
+
+Blank lines are kept as one, because authors group with them; line breaks in a paragraph are kept, because models do not wrap
+prose but do write addresses and poems.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final, final
+
+from llmr.render.markdown.cutting import place_to_cut
+
+TABLE_ROWS: Final = 50  # a table is held until it ends; a longer one is drawn in parts, each with the header
+_INFO: Final = 100  # characters of a fence's info string; more is text
+_NESTED: Final = (
+    2  # columns beyond a marker that belong to its item: models indent "1. " by 2, though CommonMark asks for 3
+)
+
+_QUOTE: Final = re.compile(r" {0,3}>[ \t]?")
+_FENCE: Final = re.compile(r"([ \t]*)(`{3,}(?=[^`]*$)|~{3,})[ \t]*(.*?)[ \t]*$")
+_HEADING: Final = re.compile(r" {0,3}(#{1,6})(?:[ \t]+|$)(.*)$")
+_CLOSING: Final = re.compile(r"(?:^|[ \t]+)#+[ \t]*$")
+_RULE: Final = re.compile(r" {0,3}([-*_])(?:[ \t]*\1){2,}[ \t]*$")
+_UNDERLINE: Final = re.compile(r" {0,3}(=+|-+)[ \t]*$")
+_ITEM: Final = re.compile(r"([ \t]*)([-*+]|(\d{1,9})[.)])(?:([ \t]+)(.*)|$)")
+_DELIMITER: Final = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
+
+
+class Kind(StrEnum):
+    """What a block is."""
+
+    PARAGRAPH = "paragraph"
+    HEADING = "heading"
+    ITEM = "item"
+    TABLE = "table"
+    RULE = "rule"
+    CODE_BEGIN = "code_begin"
+    CODE = "code"
+    CODE_END = "code_end"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block, or a piece of one. `text` is without the marks that say what it is; those are in `marker`: the hashes, the
+    bullet, the fence and its info.
+
+    `gap`: a blank line stands before it. `quote`: how many quotes it is in. `indent`: columns that its lists indent it by.
+    `begins` False: it goes on where the block before it stops, on the same row. `ends` False: it is gone on with.
+    """
+
+    kind: Kind
+    text: str = ""
+    marker: str = ""
+    gap: bool = False
+    quote: int = 0
+    indent: int = 0
+    begins: bool = True
+    ends: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Fence:
+    mark: str
+    quote: int
+    indent: int  # columns before the mark, taken off each line
+    shown_indent: int
+
+    def closed_by(self, line: str) -> bool:
+        bare = line.strip(" \t")
+        return len(bare) >= len(self.mark) and set(bare) == {self.mark[0]}
+
+
+@final
+class Splitter:
+    """Feed it text; take blocks. `window`: characters of a paragraph that stay open at most twice over."""
+
+    def __init__(self, window: int) -> None:
+        self._window = window
+        self._partial = ""  # the line under way, undecided
+        self._begun = False  # the line under way was too long to wait for: it goes to the open block as it comes
+        self._open: Block | None = None
+        self._limit = window
+        self._rows = 0  # of the open table
+        self._fence: _Fence | None = None
+        self._lists: list[int] = []  # the least columns that belong to each surrounding item
+        self._gap = False
+        self._started = False
+        self._out: list[Block] = []
+
+    def feed(self, text: str) -> list[Block]:
+        """The blocks that `text` finishes."""
+        first, *others = text.split("\n")
+        self._more(first)
+        for line in others:
+            self._line_end()
+            self._more(line)
+        return self._taken()
+
+    def end(self) -> list[Block]:
+        """The rest: nothing follows."""
+        if self._partial or self._begun:
+            self._line_end()
+        self._close()
+        return self._taken()
+
+    @property
+    def open(self) -> Block | None:
+        """What is under way, to be shown until it is finished: the open block and the line that is not decided yet."""
+        line = self._partial
+        if self._fence is not None:
+            if not line:
+                return None
+            text = self._dedented(line, self._fence)
+            return Block(Kind.CODE, text, gap=self._gap, indent=self._fence.shown_indent, quote=self._fence.quote)
+        if self._open is None:
+            return Block(Kind.PARAGRAPH, line, gap=self._gap and self._started) if line.strip() else None
+        if not line.strip() or self._open.kind is Kind.TABLE:
+            return self._open
+        return replace(self._open, text=f"{self._open.text}\n{line.strip()}")
+
+    def _taken(self) -> list[Block]:
+        out, self._out = self._out, []
+        return out
+
+    def _more(self, piece: str) -> None:
+        """More of the line under way."""
+        if self._begun:
+            self._append(piece)
+            return
+        self._partial += piece
+        if len(self._partial) > self._window and self._fence is None:
+            line, self._partial = self._partial, ""
+            self._begun = True
+            self._decide(line[: self._window + 1])
+            self._append(line[self._window + 1 :])
+
+    def _line_end(self) -> None:
+        if self._begun:
+            self._begun = False
+        else:
+            line, self._partial = self._partial, ""
+            self._decide(line)
+        if self._open is not None and self._open.kind is Kind.HEADING:
+            self._close()
+
+    # What a line is
+
+    def _decide(self, line: str) -> None:
+        if self._fence is not None:
+            self._code_line(line, self._fence)
+            return
+        quote, rest = _unquoted(line)
+        if self._open is not None and self._open.quote != quote:
+            self._close()
+        if not rest.strip():
+            self._close()
+            self._gap = self._gap or self._started
+        elif not (self._fence_begins(rest, quote) or self._table_goes_on(rest) or self._mark(rest, quote)):
+            self._text(rest, quote)
+
+    def _mark(self, line: str, quote: int) -> bool:
+        """Whether the line is marked as something: an underline, a rule, a heading, an item."""
+        whole = len(line) <= self._window
+        if whole and self._underlined(line):
+            return True
+        if whole and _RULE.match(line):
+            self._close()
+            self._lists.clear()
+            self._emit(Block(Kind.RULE, quote=quote))
+            return True
+        heading = _HEADING.match(line)
+        if heading is not None:
+            self._close()
+            self._lists.clear()
+            text = _CLOSING.sub("", heading[2]) if whole else heading[2]
+            self._begin(Block(Kind.HEADING, text.rstrip() if whole else text, heading[1], quote=quote))
+            return True
+        item = _ITEM.match(line)
+        if item is not None and self._may_be_item(item):
+            self._item(item, quote)
+            return True
+        return False
+
+    def _fence_begins(self, line: str, quote: int) -> bool:
+        fence = _FENCE.match(line) if len(line) <= min(self._window, _INFO) else None
+        if fence is None:
+            return False
+        self._close()
+        columns = _columns(fence[1])
+        self._leave_lists(columns)
+        self._fence = _Fence(fence[2], quote, columns, self._shown_indent)
+        marker = fence[2] + fence[3]
+        self._emit(Block(Kind.CODE_BEGIN, fence[3], marker, quote=quote, indent=self._fence.shown_indent))
+        return True
+
+    def _code_line(self, line: str, fence: _Fence) -> None:
+        quote, rest = _unquoted(line) if fence.quote else (0, line)
+        if fence.quote and quote < fence.quote:  # the quote ended, and its code with it
+            self._fence = None
+            self._decide(line)
+        elif fence.closed_by(rest):
+            self._fence = None
+            self._emit(Block(Kind.CODE_END, marker=fence.mark, quote=fence.quote, indent=fence.shown_indent))
+        else:
+            text = self._dedented(line, fence)
+            self._emit(Block(Kind.CODE, text, quote=fence.quote, indent=fence.shown_indent))
+
+    def _dedented(self, line: str, fence: _Fence) -> str:
+        rest = _unquoted(line)[1] if fence.quote else line
+        blank = len(rest) - len(rest.lstrip(" "))
+        return rest[min(blank, fence.indent) :]
+
+    def _underlined(self, line: str) -> bool:
+        """A line of = or - below a paragraph makes a heading of it."""
+        underline = _UNDERLINE.match(line)
+        if underline is None or self._open is None or self._open.kind is not Kind.PARAGRAPH or not self._open.begins:
+            return False
+        self._open = replace(self._open, kind=Kind.HEADING, marker="#" if underline[1][0] == "=" else "##")
+        self._close()
+        return True
+
+    def _may_be_item(self, item: re.Match[str]) -> bool:
+        """In the middle of a paragraph "1986. A good year" is no item: only 1 begins a list there (CommonMark §5.2)."""
+        in_paragraph = self._open is not None and self._open.kind is Kind.PARAGRAPH
+        return not in_paragraph or (bool(item[4]) and item[3] in {None, "1"})
+
+    def _item(self, item: re.Match[str], quote: int) -> None:
+        self._close()
+        columns, text = _columns(item[1]), item[5] or ""
+        self._leave_lists(columns)
+        block = Block(Kind.ITEM, "", item[2], quote=quote, indent=self._shown_indent)
+        self._lists.append(columns + _NESTED)
+        if _FENCE.match(text) is None or len(text) > _INFO:
+            self._begin(replace(block, text=text))
+        else:
+            self._emit(block)
+            self._fence_begins(" " * (columns + _NESTED) + text, quote)
+
+    def _table_goes_on(self, line: str) -> bool:
+        """Whether the line belongs to the open table, or makes one of the line above it."""
+        block = self._open
+        if block is None:
+            return False
+        if block.kind is Kind.TABLE:
+            return self._row(block, line)
+        above, _, header = block.text.rpartition("\n")
+        cells = header.strip().strip("|").count("|")
+        if (
+            block.kind is not Kind.PARAGRAPH
+            or "|" not in header
+            or not (above or block.begins)
+            or len(line) > self._window
+            or _DELIMITER.match(line) is None
+            or line.strip().strip("|").count("|") != cells
+        ):
+            return False
+        table = Block(
+            Kind.TABLE, f"{header}\n{line}", gap=block.gap and not above, quote=block.quote, indent=block.indent
+        )
+        if above:
+            self._open = replace(block, text=above)
+            self._close()
+        self._open, self._rows = table, 0
+        return True
+
+    def _row(self, block: Block, line: str) -> bool:
+        if "|" not in line:
+            self._close()
+            return False
+        if self._rows == TABLE_ROWS:
+            head = "\n".join(block.text.split("\n")[:2])
+            self._close()
+            block, self._rows = replace(block, text=head, gap=False), 0
+        self._rows += 1
+        self._open = replace(block, text=f"{block.text}\n{line}")
+        return True
+
+    def _text(self, line: str, quote: int) -> None:
+        columns = _columns(line[: len(line) - len(line.lstrip(" \t"))])
+        text = line.strip(" \t") if len(line) <= self._window else line.lstrip(" \t")
+        if self._open is not None:
+            self._append(("\n" if self._open.text else "") + text)
+            return
+        self._leave_lists(columns)
+        if columns >= 4 and not self._lists and len(line) <= self._window:
+            self._emit(Block(Kind.CODE, line.expandtabs(4)[4:], quote=quote))
+            return
+        self._begin(Block(Kind.PARAGRAPH, text, quote=quote, indent=self._shown_indent))
+
+    # Lists
+
+    def _leave_lists(self, columns: int) -> None:
+        while self._lists and columns < self._lists[-1]:
+            self._lists.pop()
+
+    @property
+    def _shown_indent(self) -> int:
+        return 2 * len(self._lists)
+
+    # The open block
+
+    def _begin(self, block: Block) -> None:
+        self._open = replace(block, gap=self._gap)
+        self._gap, self._limit, self._started = False, self._window, True
+        self._cut()
+
+    def _append(self, text: str) -> None:
+        if not text:
+            return
+        if self._open is None:
+            self._begin(Block(Kind.PARAGRAPH))
+        for start in range(
+            0, len(text), self._window
+        ):  # in pieces: what is cut off is copied once, not again and again
+            block = self._open
+            if block is not None:
+                self._open = replace(block, text=block.text + text[start : start + self._window])
+                self._cut()
+
+    def _cut(self) -> None:
+        """Finish as much of the open block as is too long to stay open."""
+        while self._open is not None and self._open.kind is not Kind.TABLE and len(self._open.text) >= self._limit:
+            place = place_to_cut(self._open.text[: self._limit], window=self._window)
+            if place is None:
+                self._limit = 2 * self._window
+                continue
+            rest = replace(self._open, text=self._open.text[place:], gap=False, begins=False)
+            self._emit(replace(self._open, text=self._open.text[:place], ends=False))
+            self._open, self._limit = rest, self._window
+
+    def _close(self) -> None:
+        if self._open is not None:
+            block, self._open = self._open, None
+            self._emit(block)
+
+    def _emit(self, block: Block) -> None:
+        """`gap` is set where it was not when the block began."""
+        self._out.append(replace(block, gap=block.gap or (self._gap and block.begins)))
+        self._gap, self._started, self._limit = False, True, self._window
+
+
+def _unquoted(line: str) -> tuple[int, str]:
+    depth = 0
+    while (mark := _QUOTE.match(line)) is not None:
+        depth, line = depth + 1, line[mark.end() :]
+    return depth, line
+
+
+def _columns(blank: str) -> int:
+    return len(blank.expandtabs(4))

@@ -1,0 +1,105 @@
+"""Plain text in rows of a terminal, and how wide it is at most.
+
+The screen takes back rows that it has written, so it must know how many there are. Terminals disagree about emoji that are
+joined, coloured or flags: some draw them as one, others as each part. Here a character counts as the widest that any of them
+draws, and a row is broken before that is wider than the terminal: it may end early, it never runs over.
+"""
+
+from functools import cache
+from typing import Final
+
+from llmr.render.markdown.blocks import Block, Kind
+
+_EMOJI_VARIATION: Final = "\ufe0f"  # makes a narrow character before it wide
+_TAB: Final = 4
+QUOTE_BAR: Final = "▌ "
+BULLET: Final = "•"
+HELD_TABLE: Final = "▦ a table, {rows} rows so far …"
+
+
+def cells(text: str) -> int:
+    """Columns that `text` takes at most."""
+    if text.isascii():
+        return len(text)
+    return sum(1 if character == _EMOJI_VARIATION else max(0, _cell(character)) for character in text)
+
+
+@cache
+def _cell(character: str) -> int:
+    from wcwidth import wcwidth  # 20 ms, and most text is ASCII
+
+    return wcwidth(character)
+
+
+def is_certain(text: str) -> bool:
+    """Whether all terminals agree on how wide it is."""
+    return text.isascii() or not any(
+        character in "\u200d\ufe0f" or 0x1F1E6 <= ord(character) <= 0x1F1FF or 0x1F3FB <= ord(character) <= 0x1F3FF
+        for character in text
+    )
+
+
+def _has_marks(text: str) -> bool:
+    return not text.isascii() and any(_cell(character) == 0 for character in text)
+
+
+def prefix_of(block: Block) -> tuple[str, str]:
+    """What stands before the first row of a block and before its others: bars of quotes, indentation, a bullet."""
+    around = QUOTE_BAR * block.quote + " " * block.indent
+    if block.kind is not Kind.ITEM:
+        return around, around
+    marker = f"{block.marker if block.marker[0].isdigit() else BULLET} "
+    return around + marker, around + " " * len(marker)
+
+
+def tail_rows(block: Block, width: int, column: int, most: int) -> list[str]:
+    """The open block as plain text in at most `most` rows, none wider than `width`; the first begins at `column`."""
+    if block.kind is Kind.TABLE:
+        rows = [HELD_TABLE.format(rows=block.text.count("\n") - 1)[:width]]
+    else:
+        room = most * width  # of a line of code as long as a book, its last rows
+        start = max(0, len(block.text) // width * width - room + width) if block.kind is Kind.CODE else 0
+        first, others = prefix_of(block)
+        text = block.text[start:]
+        if not block.begins and not column:
+            text, first = text.lstrip(" \n"), others
+        rows = wrapped(text, width, column, "" if column else first, others)
+    rows = ["", *rows] if block.gap else rows
+    return rows if len(rows) <= most else rows[:1] + rows[1 - most :]
+
+
+def wrapped(text: str, width: int, column: int, first: str, others: str) -> list[str]:
+    """Words in rows; a word that is wider than a row is broken. `first` and `others` stand before the first row and the rest;
+    they are left out where they would leave no room."""
+    if cells(others) > width // 2:
+        first = others = ""
+    if _has_marks(text):
+        width -= 1  # some terminals go to the next row for a mark that belongs to the last column
+    rows: list[str] = []
+    row, used = first, column + cells(first)
+    for number, line in enumerate(text.expandtabs(_TAB).split("\n")):
+        if number:
+            rows.append(row.rstrip(" "))
+            row, used = others, cells(others)
+        for word in _words(line):
+            size = cells(word)
+            if used + size > width and used > cells(others):
+                if not word.strip(" "):
+                    continue
+                rows.append(row.rstrip(" "))
+                row, used = others, cells(others)
+            for character in [word] if used + size <= width else word:
+                size = cells(character)
+                if used + size > width and used > cells(others):
+                    rows.append(row)
+                    row, used = others, cells(others)
+                row, used = row + character, used + size
+    return [*rows, row.rstrip(" ") if rows or row.strip(" ") else ""]
+
+
+def _words(line: str) -> list[str]:
+    """Words and the blanks between them, in order."""
+    out: list[str] = []
+    for piece in line.split(" "):
+        out += [piece, " "] if piece else [" "]
+    return out[:-1] if out else out

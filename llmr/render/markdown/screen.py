@@ -1,0 +1,175 @@
+"""Rows on a terminal: what is finished stays, what is open below it is taken back and written anew.
+
+    finished lines   written once, never touched again
+    ───────────────
+    open rows        at most `MOST_ROWS`, fewer than the screen has, none wider than it: so it is known how many to go up
+
+A paint compares the rows that should be there with those that are and writes from the first that differs, so a paragraph that
+grows costs its new characters and a line that is finished as it stood is not written again. A paint that takes something
+back is one synchronised update (`CSI ? 2026`), which terminals that know it show at once.
+
+After a resize the terminal has wrapped our rows as it likes: nothing is taken back any more. The open block goes on as plain
+text until it ends, the next one is drawn to the new width.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final, final
+
+from llmr.render.markdown.blocks import Block, Splitter
+from llmr.render.markdown.rows import cells, is_certain, prefix_of, tail_rows
+
+if TYPE_CHECKING:
+    from llmr.render.markdown.draw import Drawer
+
+MOST_ROWS: Final = 8
+WINDOW_ROWS: Final = 4  # of a paragraph that stay open; twice that at most, or more where characters are wide
+LEAST_COLUMNS: Final = 10  # a narrower terminal gets what is finished, and no rows that are taken back
+LEAST_ROWS: Final = 4
+_COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
+_ECHO: Final = "^C"
+_BEGIN: Final = "\x1b[?2026h"
+_END: Final = "\x1b[?2026l"
+_ERASE_BELOW: Final = "\x1b[J"
+
+
+@final
+class MarkdownScreen:
+    """An answer on a terminal. Text is already neutralised. `put` writes; `size` gives columns and rows, now."""
+
+    def __init__(self, put: Callable[[str], None], size: Callable[[], tuple[int, int]], *, colour: bool) -> None:
+        self._put = put
+        self._size = size
+        self._colour = colour
+        self._at = size()
+        self._splitter = Splitter(WINDOW_ROWS * self._at[0])
+        self._drawer: Drawer | None = None
+        self._finished: list[Block] = []
+        self._column = 0  # at which the unfinished last line stops
+        self._shown: list[str] = []  # the open rows on the screen
+        self._start = 0  # the column at which the first of them begins
+        self._stuck: str | None = None  # what a resize left of the open block, as plain text
+
+    def feed(self, text: str) -> None:
+        """Take text; `paint` shows it."""
+        self._finished += self._splitter.feed(text)
+
+    def paint(self) -> None:
+        """Bring the screen up to date."""
+        if self._at != (now := self._size()):
+            self._resized(now)
+        blocks, self._finished = self._finished, []
+        if self._stuck is not None:
+            blocks = self._go_on_plainly(blocks, self._stuck)
+        if self._stuck is None:
+            self._repaint(self._drawn(blocks), self._splitter.open)
+
+    def disturbed(self) -> None:
+        """The terminal has echoed `^C` at the cursor: write the open rows anew, or, if it may have begun a row, go on below."""
+        width = self._at[0]
+        last = (self._start if len(self._shown) == 1 else 0) + cells(self._shown[-1]) if self._shown else self._column
+        if last + len(_ECHO) >= width:
+            self._put("\n")
+            self._column, self._start = 0, 0
+            self._shown = []
+        else:
+            self._shown = [row + _ECHO for row in self._shown]
+
+    def end(self) -> None:
+        """Finish what is open; the cursor is at the beginning of a line."""
+        self._finished += self._splitter.end()
+        self.paint()
+        if self._column or self._stuck:
+            self._put("\n")
+        self._column, self._stuck = 0, None
+
+    def _drawn(self, blocks: Sequence[Block]) -> list[str]:
+        """Lines to be written; the last one is where the cursor stays: "" at the beginning of a line."""
+        if not blocks:
+            return []
+        drawer = self._drawer = self._drawer or _new_drawer(colour=self._colour)
+        out = [""]
+        column = self._column
+        for block in blocks:
+            lines = drawer.lines(block, self._at[0], column)
+            out[-1] += lines[0]
+            out += lines[1:]
+            column = (column if len(lines) == 1 and not block.begins else 0) + _plain_cells(lines[-1])
+            if block.ends or column >= self._at[0] or not is_certain(lines[-1]):
+                out.append("")
+                column = 0
+        self._column = column
+        return out
+
+    def _repaint(self, finished: list[str], block: Block | None) -> None:
+        before = self._start
+        width, height = self._at
+        roomy = takes_rows_back(width, height)
+        rows = tail_rows(block, width, self._column, min(MOST_ROWS, height - 2)) if block is not None and roomy else []
+        open_rows = rows or [""]
+        target = [*finished[:-1], finished[-1] + open_rows[0], *open_rows[1:]] if finished else open_rows
+        change = _difference(self._shown or [""], target, before)
+        if change:
+            self._put(change)
+        self._shown, self._start = rows, self._column
+
+    def _resized(self, now: tuple[int, int]) -> None:
+        """The rows on the screen are no longer ours to take back."""
+        self._at = now
+        self._stuck = (self._stuck or "") + "\n".join(self._shown) if self._shown or self._column else None
+        self._shown = []
+
+    def _go_on_plainly(self, blocks: list[Block], shown: str) -> list[Block]:
+        """Write what is new of the block that was open when the terminal was resized; the blocks behind it are returned."""
+        if not blocks and (block := self._splitter.open) is not None:
+            text = _plain(block)
+            if text.startswith(shown):
+                self._put(text[len(shown) :])
+                self._stuck = text
+            return []
+        for number, block in enumerate(blocks):
+            text = _plain(block)
+            self._put(text[len(shown) :] if text.startswith(shown) else f"\n{text}")
+            self._stuck = shown = ""
+            if block.ends:
+                self._put("\n")
+                self._stuck, self._column, self._start = None, 0, 0
+                return blocks[number + 1 :]
+        return []
+
+
+def takes_rows_back(width: int, height: int) -> bool:
+    """Whether the open block can be shown, since there is room to take it back."""
+    return width >= LEAST_COLUMNS and height >= LEAST_ROWS
+
+
+def _difference(old: list[str], new: list[str], column: int) -> str:
+    """What turns the rows `old`, whose first begins at `column` and at the end of which the cursor is, into `new`."""
+    same = 0
+    while same < min(len(old), len(new)) and old[same] == new[same]:
+        same += 1
+    if same == len(old) == len(new):
+        return ""
+    if same == len(old):  # only rows below
+        return "\n" + "\n".join(new[same:])
+    if same == len(old) - 1 and same < len(new) and new[same].startswith(old[same]):
+        return new[same][len(old[same]) :] + "".join(f"\n{row}" for row in new[same + 1 :])
+    if same == len(new):  # there were more rows
+        same -= 1
+    up = len(old) - 1 - same
+    move = (f"\x1b[{up}A" if up else "") + "\r" + (f"\x1b[{column}C" if same == 0 and column else "")
+    return _BEGIN + move + _ERASE_BELOW + "\n".join(new[same:]) + _END
+
+
+def _plain(block: Block) -> str:
+    return (prefix_of(block)[0] if block.begins else "") + block.text
+
+
+def _plain_cells(line: str) -> int:
+    return cells(_COLOURS.sub("", line))
+
+
+def _new_drawer(*, colour: bool) -> "Drawer":
+    from llmr.render.markdown.draw import Drawer
+
+    return Drawer(colour=colour)
