@@ -27,14 +27,14 @@ class FakeTerminal:
         self.size = (columns, rows)
         self.screen.resize(rows, columns)
 
-    def markdown(self, *, colour: bool = False) -> MarkdownScreen:
-        return MarkdownScreen(self.put, lambda: self.size, colour=colour)
+    def markdown(self, *, color: bool = False) -> MarkdownScreen:
+        return MarkdownScreen(self.put, lambda: self.size, color=color)
 
     def show(
-        self, pieces: Iterable[str], *, colour: bool = False, after: Callable[[], None] = lambda: None
+        self, pieces: Iterable[str], *, color: bool = False, after: Callable[[], None] = lambda: None
     ) -> list[str]:
         """Paint after each piece; the lines at the end."""
-        screen = self.markdown(colour=colour)
+        screen = self.markdown(color=color)
         for piece in pieces:
             screen.feed(piece)
             screen.paint()

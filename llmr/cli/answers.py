@@ -14,7 +14,7 @@ import os
 from enum import StrEnum
 from typing import Final, Protocol, final
 
-from llmr.cli.colour import ColourWish, coloured
+from llmr.cli.color import ColorWish, colored
 from llmr.cli.output import STDOUT, stdout_is_terminal, write_stdout
 from llmr.config.environment import Environment
 from llmr.render.neutralize import Neutralizer
@@ -103,11 +103,11 @@ class NoAnswer:
         """Nothing was begun."""
 
 
-def streamed_answer(environment: Environment, *, raw: bool, wish: ColourWish, safe: SafeOutput) -> Answer:
+def streamed_answer(environment: Environment, *, raw: bool, wish: ColorWish, safe: SafeOutput) -> Answer:
     """The answer as it goes to stdout while it comes. Called within the event loop."""
     terminal = stdout_is_terminal()
     harmless = safe is SafeOutput.ALWAYS or (safe is SafeOutput.AUTO and terminal)
-    drawn = wish is ColourWish.ALWAYS if not terminal else not environment.dumb_terminal
+    drawn = wish is ColorWish.ALWAYS if not terminal else not environment.dumb_terminal
     if raw or not drawn or safe is SafeOutput.NEVER:
         return AnswerText(terminal=terminal, safe=harmless)
     from llmr.cli.markdown_answer import MarkdownAnswer
@@ -120,7 +120,7 @@ def streamed_answer(environment: Environment, *, raw: bool, wish: ColourWish, sa
 
     if terminal and not takes_rows_back(*size()):
         return AnswerText(terminal=True, safe=True)
-    return MarkdownAnswer(MarkdownScreen(_put, size, colour=coloured(wish, environment, terminal=terminal)))
+    return MarkdownAnswer(MarkdownScreen(_put, size, color=colored(wish, environment, terminal=terminal)))
 
 
 def _put(text: str) -> None:

@@ -17,7 +17,7 @@ from llmr.catalog import Provider
 from llmr.chat import ChatRequest, Delta, FinishReason, Message, Role
 from llmr.cli.answers import Answer, NoAnswer, SafeOutput, streamed_answer
 from llmr.cli.choices import check, check_on_break, check_strategy
-from llmr.cli.colour import colour_wish
+from llmr.cli.color import color_wish
 from llmr.cli.exit_codes import ExitCode, exit_code_of
 from llmr.cli.failure import failure_lines, note_of
 from llmr.cli.output import ClosedPipe, open_stdout, write_stdout
@@ -92,7 +92,7 @@ class _Run:
         """Everything before the first byte leaves, then the request. Raises LlmrError."""
         open_stdout()
         request = _request(self._arguments)
-        colour_wish(self._arguments.color, self._environment)
+        color_wish(self._arguments.color, self._environment)
         check("safe-output", self._arguments.safe_output, SafeOutput)
         if self._arguments.demo:
             return asyncio.run(self._demo(request))
@@ -154,7 +154,7 @@ class _Run:
         said = self._arguments
         if said.as_json:
             return NoAnswer()
-        wish = colour_wish(said.color, self._environment)
+        wish = color_wish(said.color, self._environment)
         return streamed_answer(self._environment, raw=said.raw, wish=wish, safe=SafeOutput(said.safe_output))
 
     def _tell(self, event: Event, spinner: Spinner) -> None:

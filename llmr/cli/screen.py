@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from llmr.cli.color import color_wish, colored
 from llmr.cli.output import stdout_is_terminal, write_stdout
 from llmr.config.environment import Environment
-from llmr.errors import OutputError, UsageError
+from llmr.errors import OutputError
 from llmr.render.ink import Line, painted
 from llmr.render.pictures import ASCII, UNICODE, Glyphs
 
@@ -35,25 +36,9 @@ def screen() -> Screen:
     environment, terminal = Environment.from_process(), stdout_is_terminal()
     return Screen(
         width=_width(environment, terminal=terminal),
-        color=color_wanted(environment, terminal=terminal),
+        color=colored(color_wish(None, environment), environment, terminal=terminal),
         glyphs=UNICODE if _speaks_unicode() else ASCII,
     )
-
-
-def color_wanted(environment: Environment, *, terminal: bool) -> bool:
-    """LLMR_COLOR, NO_COLOR, FORCE_COLOR, and then what reads it (cli.md, Streams). Raises UsageError."""
-    match environment.color:
-        case "always":
-            return True
-        case "never":
-            return False
-        case None | "auto":
-            pass
-        case said:
-            raise UsageError(f"LLMR_COLOR is {said!r}; it may be auto, always or never")
-    if environment.no_color:
-        return False
-    return environment.force_color or (terminal and not environment.dumb_terminal)
 
 
 def show(lines: Iterable[Line], on: Screen) -> None:

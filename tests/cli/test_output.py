@@ -11,7 +11,7 @@ import pytest
 from fakes import KEY
 
 from llmr.cli.answers import Answer, AnswerText, SafeOutput, streamed_answer
-from llmr.cli.colour import ColourWish, colour_wish, coloured
+from llmr.cli.color import ColorWish, color_wish, colored
 from llmr.cli.listing import shown_age, shown_seconds, shown_share
 from llmr.cli.markdown_answer import MarkdownAnswer
 from llmr.cli.output import ClosedPipe, open_stdout, print_line, stdout_is_terminal, write_stdout
@@ -30,7 +30,7 @@ def world(**variables: str) -> Environment:
 
 
 def answer_for(
-    *, raw: bool = False, wish: ColourWish = ColourWish.AUTO, safe: SafeOutput = SafeOutput.AUTO, **variables: str
+    *, raw: bool = False, wish: ColorWish = ColorWish.AUTO, safe: SafeOutput = SafeOutput.AUTO, **variables: str
 ) -> Answer:
     return streamed_answer(world(**variables), raw=raw, wish=wish, safe=safe)
 
@@ -259,15 +259,15 @@ def test_what_is_unknown_is_a_dash() -> None:
 )
 def test_the_nearest_word_on_colour_wins(variables: dict[str, str], terminal: bool, expected: bool) -> None:
     environment = world(**variables)
-    assert coloured(colour_wish(None, environment), environment, terminal=terminal) is expected
-    assert coloured(colour_wish("always", environment), environment, terminal=terminal)
-    assert not coloured(colour_wish("never", environment), environment, terminal=terminal)
+    assert colored(color_wish(None, environment), environment, terminal=terminal) is expected
+    assert colored(color_wish("always", environment), environment, terminal=terminal)
+    assert not colored(color_wish("never", environment), environment, terminal=terminal)
 
 
 @pytest.mark.parametrize(("said", "variables"), [("alway", {}), (None, {"LLMR_COLOR": "blue"})])
-def test_a_colour_wish_that_does_not_exist_is_named(said: str | None, variables: dict[str, str]) -> None:
+def test_a_color_wish_that_does_not_exist_is_named(said: str | None, variables: dict[str, str]) -> None:
     with pytest.raises(UsageError, match=r"alway|blue"):
-        colour_wish(said, world(**variables))
+        color_wish(said, world(**variables))
 
 
 @pytest.mark.parametrize("variables", [{}, {"FORCE_COLOR": "1"}, {"CLICOLOR_FORCE": "1"}])
@@ -291,7 +291,7 @@ def test_colour_asked_for_in_so_many_words_draws_markdown_in_a_pipe(
     run: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
     async def scenario() -> None:
-        answer = answer_for(wish=ColourWish.ALWAYS, COLUMNS="20")
+        answer = answer_for(wish=ColorWish.ALWAYS, COLUMNS="20")
         assert isinstance(answer, MarkdownAnswer)
         for piece in ("# He", "ad\n\nsome **bo", "ld** words that wrap", EVIL):
             answer.write(piece)
@@ -304,10 +304,10 @@ def test_colour_asked_for_in_so_many_words_draws_markdown_in_a_pipe(
     assert "\x1b[J" not in out
 
 
-def test_raw_and_never_safe_are_text_even_with_colour(run: Any) -> None:
+def test_raw_and_never_safe_are_text_even_with_color(run: Any) -> None:
     async def scenario() -> None:
-        assert isinstance(answer_for(raw=True, wish=ColourWish.ALWAYS), AnswerText)
-        assert isinstance(answer_for(safe=SafeOutput.NEVER, wish=ColourWish.ALWAYS), AnswerText)
+        assert isinstance(answer_for(raw=True, wish=ColorWish.ALWAYS), AnswerText)
+        assert isinstance(answer_for(safe=SafeOutput.NEVER, wish=ColorWish.ALWAYS), AnswerText)
 
     run(scenario())
 
@@ -316,7 +316,7 @@ def test_paints_are_twenty_a_second_and_the_last_one_is_not_forgotten(run: Any) 
     written: list[str] = []
 
     async def scenario() -> None:
-        answer = MarkdownAnswer(MarkdownScreen(written.append, lambda: (80, 24), colour=False))
+        answer = MarkdownAnswer(MarkdownScreen(written.append, lambda: (80, 24), color=False))
         answer.write("one")
         assert written == ["one"]  # the first token is not held back
         for _ in range(20):
@@ -340,7 +340,7 @@ def test_a_terminal_that_goes_away_between_two_words_is_told_with_the_next(run: 
             if len(writes) > 1:
                 raise OutputError("gone")
 
-        answer = MarkdownAnswer(MarkdownScreen(put, lambda: (80, 24), colour=False))
+        answer = MarkdownAnswer(MarkdownScreen(put, lambda: (80, 24), color=False))
         answer.write("one")
         answer.write(" two")
         while len(writes) == 1:

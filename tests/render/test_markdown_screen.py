@@ -105,7 +105,7 @@ def test_ten_thousand_lines_are_written_in_less_than_twice_their_length() -> Non
     text = "".join(f"- item **{number}** with some words\n" for number in range(10_000))
     terminal = FakeTerminal(80, 24)
     written: list[str] = []
-    screen = MarkdownScreen(written.append, lambda: terminal.size, colour=False)
+    screen = MarkdownScreen(written.append, lambda: terminal.size, color=False)
     for piece in pieces_of(text, 200):
         screen.feed(piece)
         screen.paint()
@@ -115,7 +115,7 @@ def test_ten_thousand_lines_are_written_in_less_than_twice_their_length() -> Non
 
 def test_what_takes_something_back_is_one_synchronised_update() -> None:
     terminal = FakeTerminal()
-    terminal.show(pieces_of(RICH, 5), colour=True)
+    terminal.show(pieces_of(RICH, 5), color=True)
     for text in terminal.written:
         if re.search(r"\x1b\[\d*[AJ]", text):
             assert text.startswith("\x1b[?2026h")
@@ -125,7 +125,7 @@ def test_what_takes_something_back_is_one_synchronised_update() -> None:
 @pytest.mark.parametrize("columns", [120, 80, 40, 10])
 def test_no_line_ends_in_blanks_and_none_is_padded(columns: int) -> None:
     terminal = FakeTerminal(columns)
-    screen = terminal.markdown(colour=True)
+    screen = terminal.markdown(color=True)
     screen.feed(RICH)
     screen.end()
     for line in terminal.plain.split("\n"):
@@ -222,9 +222,9 @@ def test_a_long_line_of_code_is_left_to_the_terminal_to_wrap() -> None:
 # Harmless
 
 
-def drawn(text: str, columns: int = 80, *, colour: bool = True) -> tuple[str, list[str]]:
+def drawn(text: str, columns: int = 80, *, color: bool = True) -> tuple[str, list[str]]:
     terminal = FakeTerminal(columns)
-    lines = terminal.show(pieces_of(neutralize(text), 3), colour=colour)
+    lines = terminal.show(pieces_of(neutralize(text), 3), color=color)
     return "".join(terminal.written), lines
 
 
@@ -296,7 +296,7 @@ def test_a_bar_behind_a_backslash_is_text_in_a_cell() -> None:
 
 def test_code_is_coloured_line_by_line_with_what_went_before() -> None:
     def colours(text: str) -> list[str]:
-        drawer, splitter = Drawer(colour=True), Splitter(300)
+        drawer, splitter = Drawer(color=True), Splitter(300)
         return [line for block in [*splitter.feed(text), *splitter.end()] for line in drawer.lines(block, 80, 0)]
 
     comment = colours("```c\n/* a\nb */ int x;\n```\n")
@@ -307,7 +307,7 @@ def test_code_is_coloured_line_by_line_with_what_went_before() -> None:
 
 
 def test_without_colour_weight_remains() -> None:
-    written, _ = drawn("**a** `b`\n\n```py\nif x: pass\n```\n", colour=False)
+    written, _ = drawn("**a** `b`\n\n```py\nif x: pass\n```\n", color=False)
     assert "\x1b[1ma" in written
     assert not re.search(r"\x1b\[[0-9;]*3[0-7]", written)
 

@@ -33,12 +33,12 @@ _BOXES: Final = {"[ ]": "☐", "[x]": "☑", "[X]": "☑"}
 
 @final
 class Drawer:
-    """Blocks in order, as text with the terminal's own colours. `colour` False: weight and slant remain, colours go."""
+    """Blocks in order, as text with the terminal's own colours. `color` False: weight and slant remain, colours go."""
 
-    def __init__(self, *, colour: bool) -> None:
-        self._colour = colour
+    def __init__(self, *, color: bool) -> None:
+        self._color = color
         self._console = Console(
-            file=io.StringIO(), force_terminal=True, color_system="standard", no_color=not colour, width=80,
+            file=io.StringIO(), force_terminal=True, color_system="standard", no_color=not color, width=80,
             markup=False, emoji=False, highlight=False, legacy_windows=False,
         )  # fmt: skip
         self._code = CodePainter("")
@@ -137,7 +137,7 @@ class Drawer:
 
     def _shown(self, segment: Segment) -> str:
         style = segment.style or Style.null()
-        return (style if self._colour else style.without_color).render(segment.text)
+        return (style if self._color else style.without_color).render(segment.text)
 
 
 def _ticked(block: Block) -> str:

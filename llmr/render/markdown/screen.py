@@ -37,10 +37,10 @@ _ERASE_BELOW: Final = "\x1b[J"
 class MarkdownScreen:
     """An answer on a terminal. Text is already neutralised. `put` writes; `size` gives columns and rows, now."""
 
-    def __init__(self, put: Callable[[str], None], size: Callable[[], tuple[int, int]], *, colour: bool) -> None:
+    def __init__(self, put: Callable[[str], None], size: Callable[[], tuple[int, int]], *, color: bool) -> None:
         self._put = put
         self._size = size
-        self._colour = colour
+        self._color = color
         self._at = size()
         self._splitter = Splitter(WINDOW_ROWS * self._at[0])
         self._drawer: Drawer | None = None
@@ -87,7 +87,7 @@ class MarkdownScreen:
         """Lines to be written; the last one is where the cursor stays: "" at the beginning of a line."""
         if not blocks:
             return []
-        drawer = self._drawer = self._drawer or _new_drawer(colour=self._colour)
+        drawer = self._drawer = self._drawer or _new_drawer(color=self._color)
         out = [""]
         column = self._column
         for block in blocks:
@@ -169,7 +169,7 @@ def _plain_cells(line: str) -> int:
     return cells(_COLOURS.sub("", line))
 
 
-def _new_drawer(*, colour: bool) -> "Drawer":
+def _new_drawer(*, color: bool) -> "Drawer":
     from llmr.render.markdown.draw import Drawer
 
-    return Drawer(colour=colour)
+    return Drawer(color=color)

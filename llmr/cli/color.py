@@ -6,7 +6,7 @@ from llmr.cli.choices import check
 from llmr.config.environment import Environment
 
 
-class ColourWish(StrEnum):
+class ColorWish(StrEnum):
     """What can be asked for."""
 
     AUTO = "auto"
@@ -14,21 +14,21 @@ class ColourWish(StrEnum):
     NEVER = "never"
 
 
-def colour_wish(said: str | None, environment: Environment) -> ColourWish:
+def color_wish(said: str | None, environment: Environment) -> ColorWish:
     """The wish that was said in so many words, by option or LLMR_COLOR. Raises UsageError."""
-    check("color", said, ColourWish)
-    check("LLMR_COLOR", environment.color, ColourWish)
-    return ColourWish(said or environment.color or ColourWish.AUTO)
+    check("color", said, ColorWish)
+    check("LLMR_COLOR", environment.color, ColorWish)
+    return ColorWish(said or environment.color or ColorWish.AUTO)
 
 
-def coloured(wish: ColourWish, environment: Environment, *, terminal: bool) -> bool:
+def colored(wish: ColorWish, environment: Environment, *, terminal: bool) -> bool:
     """Whether to colour a stream that is a terminal, or is none."""
     match wish:
-        case ColourWish.ALWAYS:
+        case ColorWish.ALWAYS:
             return True
-        case ColourWish.NEVER:
+        case ColorWish.NEVER:
             return False
-        case ColourWish.AUTO:
+        case ColorWish.AUTO:
             if environment.no_color:
                 return False
             return environment.force_color or (terminal and not environment.dumb_terminal)
