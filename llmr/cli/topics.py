@@ -56,7 +56,14 @@ llmr providers status --json and list --json: llmr.providers/1
   providers [{name, on, off_reason, wire, base_url, local, models}]
     models [{model, circuits, attempts, success, p50_s, p95_s, last_error, last_error_at, spent_7d_usd, recent}]
       circuits [{scope, state, forced, cause, why, failures_in_a_row, trips, remaining_s}]
-      recent [{at, outcome, ttft_s, total_s}]   the last 40 attempts of 7 days, oldest first"""
+      recent [{at, outcome, ttft_s, total_s}]   the last 40 attempts of 7 days, oldest first
+
+llmr explain --json: llmr.explain/1
+  id, at, asked_model, strategy, outcome, provider, model, total_s, ttft_s
+  cost_usd                                  of all attempts; null: unknown
+  decision {prompt_tokens, explored, rules, ranked, rejected, flips}   as in llmr.rank/1; null: not kept
+  attempts [{after_s, waited_s, provider, model, outcome, http, code, ttft_s, total_s, input_tokens, output_tokens,
+    cost_usd, cost_estimated, hedge, probe}]   in the order in which they began"""
 
 _ENV: Final[Mapping[str, str]] = MappingProxyType(
     {

@@ -81,6 +81,18 @@ def _with_tiers(lines: Sequence[Line], ranked: Sequence[Weighed]) -> list[Line]:
     return told
 
 
+def weighing_view(placed: Sequence[tuple[int, Weighed]], width: int | None, indent: str = "  ") -> list[Line]:
+    """What each candidate's index was made of: `order_view` without what was expected of it but its median."""
+    columns = [
+        Column("", Align.RIGHT),
+        Column("candidate", least=12, keep=Keep.ENDS),
+        Column("p50", Align.RIGHT, rank=1),
+        *(Column(title, Align.RIGHT) for title in (*_TERM_TITLES, "index")),
+    ]
+    rows = [[ink(f"{place}."), ink(each.key), _expected_cells(each)[0], *_term_cells(each)] for place, each in placed]
+    return [(Span(indent), *line) for line in table(columns, rows, None if width is None else width - len(indent))]
+
+
 def _expected_cells(each: Weighed) -> list[Line]:
     prior = each.samples < 0.5
     tone = Tone.FAINT if prior else Tone.PLAIN

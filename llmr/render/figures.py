@@ -1,5 +1,6 @@
 """Figures for people: one unit each, as few digits as are true."""
 
+import time
 from typing import Final
 
 from llmr.render.transcript import milliseconds
@@ -47,3 +48,8 @@ def left(value: float) -> str:
         if value >= 2 * size:
             return f"{value / size:.0f} {unit}"
     return f"{max(0.0, value):.0f} s"
+
+
+def moment(at: float) -> str:
+    """A wall-clock time, local, to the second: `Thu 26 Nov 14:02:11`."""
+    return time.strftime("%a %d %b %H:%M:%S", time.localtime(at))

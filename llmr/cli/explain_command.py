@@ -1,0 +1,24 @@
+"""`llmr explain`: its arguments, and the one call."""
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+
+
+@app.command()
+def explain(
+    request: Annotated[
+        str, typer.Argument(metavar="[ID|last]", help="A request's id or its beginning; `last` is the last one.")
+    ] = "last",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    config: Annotated[str | None, typer.Option(help="A routing.toml to use instead of yours; it is trusted.")] = None,
+) -> None:
+    """Tell one request's story: the decision, each attempt with its outcome, waits, costs, what would have flipped it.
+
+    `llmr chat --json` and `llmr log` name ids. Nothing is asked and nothing is written.
+    """
+    from llmr.cli.explain import run_explain
+
+    raise typer.Exit(run_explain(request, config_file=config, as_json=as_json))

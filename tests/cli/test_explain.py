@@ -1,0 +1,51 @@
+"""`llmr explain`: which request is meant, and what is said where none is."""
+
+from typing import Any
+
+from llmr.lab import Behavior
+
+DOWN = Behavior(status=500, error_message="on fire")
+SPEC = Behavior(text="Once upon a time")
+
+
+def test_the_last_request_is_told_with_its_fallback(shell: Any) -> None:
+    shell.serve(a=[DOWN, DOWN], b=[SPEC])
+    shell("chat", "hello there, you secret")
+    said = shell("explain")
+    assert said.code == 0
+    assert "asked for m: priority order" in said.out
+    assert "answered by b/lab-model" in said.out
+    assert "server 500" in said.out
+    assert "\x1b" not in said.out
+    assert "secret" not in said.out
+    assert "on fire" not in said.out
+
+
+def test_a_request_is_found_by_the_beginning_of_the_id_that_chat_gave(shell: Any) -> None:
+    shell.serve(a=[SPEC])
+    asked = shell("chat", "--json", "x").json["id"]
+    shell("chat", "y")
+    for named in (asked, asked[:12]):
+        document = shell("explain", named, "--json").json
+        assert (document["id"], document["outcome"], len(document["attempts"])) == (asked, "ok", 1)
+
+
+def test_where_there_is_none_it_says_so(shell: Any) -> None:
+    shell.serve(a=[SPEC])
+    none_yet = shell("explain")
+    assert (none_yet.code, none_yet.out) == (2, "")
+    assert "no request to explain yet" in none_yet.err
+    unknown = shell("explain", "zz")
+    assert (unknown.code, unknown.out) == (2, "")
+    assert "begins with 'zz'" in unknown.err
+
+
+def test_an_ambiguous_beginning_names_some_of_them(shell: Any, monkeypatch: Any) -> None:
+    shell.serve(a=[SPEC])
+    numbers = iter(range(0xAB00000000000000, 0xAB00000000000000 + 100))
+    monkeypatch.setattr("random.Random.getrandbits", lambda _self, _bits: next(numbers))
+    shell("chat", "x")
+    shell("chat", "x")
+    said = shell("explain", "ab")
+    assert said.code == 2
+    assert "2 requests have an id that begins with 'ab'" in said.err
