@@ -84,7 +84,7 @@ class Rig:
             self.policy = replace(self.policy, exploration=0.0)
         self.transport = ScriptedTransport(clock, script)
         chance = Random(seed)
-        self.registry = ProviderRegistry(self.store, self.policy.breaker, chance)
+        self.registry = ProviderRegistry(self.store, self.policy.breaker, chance, spend=self.policy.spend)
         self.router = Router(
             catalog=knows or catalog(*self.models),
             rules=RulesEngine(rules, self.policy.strategy),
