@@ -235,7 +235,10 @@ class ToolCallDelta:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of an answer. Empty fields say nothing; `usage` replaces what an earlier delta said, it is never added."""
+    """A piece of an answer. Empty fields say nothing; `usage` replaces what an earlier delta said, it is never added.
+
+    `left_out` comes before the request leaves: what was said in it and this provider has no words for.
+    """
 
     text: str = ""
     text_signature: str | None = None
@@ -250,6 +253,7 @@ class Delta:
     finish_reason: FinishReason | None = None
     usage: Usage | None = None
     served_model: str | None = None
+    left_out: tuple[str, ...] = ()
 
     @property
     def has_content(self) -> bool:
@@ -272,6 +276,7 @@ class ChatResponse:
     usage: Usage | None = None
     served_model: str | None = None
     text_signature: str | None = None
+    left_out: tuple[str, ...] = ()
 
     def message(self) -> Message:
         """The answer as the assistant's turn of a conversation that goes on."""
@@ -291,6 +296,7 @@ class ChatResponse:
         usage: Usage | None = None
         served: str | None = None
         text_signature: str | None = None
+        left_out: tuple[str, ...] = ()
         for delta in deltas:
             text.append(delta.text)
             refusal.append(delta.refusal)
@@ -303,6 +309,7 @@ class ChatResponse:
             usage = delta.usage or usage
             served = delta.served_model or served
             text_signature = delta.text_signature or text_signature
+            left_out = delta.left_out or left_out
         blocks = thinking.blocks()
         return ChatResponse(
             text="".join(text),
@@ -316,6 +323,7 @@ class ChatResponse:
             usage=usage,
             served_model=served,
             text_signature=text_signature,
+            left_out=left_out,
         )
 
 

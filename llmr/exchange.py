@@ -160,6 +160,8 @@ async def exchange(
     watchdog = _Watchdog(clock, limits)
     wire = wires(model.provider.wire)
     http = wire.encode(request, model)
+    if http.left_out:
+        yield Delta(left_out=http.left_out)
     async with AsyncExitStack() as stack:
         connection = transport.stream(http, model.provider, connect_s=limits.connect_s)
         reply = await watchdog.wait(stack.enter_async_context(connection))

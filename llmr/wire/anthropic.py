@@ -41,7 +41,9 @@ from llmr.wire.parts import (
     credential_for,
     extra_beyond,
     headers_for,
+    left_out,
     refuse,
+    refuse_a_call_of_nothing,
     schema_of,
     url_for,
 )
@@ -77,6 +79,7 @@ class AnthropicWire:
             headers_for(model, stream=request.stream, more={"anthropic-version": VERSION}),
             content,
             credential_for(model, "x-api-key", ""),
+            left_out(request, _extra_known(request.extra)),
         )
 
     def decoder(self, model: Model, *, streamed: bool) -> Decoder:  # noqa: ARG002 - `Wire` says so; Claude has no dialects
@@ -94,6 +97,7 @@ def _body(request: ChatRequest, model: Model) -> dict[str, Any]:
             refuse(model, what)
     if request.output.format is ResponseFormat.JSON:
         refuse(model, "JSON without a schema")
+    refuse_a_call_of_nothing(request, model)
     system, turns = _turns(request, model)
     body: dict[str, Any] = {"model": model.id, "max_tokens": _max_tokens(request, model), "messages": turns}
     if system:

@@ -26,13 +26,18 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """One HTTP request. `headers` hold no secret."""
+    """One HTTP request. `headers` hold no secret.
+
+    `left_out` names what the wire has no words for and what asks nothing of the model (a label, a hint): the user is told.
+    What does ask something of it is refused instead.
+    """
 
     method: str
     url: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
     credential: Credential | None = None
+    left_out: tuple[str, ...] = ()
 
 
 class Decoder(Protocol):

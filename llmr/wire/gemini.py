@@ -39,7 +39,9 @@ from llmr.wire.parts import (
     credential_for,
     extra_beyond,
     headers_for,
+    left_out,
     refuse,
+    refuse_a_call_of_nothing,
     schema_of,
     url_for,
 )
@@ -74,6 +76,7 @@ class GeminiWire:
             headers_for(model, stream=request.stream),
             content,
             credential_for(model, "x-goog-api-key", ""),
+            left_out(request, _EXTRA | _EXTRA_CONFIG.keys()),
         )
 
     def decoder(self, model: Model, *, streamed: bool) -> Decoder:  # noqa: ARG002 - `Wire` says so; Gemini has no dialects
@@ -86,6 +89,7 @@ class GeminiWire:
 
 
 def _body(request: ChatRequest, model: Model) -> dict[str, Any]:
+    refuse_a_call_of_nothing(request, model)
     system, contents = _contents(request, model)
     body: dict[str, Any] = {"contents": contents}
     if system:

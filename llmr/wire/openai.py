@@ -37,6 +37,7 @@ from llmr.wire.parts import (
     credential_for,
     headers_for,
     refuse,
+    refuse_a_call_of_nothing,
     result_text,
     url_for,
     url_of,
@@ -78,6 +79,7 @@ class OpenAIWire:
 
 
 def _body(request: ChatRequest, model: Model) -> dict[str, Any]:
+    refuse_a_call_of_nothing(request, model)
     dialect = model.provider.dialect
     body: dict[str, Any] = {
         "model": model.id,
@@ -172,10 +174,12 @@ def _assistant(message: Message, model: Model) -> dict[str, Any]:
     text: list[str] = []
     calls: list[dict[str, Any]] = []
     thoughts: list[Thinking] = []
+    signature: str | None = None
     for part in message.parts:
         match part:
             case Text():
                 text.append(part.text)
+                signature = part.signature or signature
             case ToolCall():
                 calls.append(_call(part, model))
             case Thinking():
@@ -185,14 +189,20 @@ def _assistant(message: Message, model: Model) -> dict[str, Any]:
     said: dict[str, Any] = {"role": "assistant", "content": "".join(text) if text or not calls else None}
     if calls:
         said["tool_calls"] = calls
+    said |= _signed(signature, model)
     return said | _reasoning(thoughts, model.provider.dialect.reasoning_field)
 
 
 def _call(call: ToolCall, model: Model) -> dict[str, Any]:
     said = {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments or "{}"}}
-    if call.signature is not None and model.provider.dialect.reasoning_field == "thought_signature":
-        return {**said, "extra_content": {"google": {"thought_signature": call.signature}}}
-    return said
+    return said | _signed(call.signature, model)
+
+
+def _signed(signature: str | None, model: Model) -> dict[str, Any]:
+    """Where Google's OpenAI-compatible endpoint keeps the signature of a text or of a call; nobody else knows the field."""
+    if signature is None or model.provider.dialect.reasoning_field != "thought_signature":
+        return {}
+    return {"extra_content": {"google": {"thought_signature": signature}}}
 
 
 def _reasoning(thoughts: list[Thinking], field: str) -> dict[str, Any]:

@@ -96,6 +96,8 @@ class ChatCompletionReader:
     def _read(self, chunk: dict[str, Any], choice: dict[str, Any], said: dict[str, Any], out: list[Delta]) -> None:
         usage = self._new_usage(chunk)
         text, reasoning = _content(said.get("content"))
+        text = text or text_of(object_of(said.get("audio")).get("transcript"))  # the words of an answer in sound
+        signature = _signature(said)
         reasoning += text_of(said.get("reasoning_content")) or text_of(said.get("reasoning"))
         details = _reasoning_details(said, reasoning)
         if details:
@@ -113,11 +115,12 @@ class ChatCompletionReader:
             self._text_given = self._text_given or isinstance(said.get("content"), str)
             self._said = self._said or bool(text or reasoning or refusal or calls or details)
         finish = self._new_finish(choice.get("finish_reason"))
-        if not (text or reasoning or refusal or calls or citations or logprobs or finish or usage):
+        if not (text or signature or reasoning or refusal or calls or citations or logprobs or finish or usage):
             return
         out.append(
             Delta(
                 text=text,
+                text_signature=signature,
                 reasoning=reasoning,
                 refusal=refusal,
                 tool_calls=calls,
@@ -286,9 +289,9 @@ def _reasoning_details(said: dict[str, Any], reasoning: str) -> list[Delta]:
     return deltas
 
 
-def _signature(call: dict[str, Any]) -> str | None:
-    """Google's thought signature at its OpenAI-compatible endpoint."""
-    google = object_of(object_of(call.get("extra_content")).get("google"))
+def _signature(said: dict[str, Any]) -> str | None:
+    """Google's thought signature, of a message or of a call, at its OpenAI-compatible endpoint."""
+    google = object_of(object_of(said.get("extra_content")).get("google"))
     return text_of(google.get("thought_signature")) or None
 
 

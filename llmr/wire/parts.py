@@ -10,7 +10,7 @@ from typing import Any, Final, NoReturn
 from urllib.parse import quote, urlencode
 
 from llmr.catalog import Model
-from llmr.chat import Media, OutputFormat, ToolCall, ToolResult
+from llmr.chat import ChatRequest, Media, OutputFormat, Role, ToolCall, ToolChoiceMode, ToolResult
 from llmr.errors import ErrorKind, ProviderError
 from llmr.wire import json_text
 from llmr.wire.contract import Credential
@@ -22,8 +22,9 @@ SOUND_FORMATS: Final[Mapping[str, str]] = {  # media type → the short name Ope
 # Fields of an OpenAI client that are labels for OpenAI's own books or hints to its cache: they change neither what is
 # answered, nor what it costs, nor what is kept, so other wires leave them out, and a fallback may cross wires.
 _BOOKKEEPING: Final = frozenset({
-    "metadata", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "stream_options", "user",
+    "metadata", "prompt_cache_key", "prompt_cache_retention", "safety_identifier", "user",
 })  # fmt: skip
+_ASKED_ANYWAY: Final = "stream_options"  # usage comes unasked on the other wires
 _DEFAULTS: Final[Mapping[str, tuple[Any, ...]]] = {
     "n": (1,), "frequency_penalty": (0,), "presence_penalty": (0,), "logit_bias": ({},), "logprobs": (False,),
     "modalities": (["text"],), "service_tier": ("auto", "default"), "store": (False,),
@@ -70,12 +71,30 @@ def arguments_of(call: ToolCall) -> dict[str, Any]:
 
 def extra_beyond(extra: Mapping[str, Any], known: Collection[str], model: Model) -> dict[str, Any]:
     """The fields of `extra` that this wire knows. Bookkeeping and defaults are left out; anything else is refused."""
-    unknown = [
-        name for name in extra if name not in known and name not in _BOOKKEEPING and not _is_default(name, extra[name])
-    ]
+    passed_over = {*known, *_BOOKKEEPING, _ASKED_ANYWAY}
+    unknown = [name for name in extra if name not in passed_over and not _is_default(name, extra[name])]
     if unknown:
         refuse(model, ", ".join(sorted(unknown)))
     return {name: value for name, value in extra.items() if name in known}
+
+
+def left_out(request: ChatRequest, known: Collection[str]) -> tuple[str, ...]:
+    """What Anthropic and Gemini have no words for, where leaving it out asks nothing else of the model, by name."""
+    named = sorted(name for name in request.extra if name in _BOOKKEEPING and name not in known)
+    parts = (part for message in request.messages for part in message.parts)
+    if any(isinstance(part, Media) and part.detail is not None for part in parts):
+        named.append("an image's detail")
+    roles = [message.role for message in request.messages]
+    if Role.SYSTEM in roles[next((at for at, role in enumerate(roles) if role is not Role.SYSTEM), 0) :]:
+        named.append("the place of a later system message (it moves to the front)")
+    return tuple(named)
+
+
+def refuse_a_call_of_nothing(request: ChatRequest, model: Model) -> None:
+    """A tool that must be called is asked for where there is none."""
+    must = request.tool_choice.mode in (ToolChoiceMode.REQUIRED, ToolChoiceMode.NAMED)
+    if must and not request.tools and "tools" not in request.extra:
+        refuse(model, "that a tool must be called, without tools")
 
 
 def _is_default(name: str, value: Any) -> bool:

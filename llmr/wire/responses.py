@@ -33,7 +33,15 @@ from llmr.errors import ProviderError
 from llmr.wire import errors, json_text
 from llmr.wire.contract import Decoder, HttpRequest
 from llmr.wire.decoding import AnswerDecoder
-from llmr.wire.parts import credential_for, headers_for, refuse, result_text, url_for, url_of
+from llmr.wire.parts import (
+    credential_for,
+    headers_for,
+    refuse,
+    refuse_a_call_of_nothing,
+    result_text,
+    url_for,
+    url_of,
+)
 from llmr.wire.responses_answer import FORMAT, ResponseReader
 
 _REASONS: Final = (
@@ -72,6 +80,7 @@ def _body(request: ChatRequest, model: Model) -> dict[str, Any]:
     for asked, what in ((request.seed, "a seed"), (request.stop or None, "stop sequences")):
         if asked is not None:
             refuse(model, what)
+    refuse_a_call_of_nothing(request, model)
     body: dict[str, Any] = {
         "model": model.id,
         "input": [item for message in request.messages for item in _items(message, model)],
