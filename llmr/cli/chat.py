@@ -34,6 +34,7 @@ from llmr.render.transcript import (
     break_line,
     chat_json,
     fallback_line,
+    left_out_line,
     receipt_lines,
     waiting_line,
 )
@@ -175,6 +176,8 @@ class _Run:
             case Answering():
                 spinner.stop()
                 self._note(fallback_line(self._transcript))
+            case Delta(left_out=left_out) if left_out:
+                self._note(left_out_line(self._transcript, left_out))
             case _:
                 pass
 

@@ -5,6 +5,7 @@ document too.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -140,6 +141,12 @@ def _made_way(tried: Tried, by: Tried | None) -> bool:
     return tried.error is not None or (tried.outcome == OUTPACED and by is not None and by.hedge)
 
 
+def left_out_line(transcript: Transcript, left_out: Sequence[str]) -> str:
+    """What is said when a request leaves without something that was in it."""
+    asked = transcript.answered_by or transcript.attempts[-1]
+    return f"{asked.candidate.key} is asked without {', '.join(left_out)}: its wire has no words for it"
+
+
 def break_line(event: BrokeOff) -> str:
     """What is said when an answer broke and another candidate goes on."""
     how = "the next one continues it" if event.then is OnBreak.CONTINUE else "the next one begins anew"
@@ -251,6 +258,10 @@ def chat_json(transcript: Transcript, error: ErrorNote | None) -> str:
         document["reasoning"] = response.reasoning
     if response.refusal:
         document["refusal"] = response.refusal
+    if response.citations:
+        document["citations"] = list(response.citations)
+    if response.left_out:
+        document["left_out"] = list(response.left_out)
     if response.tool_calls:
         document["tool_calls"] = [
             {"id": call.id, "name": call.name, "arguments": call.arguments} for call in response.tool_calls

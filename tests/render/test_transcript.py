@@ -16,6 +16,7 @@ from llmr.render.transcript import (
     chat_json,
     failure_phrase,
     fallback_line,
+    left_out_line,
     milliseconds,
     receipt_lines,
     tokens_per_s,
@@ -264,7 +265,21 @@ def test_reasoning_refusal_and_tool_calls_are_there_where_the_answer_has_them() 
     full = document(told(started(A), Answering(A, 0.1, 1), *words, finished(A, *words)))
     assert (full["reasoning"], full["refusal"]) == ("hm", "no")
     assert full["tool_calls"] == [{"id": "c1", "name": "f", "arguments": "{}"}]
+    assert "citations" not in full
+    assert "left_out" not in full
     assert ToolCall("c1", "f", "{}") in ChatResponse.from_deltas(words).tool_calls
+
+
+def test_sources_and_what_was_left_out_are_there_where_there_are_any() -> None:
+    words = (Delta(left_out=("user",)), Delta("x", citations=({"url": "https://a"},)), Delta(citations=({"url": "b"},)))
+    full = document(told(started(A), Answering(A, 0.1, 1), *words, finished(A, *words)))
+    assert full["citations"] == [{"url": "https://a"}, {"url": "b"}]
+    assert full["left_out"] == ["user"]
+
+
+def test_who_is_asked_without_what_is_said() -> None:
+    asked = told(started(A))
+    assert left_out_line(asked, ("user", "x")) == "a/m is asked without user, x: its wire has no words for it"
 
 
 def test_nothing_that_a_provider_says_reaches_a_terminal_through_the_json() -> None:

@@ -1,5 +1,6 @@
 """The first token decides: what was shown is never repeated, and nobody else continues it."""
 
+import json
 import math
 from dataclasses import replace
 from typing import Any
@@ -23,7 +24,7 @@ from fakes import (
     unreachable,
 )
 
-from llmr.catalog import TimeoutOverrides, Timeouts
+from llmr.catalog import TimeoutOverrides, Timeouts, WireFormat
 from llmr.chat import Delta, FinishReason
 from llmr.errors import ErrorKind, ProviderError, StreamInterrupted
 from llmr.router import Answering, AttemptStarted, Event, Finished
@@ -285,3 +286,22 @@ def test_ttft_in_the_books_is_the_first_content_not_the_first_byte(rig: Any, run
     rigged = rig({"a": late})
     run(rigged.ask())
     assert rigged.store.attempts()[-1].ttft_s == pytest.approx(1.0)
+
+
+def test_what_a_wire_leaves_out_is_told_before_the_request_leaves_and_once_for_each_who_is_asked(
+    rig: Any, run: Any
+) -> None:
+    claude = model(replace(provider("a"), wire=WireFormat.ANTHROPIC))
+    rigged = rig({"a": fails(503), "b": says("Hello")}, models=[claude, model("b")])
+    told_at: list[list[str]] = []
+
+    def hear(event: Event) -> None:
+        if isinstance(event, Delta) and event.left_out:
+            assert event.left_out == ("user",)
+            told_at.append(list(rigged.transport.asked))
+
+    told = run(rigged.ask(request(extra={"user": "u-1"}), hear))
+    tries = told.tried.count("a")
+    assert told_at == [["a"] * before for before in range(tries)]
+    assert told.finished.response.left_out == ()
+    assert json.loads(rigged.transport.requests[-1].body)["user"] == "u-1"

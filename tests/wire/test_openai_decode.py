@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmr.catalog import Dialect, Model, Provider, WireFormat
-from llmr.chat import ChatResponse, Delta, FinishReason, Thinking, ToolCall, Usage
+from llmr.chat import ChatResponse, Delta, FinishReason, Message, Role, Text, Thinking, ToolCall, Usage
 from llmr.errors import ErrorKind, ProviderError
 from llmr.wire import wire_for
 
@@ -561,3 +561,17 @@ def test_any_json_in_any_place_raises_nothing_but_provider_errors(items: list[An
     for body, streamed in ((sse(*items), True), *((json.dumps(item).encode(), False) for item in items)):
         with contextlib.suppress(ProviderError):
             ChatResponse.from_deltas(deltas(body, streamed=streamed))
+
+
+def test_googles_signature_of_a_text_is_kept() -> None:
+    google = {"google": {"thought_signature": "sig", "thought": True}}
+    assert answer({"content": "so", "extra_content": google}).text_signature == "sig"
+    assert stream(chunk({"content": "so"}), chunk({"extra_content": google}), chunk({}, "stop")).message() == Message(
+        Role.ASSISTANT, (Text("so", "sig"),)
+    )
+
+
+def test_the_words_of_an_answer_in_sound_are_its_text() -> None:
+    assert answer({"content": None, "audio": {"id": "a", "data": "UklGRg==", "transcript": "Hello."}}).text == "Hello."
+    pieces = [chunk({"audio": {"transcript": piece}}) for piece in ("Hel", "lo.")]
+    assert stream(chunk({"role": "assistant", "audio": {"id": "a"}}), *pieces, chunk({}, "stop")).text == "Hello."

@@ -245,6 +245,10 @@ def test_a_thought_signature_goes_back_to_googles_endpoint_alone() -> None:
         {"role": "assistant", "content": None, "tool_calls": [signed]}
     ]
     assert message(Role.ASSISTANT, ToolCall("1", "f", "{}"), dialect=google)[0]["tool_calls"] == [plain]
+    text = {"role": "assistant", "content": "so"}
+    assert message(Role.ASSISTANT, Text("so", "sig")) == [text]
+    of_text = {"google": {"thought_signature": "sig"}}
+    assert message(Role.ASSISTANT, Text("so", "sig"), dialect=google) == [{**text, "extra_content": of_text}]
 
 
 def test_tools_and_their_choice() -> None:
