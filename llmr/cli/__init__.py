@@ -24,8 +24,8 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "chat": "Ask. The answer streams to stdout; if a provider fails, the next one is asked.",
         "rank": "Show the order that chat would use now, and why.",
-        "providers": "See how the providers are: status, list, reset, open, close.",
         "explain": "Tell one request's story: the decision, each attempt, waits, costs.",
+        "providers": "See how the providers are: status, list, probe, reset, open, close.",
         "models": "List models: windows, capabilities, prices, on or off; refresh the table.",
         "keys": "Keep keys in the keyring or a private file, list, import and try them.",
         "config": "See, check and trust configuration files.",

@@ -62,3 +62,20 @@ def close(name: Name, config: Config = None) -> None:
     from llmr.routing.breaker import Forced
 
     raise typer.Exit(run_force(name, Forced.CLOSED, config_file=config))
+
+
+@app.command()
+def probe(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[PROVIDER]", help="Providers' names; default: all that are ready.")
+    ] = None,
+    as_json: Json = False,
+    config: Config = None,
+) -> None:
+    """Ask each ready provider for one word, all at once: does it answer, how soon, at what cost.
+
+    Real requests, a fraction of a cent each, at the cheapest model that your settings name. They count like any attempt.
+    """
+    from llmr.cli.probe import run_probe
+
+    raise typer.Exit(run_probe(tuple(names or ()), config_file=config, as_json=as_json))

@@ -21,7 +21,7 @@ function __llmr_at # whether the commands typed so far are exactly these
     set -l path
     for word in (commandline -opc)[2..-1]
         switch "$path $word"
-            case ' chat' ' rank' ' providers' ' providers status' ' providers list' ' providers reset' ' providers open' ' providers close' ' models' ' models list' ' models refresh' ' keys' ' keys set' ' keys list' ' keys rm' ' keys import' ' keys test' ' config' ' config path' ' config check' ' config trust' ' completion' ' man' ' help'
+            case ' chat' ' rank' ' explain' ' providers' ' providers status' ' providers list' ' providers reset' ' providers open' ' providers close' ' providers probe' ' models' ' models list' ' models refresh' ' keys' ' keys set' ' keys list' ' keys rm' ' keys import' ' keys test' ' config' ' config path' ' config check' ' config trust' ' completion' ' man' ' help'
                 set path "$path $word"
         end
     end
@@ -32,6 +32,7 @@ complete -c llmr -f
 
 complete -c llmr -n '__llmr_at \'\'' -a chat -d 'Ask'
 complete -c llmr -n '__llmr_at \'\'' -a rank -d 'Show the order that chat would use now: every term of every score, and who is not asked and why'
+complete -c llmr -n '__llmr_at \'\'' -a explain -d 'Tell one request\'s story: the decision, each attempt with its outcome, waits, costs, what would have flipped it'
 complete -c llmr -n '__llmr_at \'\'' -a providers -d 'See how the providers are, and hold their circuits by hand'
 complete -c llmr -n '__llmr_at \'\'' -a models -d 'List models with their windows, capabilities and prices'
 complete -c llmr -n '__llmr_at \'\'' -a keys -d 'Keep keys in the keyring or a private file; see where each comes from; try them'
@@ -76,11 +77,15 @@ complete -c llmr -n '__llmr_at \' rank\'' -l json -d 'One JSON document'
 complete -c llmr -n '__llmr_at \' rank\'' -l verbose -s v -d 'The rules too, and why each matched or not'
 complete -c llmr -n '__llmr_at \' rank\'' -l config -r -d 'A routing.toml to use instead of yours; it is trusted'
 complete -c llmr -n '__llmr_at \' rank\'' -l config -r -F
+complete -c llmr -n '__llmr_at \' explain\'' -l json -d 'One JSON document'
+complete -c llmr -n '__llmr_at \' explain\'' -l config -r -d 'A routing.toml to use instead of yours; it is trusted'
+complete -c llmr -n '__llmr_at \' explain\'' -l config -r -F
 complete -c llmr -n '__llmr_at \' providers\'' -a status -d 'Per model: circuit and time left, first token, success, spend, the story of the last attempts, the last error'
 complete -c llmr -n '__llmr_at \' providers\'' -a list -d 'Every provider that is known: where it is, which key it wants, whether it is on'
 complete -c llmr -n '__llmr_at \' providers\'' -a reset -d 'Close a provider\'s circuits and forget what opened them'
 complete -c llmr -n '__llmr_at \' providers\'' -a open -d 'Keep a provider from being asked until `reset` or `close`'
 complete -c llmr -n '__llmr_at \' providers\'' -a close -d 'Ask a provider whatever happens, until `reset` or `open`'
+complete -c llmr -n '__llmr_at \' providers\'' -a probe -d 'Ask each ready provider for one word, all at once: does it answer, how soon, at what cost'
 complete -c llmr -n '__llmr_at \' providers status\'' -l all -s a -d 'Providers that are off too'
 complete -c llmr -n '__llmr_at \' providers status\'' -l watch -s w -d 'Keep showing it; q leaves'
 complete -c llmr -n '__llmr_at \' providers status\'' -l json -d 'One JSON document'
@@ -98,6 +103,10 @@ complete -c llmr -n '__llmr_at \' providers open\'' -a '(__llmr_names providers)
 complete -c llmr -n '__llmr_at \' providers close\'' -l config -r -d 'A routing.toml to use instead of yours; it is trusted'
 complete -c llmr -n '__llmr_at \' providers close\'' -l config -r -F
 complete -c llmr -n '__llmr_at \' providers close\'' -a '(__llmr_names providers)'
+complete -c llmr -n '__llmr_at \' providers probe\'' -l json -d 'One JSON document'
+complete -c llmr -n '__llmr_at \' providers probe\'' -l config -r -d 'A routing.toml to use instead of yours; it is trusted'
+complete -c llmr -n '__llmr_at \' providers probe\'' -l config -r -F
+complete -c llmr -n '__llmr_at \' providers probe\'' -a '(__llmr_names providers)'
 complete -c llmr -n '__llmr_at \' models\'' -a list -d 'Your names first, then every known provider/model-id; chat -m takes both'
 complete -c llmr -n '__llmr_at \' models\'' -a refresh -d 'Make your own table from the installed genai-prices and litellm; it stands until llmr ships a younger one'
 complete -c llmr -n '__llmr_at \' models\'' -a '(__llmr_models)'
