@@ -47,7 +47,7 @@ ASKED = [
     ("llmr keys set ol", {"ollama"}),
     ("llmr completion z", {"zsh"}),
     ("llmr help exit", {"exit-codes"}),
-    ("llmr nonsense x", set()),
+    ("llmr nonsense qq", set()),
 ]
 
 
