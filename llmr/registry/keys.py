@@ -57,7 +57,8 @@ def circuits_in(model: Model, rows: Mapping[str, Row]) -> tuple[Circuit, ...]:
 
 
 def latency(model: Model, klass: str) -> list[str]:
-    """Everything, provider, model, class."""
+    """Everything, provider, model, class: the rows that learn from an attempt. The first one only counts requests: a model
+    is judged by the others, for what strangers do is no evidence (routing/latency.py)."""
     provider = model.provider.name
     return [EVERYTHING, f"l:{provider}", f"l:{provider}/{model.id}", f"l:{provider}/{model.id}|{klass}"]
 

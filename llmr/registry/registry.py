@@ -92,12 +92,12 @@ class ProviderRegistry:
     def _health(
         self, model: Model, rows: Mapping[str, Row], klass: str, seq: float, now: float, today: Today | None
     ) -> CandidateHealth:
-        chain = [LatencyStats.from_row(rows.get(key)) for key in keys.latency(model, klass)]
+        chain = [LatencyStats.from_row(rows.get(key)) for key in keys.latency(model, klass)[1:]]
         return CandidateHealth(
             circuits=keys.circuits_in(model, rows),
             limiter=LimiterState.from_row(rows.get(keys.limiter(model.provider))),
             estimate=latency.estimate(chain, now, seq),
-            last_used_seq=chain[2].seq,
+            last_used_seq=chain[1].seq,
             told=LearntLimits.from_row(rows.get(keys.told_limits(model))),
             purse=_purse(rows, None if today is None else keys.own_purse(model.provider, today.month)),
         )

@@ -15,11 +15,11 @@ def model_status(model: Model, rows: Mapping[str, Row], days: range, now: float)
     counts = Tally.from_row(rows.get(keys.tally(model)))
     histogram = tally.merged(tally.histogram_from_row(rows.get(keys.day(model, day))) for day in days)
     chains = [
-        [LatencyStats.from_row(rows.get(key)) for key in keys.latency(model, klass)]
+        [LatencyStats.from_row(rows.get(key)) for key in keys.latency(model, klass)[1:]]
         for klass in latency.STREAMED_CLASSES
     ]
     usual = max(chains, key=lambda chain: chain[-1].long_n)  # the kind of request that this model is asked most
-    fit = latency.estimate(usual, now, usual[0].seq)
+    fit = latency.estimate(usual, now, LatencyStats.from_row(rows.get(keys.EVERYTHING)).seq)
     measured = usual[-1].long_n > 0
     return ModelStatus(
         model=model,

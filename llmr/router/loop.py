@@ -17,13 +17,13 @@ The candidate that nobody stands behind gets all the time that is left: giving u
 slow answer for none. (routing.md §4 has no such exception; a cold local model needs it.)
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import aclosing
 from random import Random
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from llmr.catalog import Catalog
+from llmr.catalog import Catalog, Model
 from llmr.chat import ChatRequest, ChatResponse
 from llmr.errors import (
     AllAttemptsFailed,
@@ -139,9 +139,7 @@ class Router:
                             yield event
                             if isinstance(event, Finished):
                                 return
-            handler.selection = self._select(
-                progress.request, progress.plan, seed=progress.seed, explore=progress.explore
-            )
+            handler.selection = self._again(progress)
 
     async def _try(self, progress: Progress, action: Try) -> AsyncGenerator[Event, None]:
         """Ask one candidate, and a second beside it where that is wished and it is late. Ends in Finished, or with every
@@ -212,7 +210,7 @@ class Router:
         """An attempt beside `first`; None: nobody is fit for it, or the budget does not cover it."""
         if progress.attempts >= self._policy.fallback.max_attempts:
             return None
-        selection = self._select(progress.request, progress.plan, seed=progress.seed, explore=progress.explore)
+        selection = self._again(progress)
         other = partner(selection.ranked, first.candidate, tried=progress.asked)
         if other is None:
             return None
@@ -350,7 +348,19 @@ class Router:
             minute_of_day=self._clock.minute_of_day(),
         )
 
-    def _select(self, request: ChatRequest, plan: Plan, *, seed: int, explore: bool) -> Selection:
+    def _again(self, progress: Progress) -> Selection:
+        """The ranking of this moment, by what has failed in this request as well."""
+        return self._select(
+            progress.request,
+            progress.plan,
+            seed=progress.seed,
+            explore=progress.explore,
+            failed=progress.handler.struck.values(),
+        )
+
+    def _select(
+        self, request: ChatRequest, plan: Plan, *, seed: int, explore: bool, failed: Collection[Model] = ()
+    ) -> Selection:
         now = self._clock.now()
         health = self._registry.snapshot(
             [candidate.model for candidate in plan.candidates],
@@ -359,7 +369,7 @@ class Router:
             reasoning=request.reasoning_effort is not None,
             now=now,
         )
-        return self._selector.select(plan, request, health, now, seed=seed, explore=explore)
+        return self._selector.select(plan, request, health, now, seed=seed, explore=explore, failed=failed)
 
 
 _ENDINGS: Final[Mapping[Ending, str]] = MappingProxyType(

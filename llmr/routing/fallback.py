@@ -9,6 +9,11 @@ failed; then a retry of one that may be retried, after full jitter; then, with e
 which one may be asked or probed; then the end. A wait is never longer than `max_wait_s`, nor than half of what is left of
 the request. Nothing is tried after the deadline, and at most `max_attempts` times in all.
 
+With every circuit open, the last one to fail speaks for all: an early probe is sent once *nobody* has failed for
+`early_probe_s`, and to who was left alone longest. Were each circuit probed at its own pace, six providers that are down
+together would take three probes a second, and everyone who waits would have used up their attempts within ten seconds (a
+blackout of 45 s, seeds 1–6: 97.9 % of requests answered; so BLACKOUT %).
+
 Two clocks come in: `now`, wall-clock seconds, for what other processes wrote down; `elapsed_s`, monotonic seconds since the
 request began, for everything about this request.
 """
@@ -19,13 +24,15 @@ from enum import StrEnum
 from random import Random
 from typing import Final
 
-from llmr.catalog import Timeouts
+from llmr.catalog import Model, Timeouts
 from llmr.errors import ErrorKind, Failure, ProviderError
 from llmr.routing.disposition import Disposition, Onward, disposition
+from llmr.routing.fate import strikes_its_domain
 from llmr.routing.policy import FallbackPolicy
 from llmr.routing.rules import Candidate
 from llmr.routing.selector import Barrier, Rejected, Selection
 
+_LOOK_AGAIN_S: Final = 1.0  # while others probe: their verdict may come at any moment
 _SHORTEST_WAIT_S: Final = 0.02  # so that a refusal that names this very moment cannot spin
 
 
@@ -79,16 +86,19 @@ class _Tried:
 
 @dataclass(slots=True)
 class FallbackHandler:
-    """One request's way through its candidates. `selection` is the newest ranking: replace it after each failure."""
+    """One request's way through its candidates. `selection` is the newest ranking: replace it after each failure, by one
+    made with `failed=struck.values()`."""
 
     selection: Selection
     policy: FallbackPolicy
     timeouts: Timeouts
     chance: Random
     failures: list[Failure] = field(default_factory=list[Failure])
+    struck: dict[str, Model] = field(default_factory=dict[str, Model])  # by key: whose failure domain is in doubt
     _tried: dict[str, _Tried] = field(default_factory=dict[str, _Tried])
     _attempts: int = 0
     _fatal: bool = False
+    _may_probe_s: float = 0.0  # elapsed seconds from which this request may send its next early probe
     _least_window_tokens: int | None = None
     _refused: dict[str, Failure] = field(default_factory=dict[str, Failure])  # the last refusal of each
     _barred_until_s: dict[str, float] = field(default_factory=dict[str, float])  # elapsed seconds, inf: for good
@@ -109,6 +119,8 @@ class FallbackHandler:
     def failed(self, candidate: Candidate, error: ProviderError, elapsed_s: float) -> None:
         """An attempt failed before anything was shown. `error` decides who may be asked now."""
         row = disposition(error.kind, retry_after_s=error.retry_after_s)
+        if strikes_its_domain(error.kind):
+            self.struck[candidate.key] = candidate.model
         self.failures.append(Failure(candidate.key, error.message, error.kind, error))
         self._attempts += 1
         tried = self._tried.setdefault(candidate.key, _Tried(retries_left=self._retries(row, error)))
@@ -116,6 +128,9 @@ class FallbackHandler:
         if tried.attempts > 1:
             tried.retries_left = min(tried.retries_left, self._retries(row, error)) - 1
         backoff_s = min(self.policy.backoff_cap_s, self.policy.backoff_base_s * 2.0 ** (tried.attempts - 1))
+        self._may_probe_s = elapsed_s + min(
+            self.policy.backoff_cap_s, self.policy.backoff_base_s * 2.0 ** (self._attempts + 1)
+        )
         tried.not_before_s = elapsed_s + max(self.chance.uniform(0.0, backoff_s), error.retry_after_s or 0.0)
         match row.onward:
             case Onward.ANYONE:
@@ -194,19 +209,23 @@ class FallbackHandler:
             for rejected in self.selection.rejected
             if rejected.retry_at is not None and self._may_follow(rejected.candidate)
         ]
+        moments = [rejected.early_at for rejected in blocked if rejected.early_at is not None]
+        early_at = max(moments, default=math.inf)  # one for all: see the header
         early = [
             rejected
             for rejected in blocked
-            if rejected.early_at is not None
-            and rejected.early_at <= now
-            and self._held_back_s(rejected.candidate, elapsed_s) <= 0
+            if rejected.early_at is not None and self._held_back_s(rejected.candidate, elapsed_s) <= 0
         ]
-        if early:
-            best = min(early, key=lambda r: (r.candidate.tier, r.candidate.favour, r.candidate.position))
+        if early and early_at <= now and self._may_probe_s <= elapsed_s:
+            best = min(early, key=_longest_silent)
             return Try(best.candidate, last_resort=True, alone=self._is_last() or len(blocked) == 1)
+        probe_in_s = max(early_at - now, min(self._may_probe_s - elapsed_s, _LOOK_AGAIN_S))
         waits = [
             (
-                max(_first_moment(r) - now, self._held_back_s(r.candidate, elapsed_s)),
+                max(
+                    min(_moment_of_retry(r) - now, math.inf if r.early_at is None else probe_in_s),
+                    self._held_back_s(r.candidate, elapsed_s),
+                ),
                 f"for {r.candidate.key}: {r.reason}",
             )
             for r in blocked
@@ -248,6 +267,16 @@ class FallbackHandler:
         untried = (failure for key, failure in asked_in_vain.items() if key not in self._tried)
         moments = [failure.retry_at for failure in asked_in_vain.values() if failure.retry_at is not None]
         return GiveUp(ending, (*self.failures, *untried), min(moments, default=None))
+
+
+def _longest_silent(rejected: Rejected) -> tuple[float, ...]:
+    """Among those that may be probed early: tier and favour first, then who has been left alone for longest."""
+    candidate = rejected.candidate
+    return candidate.tier, candidate.favour, rejected.early_at or 0.0, candidate.position
+
+
+def _moment_of_retry(rejected: Rejected) -> float:
+    return math.inf if rejected.retry_at is None else rejected.retry_at
 
 
 def _moment(rejected: Rejected) -> float | None:

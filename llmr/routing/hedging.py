@@ -13,6 +13,7 @@ it stand for less than the first: another model, somebody whom a rule avoids, or
 from collections.abc import Collection, Sequence
 from typing import Final
 
+from llmr.routing.fate import share_fate
 from llmr.routing.latency import Estimate
 from llmr.routing.rules import Candidate
 from llmr.routing.selector import Ranked
@@ -36,7 +37,6 @@ def partner(ranked: Sequence[Ranked], first: Candidate, *, tried: Collection[str
 def _may_help(other: Ranked, first: Candidate) -> bool:
     """Whether `other` may answer instead of `first`, is beyond doubt, and would not fail together with it."""
     candidate = other.candidate
-    a, b = candidate.model.provider, first.model.provider
-    together = a.name == b.name or (a.shares is not None and a.shares == b.shares)
+    together = share_fate(candidate.model, first.model)
     stands_for_it = candidate.tier == first.tier and candidate.favour <= max(first.favour, 0)
     return stands_for_it and not together and not other.probe

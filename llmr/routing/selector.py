@@ -7,22 +7,24 @@
 Whether a circuit would admit the candidate is asked of `breaker.admit` itself, not of a second opinion; `rank` and `chat`
 run this same code. Tiers come first (a fallback *model* never overtakes the model asked for), then what a rule prefers or
 avoids, then the strategy. The order is total: ties end at the candidate's key. Chance is drawn per candidate from (seed,
-key), so it does not depend on the order of the input.
+key), so it does not depend on the order of the input. Within a request everything is asked anew before every hop, and who
+shares the fate of one that failed counts as half as likely to answer.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from random import Random
 from types import MappingProxyType
 from typing import Final
 
-from llmr.catalog import OnLimit, Strategy
+from llmr.catalog import Model, OnLimit, Strategy
 from llmr.chat import ChatRequest
 from llmr.errors import ErrorKind
 from llmr.routing import breaker, spending
-from llmr.routing.breaker import Blocked, BreakerState, Grant
+from llmr.routing.breaker import Blocked, BreakerState, Grant, Phase
+from llmr.routing.fate import chance_left
 from llmr.routing.fit import misfit
 from llmr.routing.health import CandidateHealth, Health
 from llmr.routing.latency import Estimate
@@ -96,6 +98,16 @@ class Selection:
         return next((r.estimate for r in self.rejected if r.candidate.key == key), None)
 
 
+@dataclass(frozen=True, slots=True)
+class _Admissible:
+    """A candidate that may be asked. `estimate` is what to rank it by; `probe`: asking it would be the probe of a circuit."""
+
+    candidate: Candidate
+    health: CandidateHealth
+    estimate: Estimate
+    probe: bool
+
+
 class ModelSelector:
     """Puts candidates in order. Holds the policy and nothing that changes."""
 
@@ -111,19 +123,25 @@ class ModelSelector:
         *,
         seed: int,
         explore: bool = False,
+        failed: Collection[Model] = (),
     ) -> Selection:
-        """Rank the plan's candidates at wall-clock `now`. `explore`: rank by a draw from what is still possible."""
+        """Rank the plan's candidates at wall-clock `now`. `explore`: rank by a draw from what is still possible.
+
+        `failed` are models that failed in this request in a way that strikes their failure domain (fate.py).
+        """
         rejected = [Rejected(e.candidate, Barrier.RULE, e.reason) for e in plan.excluded]
-        admissible: list[tuple[Candidate, CandidateHealth, Estimate]] = []
+        admissible: list[_Admissible] = []
         for candidate in plan.candidates:
             own = health.candidates[candidate.key]
             refusal = self._refusal(candidate, own, request, plan.prompt_tokens, now)
             if refusal is not None:
                 rejected.append(refusal)
-            else:
-                estimate = _drawn(own.estimate, _chance(seed, candidate)) if explore else own.estimate
-                admissible.append((candidate, own, estimate))
-        scored = self._scored(admissible, plan, request, now)
+                continue
+            probe = self._would_probe(own, now)
+            estimate = _drawn(own.estimate, _chance(seed, candidate)) if explore else own.estimate
+            estimate = _fated(_to_be_probed(estimate) if probe else estimate, candidate.model, failed)
+            admissible.append(_Admissible(candidate, own, estimate, probe))
+        scored = self._scored(admissible, plan, request)
         ordered = sorted(scored, key=lambda pair: self._sort_key(plan.strategy, pair[0], pair[1], seed))
         ranked, too_dear = self._affordable(ordered, health, now)
         return Selection(
@@ -188,44 +206,42 @@ class ModelSelector:
         return breaker.admit_all([circuit.state for circuit in own.circuits], now, policy, lease_s=policy.lease_s)
 
     def _would_probe(self, own: CandidateHealth, now: float) -> bool:
+        if all(circuit.state.phase is Phase.CLOSED for circuit in own.circuits):
+            return False  # as almost always
         admission = self._admission(own, now)
         return not isinstance(admission, Blocked) and any(grant.probe for _, grant in admission)
 
     def _scored(
-        self,
-        admissible: Sequence[tuple[Candidate, CandidateHealth, Estimate]],
-        plan: Plan,
-        request: ChatRequest,
-        now: float,
+        self, admissible: Sequence["_Admissible"], plan: Plan, request: ChatRequest
     ) -> list[tuple[Ranked, CandidateHealth]]:
-        outputs = [min(estimate.output_tokens, request.max_output_tokens or math.inf) for _, _, estimate in admissible]
+        outputs = [min(one.estimate.output_tokens, request.max_output_tokens or math.inf) for one in admissible]
         prices = [
-            expected_price_usd(candidate.model.price, prompt_tokens=plan.prompt_tokens, output_tokens=output)
-            for (candidate, _, _), output in zip(admissible, outputs, strict=True)
+            expected_price_usd(one.candidate.model.price, prompt_tokens=plan.prompt_tokens, output_tokens=output)
+            for one, output in zip(admissible, outputs, strict=True)
         ]
         dearest = max((price for price in prices if price is not None), default=None)
         return [
             (
                 Ranked(
-                    candidate,
+                    one.candidate,
                     score(
-                        estimate,
+                        one.estimate,
                         weights=WEIGHTS[plan.strategy],
                         second_is_worth_usd=self._policy.second_is_worth_usd,
                         quality_is_worth_usd=self._policy.quality_is_worth_usd,
                         price_usd=dearest if price is None else price,
                         price_assumed=price is None,
-                        quality=candidate.model.quality,
+                        quality=one.candidate.model.quality,
                         streamed=request.stream,
                         output_tokens=output,
                     ),
-                    estimate,
-                    own.estimate,
-                    self._would_probe(own, now),
+                    one.estimate,
+                    one.health.estimate,
+                    one.probe,
                 ),
-                own,
+                one.health,
             )
-            for (candidate, own, estimate), price, output in zip(admissible, prices, outputs, strict=True)
+            for one, price, output in zip(admissible, prices, outputs, strict=True)
         ]
 
     def _sort_key(self, strategy: Strategy, ranked: Ranked, own: CandidateHealth, seed: int) -> tuple[float | str, ...]:
@@ -260,6 +276,18 @@ def _known_price_usd(ranked: Ranked) -> float | None:
 def _chance(seed: int, candidate: Candidate) -> Random:
     """The candidate's own chance, whatever its place in the input."""
     return Random(f"{seed}/{candidate.key}")  # noqa: S311 - chance, not secrecy
+
+
+def _to_be_probed(estimate: Estimate) -> Estimate:
+    """The estimate of one whose cool-down is over. Its failures have been paid for by the time it was out; counted again in
+    its rank, they would keep the probe from being sent, and a provider that is well from being known to be."""
+    return replace(estimate, success=max(estimate.success, estimate.usual_success))
+
+
+def _fated(estimate: Estimate, model: Model, failed: Collection[Model]) -> Estimate:
+    """The estimate after siblings in the same failure domain have failed in this request."""
+    left = chance_left(model, failed) if failed else 1.0
+    return estimate if left == 1.0 else replace(estimate, success=estimate.success * left)
 
 
 def _drawn(estimate: Estimate, chance: Random) -> Estimate:

@@ -303,6 +303,7 @@ class Production:
             progress.health.at,
             seed=progress.seed,
             explore=progress.explore,
+            failed=progress.handler.struck.values(),
         )
 
     def _elapsed_s(self, progress: _Progress) -> float:
