@@ -46,7 +46,9 @@ class Goal:
 
     def line(self) -> str:
         sign = "≥" if self.at_least else "≤"
-        return f"{self.name:3} {'pass' if self.held else 'FAIL'}  {self.what:52} {self.found:8.3f} {sign} {self.limit:g}"
+        return (
+            f"{self.name:3} {'pass' if self.held else 'FAIL'}  {self.what:52} {self.found:8.3f} {sign} {self.limit:g}"
+        )
 
 
 def pooled(world: World, policy: PolicyFactory, seeds: Sequence[int]) -> Figures:
@@ -60,7 +62,7 @@ def timelines(table: Mapping[str, PolicyFactory], seeds: Sequence[int]) -> list[
     limits = {SERVE.name: (0.62, 2.4, 5.0), CLI.name: (0.60, 2.7, 6.0)}
     for world in (SERVE, CLI):
         print(f"\n{world.name}, seeds {seeds[0]}–{seeds[-1]}")
-        print(f"  {'policy':15} {'mean':>6} {'p50':>6} {'p99':>7} {'p99.9':>7} {'extra':>6} {'success':>8} {'waste':>6} {'$/1000':>7}")  # fmt: skip
+        print("  policy            mean    p50     p99   p99.9  extra  success  waste  $/1000")
         found: dict[str, Figures] = {}
         for name, policy in table.items():
             found[name] = one = pooled(world, policy, seeds)
@@ -115,7 +117,9 @@ def comeback(table: Mapping[str, PolicyFactory], seeds: Sequence[int]) -> list[G
     for name, limit_s in BACK_BY_S.items():
         served: list[Sequence[Served]] = [run(WORLDS[name], table[PRODUCTION], seed) for seed in seeds]
         back = [back_after_s(one, 0, INCIDENT_ENDS_S) for one in served]
-        print(f"\nback after {name}, s: " + " ".join("never" if one is None else f"{one:.0f}" for one in back), flush=True)
+        print(
+            f"\nback after {name}, s: " + " ".join("never" if one is None else f"{one:.0f}" for one in back), flush=True
+        )
         slowest_s = max(float("inf") if one is None else one for one in back)
         goals.append(Goal("G6", f"back after {name}, slowest seed, s", limit_s, slowest_s))
     return goals

@@ -278,6 +278,28 @@ def test_a_quota_that_is_shared_is_shared(books: Books) -> None:
     assert books.refusal(other).reason == "shared quota pool: out of service"
 
 
+def test_a_429_with_retry_after_keeps_everyone_who_shares_the_quota_unasked_for_so_long(books: Books) -> None:
+    one, other = (model(provider(name, shares="pool")) for name in ("a", "b"))
+    books.fail(one, ErrorKind.RATE_LIMIT, retry_after_s=3.0)
+    until = books.clock.now() + 3.0
+    for asked in (one, other):
+        refusal = books.refusal(asked)
+        assert refusal.retry_at == pytest.approx(until)
+    books.clock.advance(2.9)
+    assert isinstance(books.admit(other), Refusal)
+    books.clock.advance(0.1)
+    assert isinstance(books.admit(other), Permit)
+
+
+def test_a_new_provider_is_not_judged_by_what_strangers_do(books: Books) -> None:
+    for _ in range(30):
+        books.report(books.permit(A), ttft_s=9.0)
+    fresh = model("fresh")
+    health = books.registry.snapshot([A, fresh], streamed=True, prompt_tokens=9, reasoning=False, now=books.clock.now())
+    assert health.candidates[fresh.key].estimate.p50_s == pytest.approx(0.8)
+    assert health.candidates[A.key].estimate.p50_s > 5
+
+
 # The rate limiter
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -28,8 +29,9 @@ from fakes import (
     unreachable,
 )
 
-from llmr.catalog import Catalog, NamedModel, Timeouts
+from llmr.catalog import Catalog, NamedModel, Strategy, Timeouts
 from llmr.errors import ErrorKind, NoProviderReady, ProviderError, RequestDenied, TrustError, UsageError
+from llmr.registry import Attempt
 from llmr.router import AttemptFailed, AttemptStarted, Decided, Finished, Waiting
 from llmr.routing.breaker import Forced, Phase
 from llmr.routing.policy import BreakerPolicy, Policy
@@ -584,3 +586,23 @@ def test_an_explored_order_says_so(rig: Any, run: Any) -> None:
     told = run(rig({"a": says("x")}, policy=replace(CERTAIN, exploration=1.0)).ask())
     assert isinstance(told.events[0], Decided)
     assert told.events[0].selection.explored
+
+
+def test_after_a_failure_a_stranger_is_asked_before_a_sibling_of_the_one_that_failed(
+    rig: Any, run: Any, clock: FakeClock
+) -> None:
+    """Two models of one account, and somebody else who is a little slower than either."""
+    one, sibling, stranger = model("a", "x"), model("a", "y"), model("b")
+    by_time = replace(CERTAIN, strategy=Strategy.LATENCY)
+    at = rig({"a": says("a"), "b": says("b")}, models=[one, sibling, stranger], policy=by_time)
+    asked = partial(request, strategy="latency")
+    for known, ttft_s in ((one, 0.3), (sibling, 0.4), (stranger, 0.6)):
+        for _ in range(30):
+            permit = at.registry.admit(
+                known, streamed=True, prompt_tokens=9, reasoning=False, first_token_s=5, token="t", now=clock.now()
+            )
+            at.registry.report(permit, Attempt("r", clock.now(), True, 1.0, ttft_s=ttft_s))
+    ranked = [r.candidate.key for r in at.router.rank(asked()).ranked]
+    assert ranked == ["a/x", "a/y", "b/m"]
+    at.transport._script["a"] = [fails(500)]
+    assert run(at.ask(asked())).tried == ["a", "b"]

@@ -158,6 +158,13 @@ def test_a_retry_is_alone_when_no_other_may_be_retried() -> None:
     assert not action.alone
 
 
+def test_it_remembers_whose_domain_is_in_doubt() -> None:
+    on = handler(A, B, C)
+    fail(on, A)
+    fail(on, B, K.CONTEXT_LENGTH)
+    assert list(on.struck.values()) == [A.model]
+
+
 # RETRIES
 
 
@@ -365,6 +372,30 @@ def test_of_several_early_probes_the_users_order_decides() -> None:
     rejected = [open_circuit(one, retry_in_s=30, early_in_s=0) for one in (late, disliked, B, A)]
     action = handler(rejected=rejected).next_action(NOON, 0)
     assert action == Try(A, last_resort=True, alone=False)
+
+
+def test_the_last_one_to_fail_speaks_for_all_and_the_one_left_alone_longest_is_probed() -> None:
+    """Six who are down together are not probed six times as often as one."""
+    rejected = [open_circuit(A, retry_in_s=30, early_in_s=1.5), open_circuit(B, retry_in_s=30, early_in_s=-9)]
+    on = handler(rejected=rejected)
+    assert waits(on).seconds == pytest.approx(1.5)
+    assert on.next_action(NOON + 1.5, 1.5) == Try(B, last_resort=True)
+
+
+def test_who_has_used_up_most_attempts_waits_longest_and_looks_each_second_whether_others_got_through() -> None:
+    rejected = [open_circuit(one, retry_in_s=60, early_in_s=0) for one in (A, B, C, D)]
+    on = handler(rejected=rejected, max_wait_s=60)
+    found, at_s = list[float](), 0.0
+    for _ in range(4):
+        paused_s = 0.0
+        while isinstance(action := on.next_action(NOON + at_s, at_s), Wait):
+            assert action.seconds <= 1
+            at_s, paused_s = at_s + action.seconds, paused_s + action.seconds
+        assert isinstance(action, Try)
+        assert action.last_resort
+        found.append(paused_s)
+        fail(on, action.candidate, at_s=at_s)
+    assert found == [0, 2, 4, 8]
 
 
 def test_a_retry_comes_before_an_early_probe() -> None:

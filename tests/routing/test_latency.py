@@ -120,6 +120,7 @@ def test_a_row_alone_is_what_the_formulas_say(
     assert e.variance == pytest.approx(max(0.02, variance), abs=1e-9)
     assert e.success == pytest.approx(p)
     assert e.failure_s == pytest.approx((1 + t.fsum) / (1 + t.bad))
+    assert e.usual_success == pytest.approx(1 - q0)
     assert (e.samples, e.short_samples) == (pytest.approx(t.long_n), pytest.approx(t.n))
     assert e.successes / (e.successes + e.failures) == pytest.approx(e.success)
     assert e.mean_s == pytest.approx(math.exp(e.mu + e.variance / 2))

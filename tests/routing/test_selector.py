@@ -51,12 +51,14 @@ def health(
 def select(
     pairs: Sequence[tuple[Candidate, CandidateHealth]], strategy: Strategy = Strategy.BALANCED, *,
     policy: Policy | None = None, request: ChatRequest = REQUEST, prompt_tokens: int = 1_000, seed: int = 7,
-    explore: bool = False, excluded: tuple[Excluded, ...] = (),
+    explore: bool = False, excluded: tuple[Excluded, ...] = (), failed: Sequence[Model] = (),
 ) -> Selection:  # fmt: skip
     trace = (RuleTrace("r", matched=True, because="every condition holds"),)
     plan = Plan("m", tuple(c for c, _ in pairs), excluded, strategy, prompt_tokens, trace)
     known = Health({c.key: h for c, h in pairs}, 0.0, NOON)
-    return ModelSelector(policy or Policy()).select(plan, request, known, NOON, seed=seed, explore=explore)
+    return ModelSelector(policy or Policy()).select(
+        plan, request, known, NOON, seed=seed, explore=explore, failed=failed
+    )
 
 
 def order(selection: Selection) -> list[str]:
@@ -404,3 +406,32 @@ def test_a_machine_that_knows_nothing_ranks_by_what_it_was_told() -> None:
         (candidate(n, price=Price(p, p), position=i), health(unknown)) for i, (n, p) in enumerate([("a", 9), ("b", 1)])
     ]
     assert order(select(pairs)) == ["b", "a"]
+
+
+# WHAT HAS JUST FAILED, AND WHAT IS TO BE PROBED
+
+
+def test_a_failed_sibling_puts_the_rest_of_its_domain_behind_a_stranger() -> None:
+    failed = candidate("failed", shares="eu")
+    pairs = [(candidate("sibling", shares="eu"), health(slower(0.8))), (candidate("stranger"), health())]
+    assert order(select(pairs)) == ["sibling", "stranger"]
+    after = select(pairs, failed=[failed.model])
+    assert order(after) == ["stranger", "sibling"]
+    assert after.ranked[1].estimate.success == pytest.approx(0.98 / 2)
+    assert after.ranked[1].habits.success == 0.98, "what it is known for has not changed"
+
+
+def test_a_much_better_sibling_is_asked_all_the_same() -> None:
+    pairs = [(candidate("sibling", shares="eu"), health(slower(0.1))), (candidate("stranger"), health(slower(9)))]
+    assert order(select(pairs, failed=[candidate("failed", shares="eu").model])) == ["sibling", "stranger"]
+
+
+def test_one_whose_cool_down_is_over_is_ranked_without_the_failures_it_was_out_for() -> None:
+    """Else nobody would send the probe that shows it is well."""
+    scarred = slower(0.5, success=0.3, usual_success=0.97, failure_s=2.0)
+    due = replace(OPEN, open_until=NOON)
+    pairs = [(candidate("b"), health()), (candidate("a"), health(scarred, due))]
+    chosen = select(pairs)
+    assert order(chosen) == ["a", "b"]
+    assert (chosen.ranked[0].probe, chosen.ranked[0].estimate.success) == (True, 0.97)
+    assert order(select([pairs[0], (candidate("a"), health(scarred))])) == ["b", "a"], "in a closed circuit they count"
