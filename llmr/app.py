@@ -39,10 +39,10 @@ class SystemClock:
         """Seconds that never run backwards."""
         return time.monotonic()  # noqa: TID251 - the real clock's home
 
-    def minute_of_day(self) -> int:
-        """Local minutes after midnight."""
+    def minute_of_week(self) -> int:
+        """Local minutes since Monday, 0:00."""
         local = time.localtime()
-        return local.tm_hour * 60 + local.tm_min
+        return (local.tm_wday * 24 + local.tm_hour) * 60 + local.tm_min
 
     async def sleep(self, seconds: float) -> None:
         """Return after `seconds`."""

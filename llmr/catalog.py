@@ -154,6 +154,16 @@ class TimeoutOverrides:
             total_s=general.total_s if self.total_s is None else self.total_s,
         )
 
+    def laid_over(self, weaker: "TimeoutOverrides") -> "TimeoutOverrides":
+        """`weaker`, with these in the places where these say something."""
+        return TimeoutOverrides(
+            connect_s=weaker.connect_s if self.connect_s is None else self.connect_s,
+            first_token_s=weaker.first_token_s if self.first_token_s is None else self.first_token_s,
+            stall_s=weaker.stall_s if self.stall_s is None else self.stall_s,
+            deadline_s=weaker.deadline_s if self.deadline_s is None else self.deadline_s,
+            total_s=weaker.total_s if self.total_s is None else self.total_s,
+        )
+
     def _first_token_over(self, general_s: float | None) -> float | None:
         if self.first_token_s is None:
             return general_s

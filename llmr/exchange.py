@@ -36,8 +36,8 @@ class Clock(Protocol):
         """Seconds that never run backwards, from anywhere."""
         ...
 
-    def minute_of_day(self) -> int:
-        """Local minutes after midnight, for rules."""
+    def minute_of_week(self) -> int:
+        """Local minutes since Monday, 0:00, for rules."""
         ...
 
     async def sleep(self, seconds: float) -> None:

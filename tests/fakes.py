@@ -89,7 +89,7 @@ class FakeClock:
     def monotonic(self) -> float:
         return self.elapsed_s
 
-    def minute_of_day(self) -> int:
+    def minute_of_week(self) -> int:
         return 12 * 60
 
     async def sleep(self, seconds: float) -> None:

@@ -7,7 +7,6 @@ arguments ─▶ request ─▶ App ─▶ router events ─┬▶ Transcript   
 
 import asyncio
 import random
-from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,12 +19,13 @@ from llmr.cli.choices import check, check_on_break, check_strategy
 from llmr.cli.color import color_wish
 from llmr.cli.exit_codes import ExitCode, exit_code_of
 from llmr.cli.failure import failure_lines, note_of
+from llmr.cli.listing import unknown_tags
 from llmr.cli.output import ClosedPipe, open_stdout, write_stdout
 from llmr.cli.prompt import read_prompt
 from llmr.cli.say import say
 from llmr.cli.signals import Signals
 from llmr.cli.spinner import Spinner, spinner_wanted
-from llmr.config.build import Config, local_servers
+from llmr.config.build import local_servers
 from llmr.config.environment import Environment
 from llmr.errors import ErrorKind, LlmrError, NoProviderReady, StreamInterrupted
 from llmr.render.transcript import (
@@ -102,7 +102,7 @@ class _Run:
         file = self._arguments.config_file
         config = load(self._environment, config_file=Path(file) if file else None)
         self._local = local_servers(config)
-        for notice in (*config.notices, *_unknown_tags(request, config)):
+        for notice in (*config.notices, *unknown_tags(request, config)):
             self._note(notice)
         app: App | None = None
         try:
@@ -262,14 +262,6 @@ class _Run:
 
     def _loud(self, least: int) -> bool:
         return self._arguments.loudness >= least
-
-
-def _unknown_tags(request: ChatRequest, config: Config) -> Iterator[str]:
-    """A tag is asked for because a rule should act on it: a typo must not pass for protection."""
-    known = {tag for rule in config.rules for tag in (*rule.when.tags, *rule.tags)}
-    for tag in request.tags:
-        if tag not in known:
-            yield f"no rule mentions the tag {tag!r}: it changes nothing"
 
 
 def _request(arguments: ChatArguments) -> ChatRequest:

@@ -37,7 +37,9 @@ def chat(
     ] = "auto",
     max_tokens: Annotated[int | None, typer.Option(min=1, help="The longest answer, in tokens.")] = None,
     temperature: Annotated[float | None, typer.Option(min=0.0, help="The provider's own scale.")] = None,
-    tag: Annotated[list[str] | None, typer.Option(help="A tag for rules to match; may be repeated.")] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="A tag for rules to match, plain or key=value; may be repeated.")
+    ] = None,
     config: Annotated[str | None, typer.Option(help="A routing.toml to use instead of yours; it is trusted.")] = None,
     demo: Annotated[
         bool, typer.Option("--demo", help="Ask three demo providers inside llmr: no key, no network.")

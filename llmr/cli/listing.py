@@ -1,13 +1,16 @@
 """What the commands that list things have in common: settings in, notices out, ages and shares for people."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from llmr.app import App
+from llmr.chat import ChatRequest
 from llmr.cli.say import say
 from llmr.config.build import Config
 from llmr.config.environment import Environment
 from llmr.config.load import load
 from llmr.render.transcript import milliseconds
+from llmr.routing.rules import mentions
 
 
 def configured(config_file: str | None) -> Config:
@@ -16,6 +19,14 @@ def configured(config_file: str | None) -> Config:
     for notice in config.notices:
         say(f"llmr: {notice}")
     return config
+
+
+def unknown_tags(request: ChatRequest, config: Config) -> Iterator[str]:
+    """A tag is asked for because a rule should act on it: a typo must not pass for protection."""
+    set_by_rules = {tag for rule in config.rules for tag in rule.tags}
+    for tag in request.tags:
+        if tag not in set_by_rules and not any(mentions(rule.when, tag) for rule in config.rules):
+            yield f"no rule mentions the tag {tag!r}: it changes nothing"
 
 
 def told(app: App) -> None:

@@ -17,7 +17,9 @@ def rank(
     strategy: Annotated[str | None, typer.Option(help="Another strategy than the configured one.")] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="The longest answer, in tokens.")] = None,
     no_stream: Annotated[bool, typer.Option("--no-stream", help="As chat --no-stream would.")] = False,
-    tag: Annotated[list[str] | None, typer.Option(help="A tag for rules to match; may be repeated.")] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="A tag for rules to match, plain or key=value; may be repeated.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="The rules too, and why each matched or not.")

@@ -10,27 +10,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from llmr.catalog import (
-    Catalog,
-    Dialect,
-    FirstToken,
-    Model,
-    NamedModel,
-    OnLimit,
-    Provider,
-    RateLimit,
-    SpendLimits,
-    Strategy,
-    TimeoutOverrides,
-    Timeouts,
-    WireFormat,
-)
+from llmr.catalog import Catalog, Dialect, Model, NamedModel, Provider, RateLimit, Strategy, WireFormat
+from llmr.config.build_routing import overrides_of, policy_of, rule_of, spend_of
 from llmr.config.environment import Environment
 from llmr.config.keys import FoundKey, Keyring
 from llmr.config.model_files import LateTable, described
 from llmr.config.proxies import UnfitProxy, password_in, proxy_for
-from llmr.routing.policy import BreakerPolicy, FallbackPolicy, HedgingPolicy, OnBreak, OnRejection, Policy
-from llmr.routing.rules import Condition, Hours, Rule, TokenRange
+from llmr.routing.policy import Policy
+from llmr.routing.rules import Rule
 from llmr.secret import Secret
 
 Json = dict[str, Any]
@@ -79,8 +66,8 @@ def build(normal: Json, environment: Environment, *, notices: Iterable[str], sou
     providers = {name: one.provider for name, one in equipped.items()}
     return Config(
         catalog=_catalog(normal, providers, environment),
-        rules=tuple(_rule(row) for row in normal["rules"]),
-        policy=_policy(normal["policy"]),
+        rules=tuple(rule_of(row) for row in normal["rules"]),
+        policy=policy_of(normal["policy"]),
         state_path=_state_path(normal["state_path"], environment),
         notices=(*notices, *normal["notices"], *_insecure(providers.values())),
         sources=tuple(sources),
@@ -128,8 +115,8 @@ def _equipped(name: str, row: Json, environment: Environment, keyring: Keyring) 
         shares=row["shares"],
         weight=row["weight"],
         rate_limit=RateLimit(**row["rate_limit"]),
-        timeouts=_overrides(row["timeouts"]),
-        spend=_spend(row["budget"]),
+        timeouts=overrides_of(row["timeouts"]),
+        spend=spend_of(row["budget"]),
         headers=headers,
         dialect=_dialect(row["dialect"]),
         models=tuple(row["models"]),
@@ -250,68 +237,6 @@ def _named_model(name: str, row: Json) -> NamedModel:
         quality=row["quality"],
         hedge=row["hedge"],
     )
-
-
-# Rules and policy
-
-
-def _rule(row: Json) -> Rule:
-    when = row["when"]
-    return Rule(
-        name=row["name"],
-        when=Condition(
-            model=tuple(when.get("model", ())),
-            prompt_tokens=TokenRange(**when["prompt_tokens"]) if "prompt_tokens" in when else None,
-            tools=when.get("tools"),
-            images=when.get("images"),
-            json=when.get("json"),
-            stream=when.get("stream"),
-            tags=tuple(when.get("tags", ())),
-            hours=Hours(*when["hours"]) if "hours" in when else None,
-            strategy=tuple(Strategy(name) for name in when.get("strategy", ())),
-        ),
-        prefer=tuple(row.get("prefer") or ()),
-        only=tuple(row.get("only") or ()),
-        avoid=tuple(row.get("avoid") or ()),
-        models=tuple(row.get("models") or ()),
-        strategy=Strategy(row["strategy"]) if row.get("strategy") else None,
-        tags=tuple(row.get("tags") or ()),
-        deny=row.get("deny"),
-        then_continue=bool(row.get("continue")),
-    )
-
-
-def _policy(row: Json) -> Policy:
-    fallback = dict(row["fallback"])
-    for key, choices in (("on_break", OnBreak), ("content_filter", OnRejection), ("bad_request", OnRejection)):
-        if key in fallback:
-            fallback[key] = choices(fallback[key])
-    general = {key: value for key, value in row.items() if not isinstance(value, dict)}
-    if "strategy" in row:
-        general["strategy"] = Strategy(row["strategy"])
-    return Policy(
-        **general,
-        breaker=BreakerPolicy(**row["circuit_breaker"]),
-        fallback=FallbackPolicy(**fallback),
-        timeouts=Timeouts(**row["timeouts"]),
-        hedging=HedgingPolicy(**row["hedging"]),
-        spend=_spend(row["budget"]),
-    )
-
-
-def _spend(row: Json) -> SpendLimits:
-    said: Json = dict(row)
-    if "on_limit" in said:
-        said["on_limit"] = OnLimit(said["on_limit"])
-    return SpendLimits(**said)
-
-
-def _overrides(row: Json) -> TimeoutOverrides:
-    """In JSON "auto" is null, and what nobody said is absent."""
-    said: Json = dict(row)
-    if "first_token_s" in said and said["first_token_s"] is None:
-        said["first_token_s"] = FirstToken.AUTO
-    return TimeoutOverrides(**said)
 
 
 # Files

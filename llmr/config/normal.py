@@ -7,9 +7,11 @@ build.py on every run. What nobody set is left out, so the defaults stay in one 
 from typing import Any
 
 from llmr.config.binding import Consent
+from llmr.config.condition_checks import days_of, minutes_of
 from llmr.config.origin import KeyPath, Origins
-from llmr.config.rule_checks import minutes_of
-from llmr.config.schema import FromVariable, ModelFacts, NameTable, ProviderTable, RoutingFile, RuleTable, Table
+from llmr.config.schema import FromVariable, ModelFacts, NameTable, ProviderTable, RoutingFile
+from llmr.config.schema_rules import HedgeTable, RuleTable
+from llmr.config.schema_types import Table
 from llmr.config.urls import address_of
 
 Normal = dict[str, Any]
@@ -122,6 +124,10 @@ def _rule(index: int, rule: RuleTable) -> Normal:
     row["name"] = rule.name or f"rule {index + 1}"
     if when.get("hours") is not None:
         when["hours"] = list(minutes_of(when["hours"]))
+    if when.get("weekdays") is not None:
+        when["weekdays"] = days_of(when["weekdays"])
+    if isinstance(rule.hedge, HedgeTable):
+        row |= {"hedge": True, "hedge_after_s": rule.hedge.after_s}
     row["when"] = {key: value for key, value in when.items() if value is not None}
     return row
 

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Final
 
+from llmr.catalog import Timeouts
+from llmr.config.condition_checks import condition_faults
 from llmr.config.name_checks import served_name_faults
 from llmr.config.origin import Fault, KeyPath, Origins
-from llmr.config.schema import RoutingFile, RuleTable, TokenRangeTable
+from llmr.config.schema import RoutingFile, SpendTable
+from llmr.config.schema_rules import RuleTable, WhenTable
 from llmr.config.search import Scope
 from llmr.config.wording import show
 
-HOURS: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:00)")
 _WILDCARDS: Final = re.compile(r"[*?\[]")
 
 
@@ -25,10 +27,12 @@ def rule_faults(settings: RoutingFile, origins: Origins) -> Iterator[Fault]:
         lenient = origins.layers[layer].scope is Scope.PROJECT and not origins.layers[layer].trusted
         if layer in deciding:
             yield Fault(path, f"can never be reached: rule {show(deciding[layer])} before it always decides")
-        yield from _condition((*path, "when"), rule)
-        if not lenient and rule.when is not None and rule.when.model is not None:
-            yield from _asked_globs((*path, "when", "model"), rule.when.model, settings)
+        if rule.when is not None:
+            yield from condition_faults((*path, "when"), rule.when)
+            if not lenient:
+                yield from _possible((*path, "when"), rule.when, settings)
         yield from _selection(path, rule, settings, lenient=lenient)
+        yield from _effects(path, rule, settings)
         for position, name in enumerate(rule.models or ()):
             yield from served_name_faults((*path, "models", position), name, settings)
         if is_unconditional(rule) and not rule.then_continue:
@@ -40,46 +44,19 @@ def is_unconditional(rule: RuleTable) -> bool:
     return rule.when is None or not rule.when.model_dump(exclude_none=True)
 
 
-def _condition(path: KeyPath, rule: RuleTable) -> Iterator[Fault]:
-    when = rule.when
-    if when is None:
-        return
-    if when.prompt_tokens is not None:
-        yield from _token_range((*path, "prompt_tokens"), when.prompt_tokens)
-    if when.hours is not None:
-        yield from _hours((*path, "hours"), when.hours)
-    for key, words in (("tags", when.tags), ("model", when.model), ("strategy", when.strategy)):
-        if words is not None and not words:
-            yield Fault((*path, key), "is empty, so it asks nothing")
+def _possible(path: KeyPath, when: WhenTable, settings: RoutingFile) -> Iterator[Fault]:
+    """What can never hold with these settings."""
+    if when.model is not None:
+        yield from _asked_globs((*path, "model"), when.model, settings)
+    for glob in when.circuit or ():
+        if not _fits_some_provider(glob, settings.providers):
+            yield _nobody((*path, "circuit", glob), glob, settings)
+    if when.budget_left_usd is not None and not _is_limited(settings.budget):
+        yield Fault((*path, "budget_left_usd"), "can never hold: [budget] sets neither per_day_usd nor per_month_usd")
 
 
-def _token_range(path: KeyPath, bounds: TokenRangeTable) -> Iterator[Fault]:
-    over, under = bounds.over, bounds.under
-    if over is None and under is None:
-        yield Fault(path, "expected over, under or both")
-    elif over is not None and under is not None and under - over < 2:
-        yield Fault(path, f"can never match: no number lies between over = {over} and under = {under}")
-    elif under == 0:
-        yield Fault(path, "can never match: no prompt has fewer than 0 tokens")
-
-
-def _hours(path: KeyPath, text: str) -> Iterator[Fault]:
-    try:
-        minutes_of(text)
-    except ValueError as error:
-        yield Fault(path, str(error))
-
-
-def minutes_of(text: str) -> tuple[int, int]:
-    """`"22:00-06:00"` as minutes after midnight, end exclusive. Raises ValueError with what is expected."""
-    found = HOURS.fullmatch(text)
-    if found is None:
-        raise ValueError(f'expected hours such as "22:00-06:00", found {show(text)}')
-    start = int(found[1]) * 60 + int(found[2])
-    end = int(found[3]) * 60 + int(found[4]) if found[3] else 24 * 60
-    if start == end:
-        raise ValueError("can never match: it begins when it ends")
-    return start, end
+def _is_limited(budget: SpendTable | None) -> bool:
+    return budget is not None and (budget.per_day_usd is not None or budget.per_month_usd is not None)
 
 
 def _asked_globs(path: KeyPath, globs: Sequence[str], settings: RoutingFile) -> Iterator[Fault]:
@@ -102,15 +79,29 @@ def _selection(path: KeyPath, rule: RuleTable, settings: RoutingFile, *, lenient
         for glob in globs or ():
             if _fits_some_provider(glob, known) or (lenient and key != "only"):
                 continue
-            here = (*path, key)
-            if glob in known:
-                yield Fault(here, f'{show(glob)} matches nothing: write "{glob}/*"')
-            else:
-                yield Fault.unknown(here, "provider in", glob.partition("/")[0], known)
+            yield _nobody((*path, key), glob, settings)
     if rule.only is not None and not rule.only:
         yield Fault((*path, "only"), "is empty, so nothing is left; to refuse, use deny")
     elif rule.only and set(rule.only) <= set(rule.avoid or ()):
         yield Fault((*path, "only"), "is avoided by the same rule")
+
+
+def _nobody(path: KeyPath, glob: str, settings: RoutingFile) -> Fault:
+    """A glob that fits nothing at any provider."""
+    if glob in settings.providers:
+        return Fault(path, f'{show(glob)} matches nothing: write "{glob}/*"')
+    return Fault.unknown(path, "provider in", glob.partition("/")[0], settings.providers)
+
+
+def _effects(path: KeyPath, rule: RuleTable, settings: RoutingFile) -> Iterator[Fault]:
+    if rule.allow_unknown_price is not None and rule.max_price_usd is None:
+        yield Fault((*path, "allow_unknown_price"), "there is no cap here: write max_price_usd")
+    deadline_s = rule.timeouts.deadline_s if rule.timeouts is not None else None
+    total_s = (settings.timeouts.total_s if settings.timeouts else None) or Timeouts().total_s
+    if deadline_s is not None and deadline_s > total_s:
+        yield Fault(
+            (*path, "timeouts", "deadline_s"), f"deadline_s ({deadline_s:g}) is above timeouts.total_s ({total_s:g})"
+        )
 
 
 def _fits_some_provider(glob: str, providers: Iterable[str]) -> bool:

@@ -1,312 +1,253 @@
-"""routing.toml as pydantic models: which keys there are, of what type, in what range.
+"""routing.toml as pydantic models: which keys there are, of what type, in what range, and what each is for.
 
 Types only. What a name refers to, which URL is fit, whether a rule can ever match, is checks.py's business; defaults are
 the frozen values' own (catalog.py, routing/policy.py), so nothing is said twice: a key that nobody sets stays unset here.
+The descriptions are what an editor shows (json_schema.py); each key has one.
 
 Importing this module costs 100 ms and more, so load.py does it only when something changed, and after
 `environment.disable_pydantic_plugins()`.
 """
 
-import shlex
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
-from pydantic_core import PydanticCustomError
+from pydantic import Discriminator, Field, Tag
 
-from llmr.catalog import OnLimit, Strategy, WireFormat
-from llmr.routing.policy import OnBreak, OnRejection
-
-
-class Table(BaseModel):
-    """A TOML table: no unknown keys, no coercion, no input in errors."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, allow_inf_nan=False)
-
-
-def _kind(value: object) -> str:
-    return "table" if isinstance(value, dict) else "list" if isinstance(value, list) else "string"
-
-
-def _listed(value: str | list[str]) -> list[str]:
-    return [value] if isinstance(value, str) else value
-
-
-def _words_of_command(value: str | list[str]) -> list[str]:
-    try:
-        words = shlex.split(value) if isinstance(value, str) else value
-    except ValueError as error:
-        raise PydanticCustomError("expected", "a command whose quotes are closed") from error
-    if not words or not words[0] or any("\0" in word for word in words):
-        raise PydanticCustomError("expected", "a program and its arguments")
-    return words
-
-
-def _auto(value: object) -> object:
-    if value == "auto":
-        return None
-    if isinstance(value, str) or value is None:
-        raise PydanticCustomError("expected", 'a number of seconds or "auto"')
-    return value
-
-
-def _known(choices: type[Strategy | WireFormat | OnBreak | OnRejection | OnLimit]) -> AfterValidator:
-    names = [choice.value for choice in choices]
-
-    def check(value: str) -> str:
-        if value not in names:
-            raise PydanticCustomError("unknown", "unknown", {"known": names})
-        return value
-
-    return AfterValidator(check)
+from llmr.config.schema_rules import RuleTable
+from llmr.config.schema_types import (
+    AutoSeconds,
+    BreakName,
+    Command,
+    Dollars,
+    Fraction,
+    LimitName,
+    RejectionName,
+    Seconds,
+    StrategyName,
+    Table,
+    WireName,
+    Words,
+    list_or_table,
+    word_or_table,
+)
 
 
 class FromVariable(Table):
-    """`{ env = "NAME" }`: the whole value of a variable, read on every run; `append` follows it."""
+    """`{ env = "NAME" }`: the whole value of a variable, read on every run."""
 
-    env: str
-    append: str = ""
+    env: str = Field(description="The variable's name.")
+    append: str = Field("", description="Follows the value.")
 
 
-Words = Annotated[
-    Annotated[str, Tag("string")] | Annotated[list[str], Field(max_length=100), Tag("list")],
-    Discriminator(_kind),
-    AfterValidator(_listed),
+TextOrVariable = Annotated[
+    Annotated[str, Tag("string")] | Annotated[FromVariable, Tag("table")], Discriminator(word_or_table)
 ]
-"""One string, or a list of them."""
-
-Command = Annotated[
-    Annotated[str, Tag("string")] | Annotated[list[str], Field(max_length=100), Tag("list")],
-    Discriminator(_kind),
-    AfterValidator(_words_of_command),
-]
-"""A program and its arguments: a list, or a string that is cut into words as a shell would, and no shell runs it."""
-
-TextOrVariable = Annotated[Annotated[str, Tag("string")] | Annotated[FromVariable, Tag("table")], Discriminator(_kind)]
-
-StrategyName = Annotated[str, _known(Strategy)]
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-AutoSeconds = Annotated[Annotated[float, Field(gt=0, le=86_400)] | None, BeforeValidator(_auto)]
-Dollars = Annotated[float, Field(ge=0, le=1e6)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=0, le=2**53)]
+Tokens = Annotated[int, Field(ge=1, le=2**53)]
 
 
 class PriceTable(Table):
     """US dollars per million tokens."""
 
-    input_usd: Dollars
-    output_usd: Dollars
-    cached_input_usd: Dollars | None = None
-    cache_write_usd: Dollars | None = None
+    input_usd: Dollars = Field(description="Per million tokens of the prompt.")
+    output_usd: Dollars = Field(description="Per million tokens of the answer.")
+    cached_input_usd: Dollars | None = Field(None, description="Per million tokens read from the provider's cache.")
+    cache_write_usd: Dollars | None = Field(None, description="Per million tokens written to the provider's cache.")
 
 
 class ModelFacts(Table):
-    """`[providers.NAME.models."ID"]`: what is known of one model at one provider."""
+    """What is known of one model at one provider."""
 
-    price: PriceTable | None = None
-    context_window_tokens: Annotated[int, Field(ge=1, le=2**53)] | None = None
-    max_output_tokens: Annotated[int, Field(ge=1, le=2**53)] | None = None
-    tools: bool | None = None
-    images: bool | None = None
-    json_: Annotated[bool | None, Field(alias="json")] = None
-    reasoning: bool | None = None
-    documents: bool | None = None
-    audio: bool | None = None
-    quality: Fraction | None = None
+    price: PriceTable | None = Field(None, description="US dollars per million tokens.")
+    context_window_tokens: Tokens | None = Field(None, description="The longest prompt and answer together.")
+    max_output_tokens: Tokens | None = Field(None, description="The longest answer.")
+    tools: bool | None = Field(None, description="Whether it can call tools.")
+    images: bool | None = Field(None, description="Whether it can see images.")
+    json_: bool | None = Field(None, alias="json", description="Whether it can be made to answer in JSON.")
+    reasoning: bool | None = Field(None, description="Whether it thinks before it speaks.")
+    documents: bool | None = Field(None, description="Whether it reads documents.")
+    audio: bool | None = Field(None, description="Whether it hears.")
+    quality: Fraction | None = Field(None, description="0 to 1, your judgement.")
 
 
 class RateLimitTable(Table):
-    """What the account allows."""
+    """What the account allows, over all processes on this machine."""
 
-    requests_per_minute: Annotated[float, Field(gt=0, le=1e9)] | None = None
-    tokens_per_minute: Annotated[float, Field(gt=0, le=1e12)] | None = None
-    concurrent: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    requests_per_minute: Annotated[float, Field(gt=0, le=1e9)] | None = Field(None, description="Requests a minute.")
+    tokens_per_minute: Annotated[float, Field(gt=0, le=1e12)] | None = Field(None, description="Tokens a minute.")
+    concurrent: Annotated[int, Field(ge=1, le=100_000)] | None = Field(None, description="Requests at the same time.")
 
 
 class SpendTable(Table):
-    """`[budget]`, and `budget` of a provider; see catalog.SpendLimits."""
+    """US dollars that may be spent."""
 
-    per_day_usd: Dollars | None = None
-    per_month_usd: Dollars | None = None
-    on_limit: Annotated[str, _known(OnLimit)] | None = None
+    per_day_usd: Dollars | None = Field(None, description="In a calendar day, local time.")
+    per_month_usd: Dollars | None = Field(None, description="In a calendar month, local time.")
+    on_limit: LimitName | None = Field(
+        None, description="At the limit: refuse the request, or take a cheaper candidate that still fits."
+    )
 
 
 class ProviderTimeouts(Table):
     """A provider's own time-outs."""
 
-    connect_s: Seconds | None = None
-    first_token_s: AutoSeconds = None
-    stall_s: Seconds | None = None
+    connect_s: Seconds | None = Field(None, description="Seconds to connect.")
+    first_token_s: AutoSeconds = Field(None, description='Seconds to the first token, or "auto": from its history.')
+    stall_s: Seconds | None = Field(None, description="Seconds of silence between two tokens.")
 
 
 class DialectTable(Table):
-    """Where the provider differs from OpenAI; see catalog.Dialect."""
+    """Where the provider differs from the maker of its wire; what is not said is as the maker has it."""
 
-    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] | None = None
-    seed_field: Literal["seed", "random_seed"] | None = None
-    usage_in_stream: bool | None = None
-    system_role: Literal["system", "developer"] | None = None
-    auth_header: str | None = None
-    auth_prefix: str | None = None
-    query: dict[str, str] | None = None
-    chat_path: str | None = None
-    reasoning_excluded_from_output: bool | None = None
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] | None = Field(
+        None, description="Where the longest answer is said."
+    )
+    seed_field: Literal["seed", "random_seed"] | None = Field(None, description="Where the seed is said.")
+    usage_in_stream: bool | None = Field(None, description="Whether a stream can be asked for its token counts.")
+    system_role: Literal["system", "developer"] | None = Field(None, description="Who gives instructions.")
+    auth_header: str | None = Field(None, description="The header that carries the key.")
+    auth_prefix: str | None = Field(None, description='What stands before the key in it: "Bearer ".')
+    query: dict[str, str] | None = Field(None, description="What follows the URL's question mark; never a key.")
+    chat_path: str | None = Field(None, description="The path below base_url; {model} is replaced.")
+    reasoning_excluded_from_output: bool | None = Field(
+        None, description="Whether reasoning is counted beside the output tokens instead of in them."
+    )
     reasoning_field: Literal["", "reasoning", "reasoning_content", "reasoning_details", "thought_signature"] | None = (
-        None
+        Field(None, description="Where earlier reasoning is sent back; empty: nowhere.")
     )
 
 
 ModelList = Annotated[
-    Annotated[list[str], Tag("list")] | Annotated[dict[str, ModelFacts], Tag("table")],
-    Discriminator(lambda value: "table" if isinstance(value, dict) else "list"),  # pyright: ignore[reportUnknownLambdaType] - untyped input
+    Annotated[list[str], Tag("list")] | Annotated[dict[str, ModelFacts], Tag("table")], Discriminator(list_or_table)
 ]
 
 
 class ProviderTable(Table):
-    """`[providers.NAME]`."""
+    """`[providers.NAME]`: an account at a URL. Of a known provider, only what differs."""
 
-    enabled: bool | None = None
-    wire: Annotated[str, _known(WireFormat)] | None = None
-    base_url: TextOrVariable | None = None
-    api_key_env: Words | None = None
-    api_key_cmd: Command | None = None
-    key_origins: list[str] | None = None
-    allow_plaintext: bool | None = None
-    shares: str | None = None
-    weight: Annotated[float, Field(ge=0, le=1e6)] | None = None
-    rate_limit: RateLimitTable | None = None
-    budget: SpendTable | None = None
-    timeouts: ProviderTimeouts | None = None
-    headers: dict[str, TextOrVariable] | None = None
-    dialect: DialectTable | None = None
-    models: ModelList | None = None
-    local: bool | None = None
-    tls_ca: str | None = None
-    insecure: bool | None = None
+    enabled: bool | None = Field(None, description="false: never asked.")
+    wire: WireName | None = Field(None, description="The dialect it speaks; openai if nobody says.")
+    base_url: TextOrVariable | None = Field(None, description='Where it is: "https://llm.corp.example/v1".')
+    api_key_env: Words | None = Field(
+        None, description="The variable that holds the key; of several, the first that is set. Empty: no key is sent."
+    )
+    api_key_cmd: Command | None = Field(
+        None, description="A command that prints the key; no shell runs it. Only in your own file."
+    )
+    key_origins: list[str] | None = Field(
+        None, description="Other origins that a known provider's key may be sent to. Only in your own file."
+    )
+    allow_plaintext: bool | None = Field(
+        None, description="Send the key over http:// to another machine. Only in your own file."
+    )
+    shares: str | None = Field(None, description="One quota and one fate with others of that name.")
+    weight: Annotated[float, Field(ge=0, le=1e6)] | None = Field(None, description='For the strategy "weighted".')
+    rate_limit: RateLimitTable | None = Field(None, description="What the account allows; llmr keeps to it.")
+    budget: SpendTable | None = Field(None, description="What may be spent at this provider.")
+    timeouts: ProviderTimeouts | None = Field(None, description="Time-outs of its own.")
+    headers: dict[str, TextOrVariable] | None = Field(None, description="Extra headers; never a key.")
+    dialect: DialectTable | None = Field(None, description="Where it differs from the maker of its wire.")
+    models: ModelList | None = Field(None, description="The models it offers: a list, or a table with what you know.")
+    local: bool | None = Field(None, description="Runs on this machine and costs nothing.")
+    tls_ca: str | None = Field(None, description="A file with the authority that its certificate is from.")
+    insecure: bool | None = Field(
+        None, description="Trust whoever answers, on this machine or a private network. Only in your own file."
+    )
 
 
 class NameTable(Table):
     """`[models.NAME]`: a name to ask for."""
 
-    candidates: Annotated[list[str], Field(min_length=1, max_length=100)]
-    fallback: Annotated[list[str], Field(max_length=100)] | None = None
-    strategy: StrategyName | None = None
-    quality: Fraction | None = None
-    hedge: bool | None = None
-
-
-class TokenRangeTable(Table):
-    """Both bounds are exclusive."""
-
-    over: Count | None = None
-    under: Count | None = None
-
-
-class WhenTable(Table):
-    """`when = { … }` of a rule."""
-
-    model: Words | None = None
-    prompt_tokens: TokenRangeTable | None = None
-    tools: bool | None = None
-    images: bool | None = None
-    json_: Annotated[bool | None, Field(alias="json")] = None
-    stream: bool | None = None
-    tags: Words | None = None
-    hours: str | None = None
-    strategy: (
-        Annotated[
-            Annotated[StrategyName, Tag("string")] | Annotated[list[StrategyName], Tag("list")],
-            Discriminator(_kind),
-            AfterValidator(_listed),
-        ]
-        | None
-    ) = None
-
-
-class RuleTable(Table):
-    """`[[rules]]`."""
-
-    name: str | None = None
-    when: WhenTable | None = None
-    prefer: Words | None = None
-    only: Words | None = None
-    avoid: Words | None = None
-    models: Words | None = None
-    strategy: StrategyName | None = None
-    tags: Words | None = None
-    deny: str | None = None
-    then_continue: Annotated[bool | None, Field(alias="continue")] = None
+    candidates: Annotated[list[str], Field(min_length=1, max_length=100)] = Field(
+        description="provider/model-id, in your order: one model, wherever it is offered."
+    )
+    fallback: Annotated[list[str], Field(max_length=100)] | None = Field(
+        None, description="Other names, asked when no candidate is left."
+    )
+    strategy: StrategyName | None = Field(None, description="How the candidates are put in order.")
+    quality: Fraction | None = Field(None, description="0 to 1, your judgement.")
+    hedge: bool | None = Field(None, description="Ask a second candidate while the first is slow.")
 
 
 class BreakerTable(Table):
-    """`[circuit_breaker]`; see policy.BreakerPolicy."""
+    """`[circuit_breaker]`: when nobody is asked for a while, and for how long."""
 
-    failure_threshold: Annotated[int, Field(ge=1, le=1000)] | None = None
-    cooldown_s: Seconds | None = None
-    cooldown_cap_s: Seconds | None = None
-    jitter: Annotated[float, Field(ge=0, le=0.9)] | None = None
-    stable_s: Seconds | None = None
-    lease_s: Seconds | None = None
-    rate_backoff_s: Seconds | None = None
-    rate_backoff_cap_s: Seconds | None = None
-    retry_after_cap_s: Seconds | None = None
-    hard_s: Seconds | None = None
-    early_probe_s: Seconds | None = None
-    probe_poll_s: Seconds | None = None
-    clock_skew_s: Seconds | None = None
+    failure_threshold: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        None, description="Failures in a row that open a circuit."
+    )
+    cooldown_s: Seconds | None = Field(None, description="Seconds it stays open; doubled by each trip in a row.")
+    cooldown_cap_s: Seconds | None = Field(None, description="It stays open no longer.")
+    jitter: Annotated[float, Field(ge=0, le=0.9)] | None = Field(None, description="± this share of it.")
+    stable_s: Seconds | None = Field(None, description="Closed for so long, earlier trips are forgotten.")
+    lease_s: Seconds | None = Field(None, description="How long one probe may take.")
+    rate_backoff_s: Seconds | None = Field(None, description="After a 429 that names no time; doubled each time.")
+    rate_backoff_cap_s: Seconds | None = Field(None, description="But no longer than this.")
+    retry_after_cap_s: Seconds | None = Field(None, description="The longest Retry-After that is believed.")
+    hard_s: Seconds | None = Field(None, description="After a bad key, no money, no such model.")
+    early_probe_s: Seconds | None = Field(None, description="With nobody else left, probe after this.")
+    probe_poll_s: Seconds | None = Field(None, description="While another process probes, look again so often.")
+    clock_skew_s: Seconds | None = Field(None, description="A clock that went back by more is recognised.")
 
 
 class FallbackTable(Table):
-    """`[fallback]`; see policy.FallbackPolicy."""
+    """`[fallback]`: how hard to try."""
 
-    max_candidates: Annotated[int, Field(ge=1, le=100)] | None = None
-    retries_per_candidate: Annotated[int, Field(ge=0, le=20)] | None = None
-    max_attempts: Annotated[int, Field(ge=1, le=100)] | None = None
-    backoff_base_s: Seconds | None = None
-    backoff_cap_s: Seconds | None = None
-    max_wait_s: Annotated[float, Field(ge=0, le=86_400)] | None = None
-    on_break: Annotated[str, _known(OnBreak)] | None = None
-    content_filter: Annotated[str, _known(OnRejection)] | None = None
-    bad_request: Annotated[str, _known(OnRejection)] | None = None
+    max_candidates: Annotated[int, Field(ge=1, le=100)] | None = Field(None, description="Candidates per request.")
+    retries_per_candidate: Annotated[int, Field(ge=0, le=20)] | None = Field(
+        None, description="How often the same one is asked again."
+    )
+    max_attempts: Annotated[int, Field(ge=1, le=100)] | None = Field(None, description="Attempts in all.")
+    backoff_base_s: Seconds | None = Field(None, description="Before asking the same one again, doubled each time.")
+    backoff_cap_s: Seconds | None = Field(None, description="But no longer than this.")
+    max_wait_s: Annotated[float, Field(ge=0, le=86_400)] | None = Field(
+        None, description="The longest wait inside a request."
+    )
+    on_break: BreakName | None = Field(None, description="What to do when a stream breaks after text was shown.")
+    content_filter: RejectionName | None = Field(
+        None, description="stop, or ask the next one, when a content policy refuses."
+    )
+    bad_request: RejectionName | None = Field(
+        None, description="stop, or ask the next one, when the request is called malformed."
+    )
 
 
 class HedgingTable(Table):
-    """`[hedging]`; see policy.HedgingPolicy."""
+    """`[hedging]`: a second request while the first is slow."""
 
-    enabled: bool | None = None
+    enabled: bool | None = Field(None, description="For every request, unless a model, a rule or you say otherwise.")
 
 
 class TimeoutsTable(Table):
-    """`[timeouts]`; see catalog.Timeouts."""
+    """`[timeouts]`, in seconds."""
 
-    connect_s: Seconds | None = None
-    first_token_s: AutoSeconds = None
-    stall_s: Seconds | None = None
-    deadline_s: Seconds | None = None
-    total_s: Seconds | None = None
+    connect_s: Seconds | None = Field(None, description="Seconds to connect.")
+    first_token_s: AutoSeconds = Field(None, description='Seconds to the first token, or "auto": from its history.')
+    stall_s: Seconds | None = Field(None, description="Seconds of silence between two tokens.")
+    deadline_s: Seconds | None = Field(None, description="Seconds to the first token, over all attempts.")
+    total_s: Seconds | None = Field(None, description="Seconds that one answer may take in all.")
 
 
 class StateTable(Table):
-    """`[state]`."""
+    """`[state]`: what one run leaves to the next."""
 
-    path: str | None = None
+    path: str | None = Field(None, description='The state file; ":memory:": nothing is remembered.')
 
 
 class RoutingFile(Table):
-    """The whole of routing.toml, all sources laid over each other."""
+    """llmr's routing.toml. Every key is optional; what you leave out is as shipped."""
 
-    strategy: StrategyName | None = None
-    second_is_worth_usd: Dollars | None = None
-    quality_is_worth_usd: Dollars | None = None
-    exploration: Fraction | None = None
-    default_model: str | None = None
+    strategy: StrategyName | None = Field(None, description="How candidates are put in order.")
+    second_is_worth_usd: Dollars | None = Field(None, description="What a second of waiting is worth to you.")
+    quality_is_worth_usd: Dollars | None = Field(
+        None, description="What quality 1 over quality 0 is worth, per request."
+    )
+    exploration: Fraction | None = Field(None, description="The share of requests that try what is uncertain.")
+    default_model: str | None = Field(None, description="What is asked without --model.")
     # More of these than anybody has: what is looked through on every request stays short.
-    providers: Annotated[dict[str, ProviderTable], Field(max_length=500)] = {}
-    models: Annotated[dict[str, NameTable], Field(max_length=2000)] = {}
-    rules: Annotated[list[RuleTable], Field(max_length=500)] = []
-    circuit_breaker: BreakerTable | None = None
-    fallback: FallbackTable | None = None
-    timeouts: TimeoutsTable | None = None
-    hedging: HedgingTable | None = None
-    budget: SpendTable | None = None
-    state: StateTable | None = None
+    providers: Annotated[dict[str, ProviderTable], Field(max_length=500)] = Field({}, description="Accounts, by name.")
+    models: Annotated[dict[str, NameTable], Field(max_length=2000)] = Field({}, description="Names to ask for.")
+    rules: Annotated[list[RuleTable], Field(max_length=500)] = Field([], description="Asked in this order.")
+    circuit_breaker: BreakerTable | None = Field(None, description="When nobody is asked for a while.")
+    fallback: FallbackTable | None = Field(None, description="How hard to try.")
+    timeouts: TimeoutsTable | None = Field(None, description="How long to wait.")
+    hedging: HedgingTable | None = Field(None, description="A second request while the first is slow.")
+    budget: SpendTable | None = Field(None, description="What may be spent, over all providers.")
+    state: StateTable | None = Field(None, description="What one run leaves to the next.")

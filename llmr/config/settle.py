@@ -13,10 +13,11 @@ from typing import Final
 from llmr.config.binding import Consent
 from llmr.config.checks import faults_in
 from llmr.config.environment import PREFIX, RESERVED, Environment
-from llmr.config.merge import merged, restricted
+from llmr.config.merge import merged
 from llmr.config.model_files import named_facts
 from llmr.config.normal import Normal, normal_form
 from llmr.config.origin import Fault, KeyPath, Layer, Origins, Place, TomlTable, dotted
+from llmr.config.project import restricted
 from llmr.config.schema import RoutingFile
 from llmr.config.search import Found, FoundFile, Scope
 from llmr.config.validation import is_known, keys_at, validated, variable_path, variables_table

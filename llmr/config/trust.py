@@ -1,6 +1,6 @@
 """`llmr config trust`: the user has read a project's routing.toml and stands for it (trust.md C4).
 
-From then on that content counts as the user's own, but for what only the user's own file may say (merge.py, SELF_VOUCHING)
+From then on that content counts as the user's own, but for what only the user's own file may say (project.py, SELF_VOUCHING)
 and for keys of other providers (binding.py).
 """
 

@@ -15,6 +15,7 @@ from llmr.render.pictures import UNICODE, Glyphs
 from llmr.render.table import Align, Column, table
 from llmr.render.transcript import milliseconds
 from llmr.routing.decision_record import TERMS, DecisionRecord, PassedOver, Rival, Weighed, terms_s
+from llmr.routing.rules import RuleTrace
 from llmr.routing.selector import Ranked, Rejected, Selection
 from llmr.routing.sensitivity import sensitivity
 
@@ -167,7 +168,12 @@ def wrapped(text: str, width: int | None) -> list[str]:
 
 def rule_lines(selection: Selection) -> list[str]:
     """Which rules matched, which did not, and why."""
-    return [f"  {'✓' if t.matched else '·'} rule {t.rule!r}: {t.because}" for t in selection.trace]
+    return [f"  {'✓' if t.matched else '·'} rule {t.rule!r}: {_told(t)}" for t in selection.trace]
+
+
+def _told(trace: RuleTrace) -> str:
+    """Why it matched and what it did, or the condition that did not hold."""
+    return f"{trace.because} → {', '.join(trace.effects) or 'nothing'}" if trace.matched else trace.because
 
 
 def decision_json(selection: Selection) -> dict[str, Any]:
@@ -181,7 +187,19 @@ def decision_json(selection: Selection) -> dict[str, Any]:
         "ranked": [_ranked_json(place, ranked) for place, ranked in enumerate(selection.ranked, 1)],
         "rejected": [_rejected_json(rejected) for rejected in selection.rejected],
         "flips": _flips_json(selection),
-        "rules": [{"rule": t.rule, "matched": t.matched, "because": t.because} for t in selection.trace],
+        "rules": [_rule_json(trace) for trace in selection.trace],
+    }
+
+
+def _rule_json(trace: RuleTrace) -> dict[str, Any]:
+    """`unmet` null: every condition held, or an earlier rule decided."""
+    unmet = trace.unmet
+    return {
+        "rule": trace.rule,
+        "matched": trace.matched,
+        "because": trace.because,
+        "unmet": {"condition": unmet.condition, "wanted": unmet.wanted, "actual": unmet.actual} if unmet else None,
+        "effects": list(trace.effects),
     }
 
 

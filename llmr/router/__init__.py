@@ -1,6 +1,7 @@
 """The router: plan, rank, ask, fall back. `Router.stream` is the only way in, and tells all that happens as events.
 
 events.py    what a request tells, in order
+planning.py  from a request to an order
 progress.py  one request under way, and what the history keeps of it
 asking.py    one attempt under way: admitted, timed, its answer as it grows
 race.py      a second attempt beside a late one, until one of them speaks

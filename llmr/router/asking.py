@@ -202,7 +202,7 @@ class Asker:
         """Time for one attempt. The first token's share of it is the candidate's own, or all that is left where nobody
         else could be asked."""
         model = candidate.model
-        timeouts = model.provider.timeouts.over(self._policy.timeouts)
+        timeouts = progress.plan.timeouts.over(model.provider.timeouts.over(self._policy.timeouts))
         reasoning = progress.request.reasoning_effort is not None or model.capabilities.reasoning is True
         first_token_s = first_token_limit_s(
             timeouts,

@@ -17,13 +17,13 @@ The candidate that nobody stands behind gets all the time that is left: giving u
 slow answer for none. (routing.md §4 has no such exception; a cold local model needs it.)
 """
 
-from collections.abc import AsyncGenerator, Collection, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from random import Random
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from llmr.catalog import Catalog, Model
+from llmr.catalog import Catalog
 from llmr.chat import ChatRequest, ChatResponse
 from llmr.errors import (
     AllAttemptsFailed,
@@ -38,17 +38,17 @@ from llmr.exchange import Clock, Transport, Wires
 from llmr.registry import ProviderRegistry
 from llmr.router.asking import Asker, Asking
 from llmr.router.events import Answering, AttemptFailed, BrokeOff, Decided, Event, Finished, Waiting
+from llmr.router.planning import Planner
 from llmr.router.progress import Progress
 from llmr.routing.decision_record import DecisionRecord
 from llmr.routing.disposition import Onward, disposition
 from llmr.routing.fallback import Ending, FallbackHandler, GiveUp, Try, Wait
 from llmr.routing.hedging import hedge_after_s, partner
 from llmr.routing.policy import OnBreak, Policy
-from llmr.routing.rules import Plan, RulesEngine
+from llmr.routing.rules import RulesEngine
 from llmr.routing.score import request_cost_usd
 from llmr.routing.seam import may_continue
-from llmr.routing.selector import Barrier, ModelSelector, Selection
-from llmr.routing.tokens import estimate_tokens
+from llmr.routing.selector import Barrier, Selection
 from llmr.state import RequestRecord
 
 if TYPE_CHECKING:
@@ -70,10 +70,8 @@ class Router:
         clock: Clock,
         chance: Random,
     ) -> None:
-        self._catalog = catalog
-        self._rules = rules
+        self._planner = Planner(catalog, rules, policy, registry, clock)
         self._policy = policy
-        self._selector = ModelSelector(policy)
         self._registry = registry
         self._asker = Asker(registry, transport, wires, clock, policy)
         self._clock = clock
@@ -81,7 +79,9 @@ class Router:
 
     def rank(self, request: ChatRequest) -> Selection:
         """The order that `stream` would use now, without exploration. Writes nothing. Raises UsageError, RequestDenied."""
-        return self._select(request, self._plan(request), seed=self._chance.getrandbits(64), explore=False)
+        return self._planner.select(
+            request, self._planner.plan(request), seed=self._chance.getrandbits(64), explore=False
+        )
 
     async def chat(self, request: ChatRequest) -> Finished:
         """The whole answer at once. Raises what `stream` raises."""
@@ -97,22 +97,24 @@ class Router:
         Raises UsageError, RequestDenied, NoProviderReady before anything is asked; AllAttemptsFailed when nobody answered;
         StreamInterrupted when the answer broke off after its first token. Closing the generator cancels the attempt.
         """
-        plan = self._plan(request)
+        plan = self._planner.plan(request)
         seed = self._chance.getrandbits(64)
         explore = self._chance.random() < self._policy.exploration
-        selection = self._select(request, plan, seed=seed, explore=explore)
+        selection = self._planner.select(request, plan, seed=seed, explore=explore)
         _refuse_if_nobody_is_ready(selection)
         progress = Progress(
             request=request,
             plan=plan,
             decided=selection,
-            handler=FallbackHandler(selection, self._policy.fallback, self._policy.timeouts, self._chance),
+            handler=FallbackHandler(
+                selection, self._policy.fallback, plan.timeouts.over(self._policy.timeouts), self._chance
+            ),
             request_id=f"{self._chance.getrandbits(64):016x}",
             started_at=self._clock.now(),
             started_s=self._clock.monotonic(),
             seed=seed,
             explore=explore,
-            hedges=self._hedges(request, plan),
+            hedges=self._policy.hedging.enabled if plan.hedge is None else plan.hedge,
         )
         try:
             yield Decided(selection, progress.request_id)
@@ -195,10 +197,9 @@ class Router:
 
     async def _raced(self, progress: Progress, race: "Race", first: Asking) -> AsyncGenerator[Event, None]:
         """Wait for the first content of `first`, or of a second one beside it."""
-        habits = progress.handler.selection.habits_of(first.candidate.key)
         run = race.run(
             first,
-            after_s=first.limits.first_token_s if habits is None else hedge_after_s(habits),
+            after_s=_hedge_after_s(progress, first),
             second=lambda: self._second(progress, first),
             failed=lambda asking, problem: self._fail(progress, asking, problem),
         )
@@ -331,45 +332,18 @@ class Router:
         message = f"no answer for {progress.plan.asked!r}: {_ENDINGS[end.ending]}, {attempts}"
         return AllAttemptsFailed(message, failures=end.failures, retry_after_s=retry_after_s)
 
-    def _hedges(self, request: ChatRequest, plan: Plan) -> bool:
-        """Whether a late attempt may get a second beside it: the user's word, else the name's, else the general one."""
-        named = self._catalog.names.get(plan.candidates[0].name) if plan.candidates else None
-        wishes = (request.hedge, named.hedge if named else None, self._policy.hedging.enabled)
-        return next(wish for wish in wishes if wish is not None)
-
     def _elapsed_s(self, progress: Progress) -> float:
         return self._clock.monotonic() - progress.started_s
 
-    def _plan(self, request: ChatRequest) -> Plan:
-        return self._rules.evaluate(
-            request,
-            self._catalog,
-            prompt_tokens=estimate_tokens(request),
-            minute_of_day=self._clock.minute_of_day(),
-        )
-
     def _again(self, progress: Progress) -> Selection:
         """The ranking of this moment, by what has failed in this request as well."""
-        return self._select(
+        return self._planner.select(
             progress.request,
             progress.plan,
             seed=progress.seed,
             explore=progress.explore,
             failed=progress.handler.struck.values(),
         )
-
-    def _select(
-        self, request: ChatRequest, plan: Plan, *, seed: int, explore: bool, failed: Collection[Model] = ()
-    ) -> Selection:
-        now = self._clock.now()
-        health = self._registry.snapshot(
-            [candidate.model for candidate in plan.candidates],
-            streamed=request.stream,
-            prompt_tokens=plan.prompt_tokens,
-            reasoning=request.reasoning_effort is not None,
-            now=now,
-        )
-        return self._selector.select(plan, request, health, now, seed=seed, explore=explore, failed=failed)
 
 
 _ENDINGS: Final[Mapping[Ending, str]] = MappingProxyType(
@@ -380,6 +354,14 @@ _ENDINGS: Final[Mapping[Ending, str]] = MappingProxyType(
         Ending.ATTEMPTS: "enough has been tried",
     }
 )
+
+
+def _hedge_after_s(progress: Progress, first: Asking) -> float:
+    """Seconds after which `first` is late: a rule's word, else by its own habits."""
+    if progress.plan.hedge_after_s is not None:
+        return progress.plan.hedge_after_s
+    habits = progress.handler.selection.habits_of(first.candidate.key)
+    return first.limits.first_token_s if habits is None else hedge_after_s(habits)
 
 
 def _not_sent(problem: LlmrError) -> ProviderError:

@@ -37,7 +37,9 @@ class Progress:
     @property
     def on_break(self) -> OnBreak:
         """What to do when the answer breaks."""
-        return OnBreak(self.request.on_break) if self.request.on_break else self.handler.policy.on_break
+        if self.request.on_break:
+            return OnBreak(self.request.on_break)
+        return self.plan.on_break or self.handler.policy.on_break
 
     @property
     def kept_text(self) -> str:

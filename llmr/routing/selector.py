@@ -1,7 +1,7 @@
 """The model selector: health, fit and price in, an order and its reasons out.
 
     Plan ─▶ can it be asked? ─▶ can it take this? ─▶ would its circuits and limits admit it? ─▶ score ─▶ sort ─▶ Selection
-                 │ off              │ window, tools            │ open, full
+                 │ off              │ window, tools, price     │ open, full
                  └──────────────────┴──────────────────────────┴──▶ rejected, each with its reason and when to ask again
 
 Whether a circuit would admit the candidate is asked of `breaker.admit` itself, not of a second opinion; `rank` and `chat`
@@ -56,6 +56,7 @@ class Barrier(StrEnum):
     RULE = "rule"  # a rule, or the user's own choice of provider
     OFF = "off"  # no key, no endpoint
     UNFIT = "unfit"  # it cannot take this request
+    PRICE = "price"  # over a rule's price cap, or not known to be under it
     CIRCUIT = "circuit"
     LIMIT = "limit"
     SPEND = "spend"  # a spend limit would be passed
@@ -133,7 +134,7 @@ class ModelSelector:
         admissible: list[_Admissible] = []
         for candidate in plan.candidates:
             own = health.candidates[candidate.key]
-            refusal = self._refusal(candidate, own, request, plan.prompt_tokens, now)
+            refusal = self._refusal(candidate, own, request, plan, now)
             if refusal is not None:
                 rejected.append(refusal)
                 continue
@@ -155,14 +156,17 @@ class ModelSelector:
         )
 
     def _refusal(
-        self, candidate: Candidate, own: CandidateHealth, request: ChatRequest, prompt_tokens: int, now: float
+        self, candidate: Candidate, own: CandidateHealth, request: ChatRequest, plan: Plan, now: float
     ) -> Rejected | None:
         provider = candidate.model.provider
         if provider.off_reason is not None:
             return Rejected(candidate, Barrier.OFF, provider.off_reason)
-        unfit = misfit(candidate.model.capabilities, request, prompt_tokens)
+        unfit = misfit(candidate.model.capabilities, request, plan.prompt_tokens)
         if unfit is not None:
             return Rejected(candidate, Barrier.UNFIT, unfit.reason, unfit.kind)
+        dear = _dear(candidate.model, plan, _expected_output(own.estimate, request))
+        if dear is not None:
+            return Rejected(candidate, Barrier.PRICE, dear, ErrorKind.BUDGET)
         blocked = self._admission(own, now)
         if isinstance(blocked, Blocked):
             refusal = blocked.refusal
@@ -171,8 +175,8 @@ class ModelSelector:
             return Rejected(
                 candidate, Barrier.CIRCUIT, reason, why, refusal.retry_at, refusal.early_at, estimate=own.estimate
             )
-        full = head_room(own.limiter, provider.rate_limit, prompt_tokens, now) or learnt_room(
-            own.told, prompt_tokens, now
+        full = head_room(own.limiter, provider.rate_limit, plan.prompt_tokens, now) or learnt_room(
+            own.told, plan.prompt_tokens, now
         )
         if full is not None:
             return Rejected(candidate, Barrier.LIMIT, full.reason, ErrorKind.RATE_LIMIT, full.retry_at)
@@ -214,7 +218,7 @@ class ModelSelector:
     def _scored(
         self, admissible: Sequence["_Admissible"], plan: Plan, request: ChatRequest
     ) -> list[tuple[Ranked, CandidateHealth]]:
-        outputs = [min(one.estimate.output_tokens, request.max_output_tokens or math.inf) for one in admissible]
+        outputs = [_expected_output(one.estimate, request) for one in admissible]
         prices = [
             expected_price_usd(one.candidate.model.price, prompt_tokens=plan.prompt_tokens, output_tokens=output)
             for one, output in zip(admissible, outputs, strict=True)
@@ -271,6 +275,19 @@ def _known_price_usd(ranked: Ranked) -> float | None:
     if ranked.score.price_assumed or ranked.score.price_usd is None:
         return 0.0 if ranked.candidate.model.provider.local else None
     return ranked.score.price_usd
+
+
+def _expected_output(estimate: Estimate, request: ChatRequest) -> float:
+    """Tokens that the answer will probably have."""
+    return min(estimate.output_tokens, request.max_output_tokens or math.inf)
+
+
+def _dear(model: Model, plan: Plan, output_tokens: float) -> str | None:
+    """What the plan's price cap has against the model."""
+    if plan.price_cap is None:
+        return None
+    price_usd = expected_price_usd(model.price, prompt_tokens=plan.prompt_tokens, output_tokens=output_tokens)
+    return plan.price_cap.objection(price_usd, local=model.provider.local)
 
 
 def _chance(seed: int, candidate: Candidate) -> Random:

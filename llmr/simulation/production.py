@@ -25,6 +25,7 @@ from llmr.routing.latency import PRIOR_OUTPUT_TOKENS, Estimate, first_token_limi
 from llmr.routing.policy import Policy
 from llmr.routing.rules import Candidate, Plan, Rule, RulesEngine
 from llmr.routing.selector import ModelSelector, Selection
+from llmr.routing.situation import MINUTES_A_WEEK, Situation
 from llmr.routing.tokens import estimate_tokens
 from llmr.simulation.comparison import TIMED_OUT_COSTS
 from llmr.simulation.network import Answer, AnswerKind, Network
@@ -132,7 +133,7 @@ class Production:
             self._request,
             self._catalog,
             prompt_tokens=self._prompt_tokens,
-            minute_of_day=int(at_s // 60) % 1440,
+            situation=Situation(minute_of_week=int(at_s // 60) % MINUTES_A_WEEK),
         )
         seed = self._chance.getrandbits(64)
         explore = self._chance.random() < self._policy.exploration

@@ -16,6 +16,7 @@ from llmr.config.trusted import sha256_of
 from llmr.errors import ConfigError, StateError, TrustError
 from llmr.routing.policy import Policy
 from llmr.routing.rules import Rule, RulesEngine
+from llmr.routing.situation import Situation
 
 World = Any  # the fixture, see conftest.py
 KEY = {"OPENAI_API_KEY": "sk-test-0123456789abcdef"}
@@ -123,7 +124,7 @@ def test_whatever_rules_a_project_has_private_stays_at_home(world: World, theirs
     config = world.repo(theirs).load(**KEY)
     asked = request(model="m" if "models.m" in theirs else "local", tags=("private",))
     plan = RulesEngine(config.rules, config.policy.strategy).evaluate(
-        asked, config.catalog, prompt_tokens=200_000, minute_of_day=0
+        asked, config.catalog, prompt_tokens=200_000, situation=Situation(0)
     )
     assert plan.candidates
     assert {candidate.model.provider.name for candidate in plan.candidates} <= {
@@ -137,7 +138,7 @@ def test_whatever_rules_a_project_has_private_stays_at_home(world: World, theirs
 def test_the_shipped_taste_for_long_windows_does_not_shield_from_a_projects_rules(world: World) -> None:
     config = world.repo('[[rules]]\nonly = ["groq/*"]\n').load()
     plan = RulesEngine(config.rules, config.policy.strategy).evaluate(
-        request(), config.catalog, prompt_tokens=200_000, minute_of_day=0
+        request(), config.catalog, prompt_tokens=200_000, situation=Situation(0)
     )
     assert {candidate.model.provider.name for candidate in plan.candidates} == {"groq"}
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from llmr.config.build import Config
 from llmr.config.environment import Environment
 from llmr.config.load import load
-from llmr.config.merge import OPEN, merged, restricted
+from llmr.config.merge import merged
 from llmr.config.origin import Layer, exists, key_lines
+from llmr.config.project import OPEN, restricted
 from llmr.config.search import Scope, shipped_routing_file
 from llmr.errors import ConfigError
 

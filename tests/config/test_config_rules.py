@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from llmr.catalog import Strategy
-from llmr.routing.rules import Condition, Hours, Rule, TokenRange
+from llmr.catalog import FirstToken, Strategy, TimeoutOverrides
+from llmr.routing.breaker import Phase
+from llmr.routing.policy import OnBreak
+from llmr.routing.rules import Condition, Hours, Range, Rule
 
 World = Any  # the fixture, see conftest.py
 
@@ -13,31 +15,46 @@ World = Any  # the fixture, see conftest.py
 def test_every_condition_and_every_effect_is_read(world: World) -> None:
     world.user(
         """
+        budget.per_day_usd = 1
+
         [[rules]]
         name = "all"
         when.model = ["gpt-*", "local"]
         when.prompt_tokens = { over = 10, under = 20 }
+        when.output_tokens.over = 100
         when.tools = true
         when.images = false
         when.json = true
         when.stream = false
         when.tags = ["a", "b"]
+        when.metadata = { team = "search", env = ["dev", "test-*"] }
         when.hours = "22:00-06:00"
+        when.weekdays = ["fri-mon", "wed"]
         when.strategy = ["cost", "latency"]
+        when.circuit = { "openai/*" = "open", "groq/x" = ["open", "half_open"] }
+        when.budget_left_usd.under = 0.5
         prefer = ["openai/*"]
         only = ["openai/*", "groq/*"]
         avoid = ["groq/x*"]
         models = ["gpt-4o", "openai/o3"]
         strategy = "quality"
+        max_price_usd = 0.02
+        allow_unknown_price = true
+        timeouts = { connect_s = 1, first_token_s = "auto", stall_s = 2.5, deadline_s = 9 }
+        hedge = { after_s = 0.8 }
+        on_break = "continue"
         tags = ["c"]
         continue = true
 
         [[rules]]
-        when = { model = "gpt-4o", prompt_tokens.over = 5, tags = "x", strategy = "cost" }
+        when = { model = "gpt-4o", prompt_tokens.over = 5, tags = "x", strategy = "cost", weekdays = "sun" }
         only = "ollama/*"
+        hedge = true
+        timeouts.first_token_s = 3
 
         [[rules]]
         when.hours = "08:00-24:00"
+        hedge = false
         deny = "not in working hours"
         """
     )
@@ -46,29 +63,44 @@ def test_every_condition_and_every_effect_is_read(world: World) -> None:
         name="all",
         when=Condition(
             model=("gpt-*", "local"),
-            prompt_tokens=TokenRange(10, 20),
+            prompt_tokens=Range(10, 20),
+            output_tokens=Range(over=100),
             tools=True,
             images=False,
             json=True,
             stream=False,
             tags=("a", "b"),
+            metadata=(("team", ("search",)), ("env", ("dev", "test-*"))),
             hours=Hours(22 * 60, 6 * 60),
+            weekdays=(0, 2, 4, 5, 6),
             strategy=(Strategy.COST, Strategy.LATENCY),
+            circuit=(("openai/*", (Phase.OPEN,)), ("groq/x", (Phase.OPEN, Phase.HALF_OPEN))),
+            budget_left_usd=Range(under=0.5),
         ),
         prefer=("openai/*",),
         only=("openai/*", "groq/*"),
         avoid=("groq/x*",),
         models=("gpt-4o", "openai/o3"),
         strategy=Strategy.QUALITY,
+        max_price_usd=0.02,
+        allow_unknown_price=True,
+        timeouts=TimeoutOverrides(1, FirstToken.AUTO, 2.5, 9),
+        hedge=True,
+        hedge_after_s=0.8,
+        on_break=OnBreak.CONTINUE,
         tags=("c",),
         then_continue=True,
     )
     assert second == Rule(
         name="rule 2",
-        when=Condition(model=("gpt-4o",), prompt_tokens=TokenRange(over=5), tags=("x",), strategy=(Strategy.COST,)),
+        when=Condition(
+            model=("gpt-4o",), prompt_tokens=Range(over=5), tags=("x",), weekdays=(6,), strategy=(Strategy.COST,)
+        ),
         only=("ollama/*",),
+        hedge=True,
+        timeouts=TimeoutOverrides(first_token_s=3),
     )
-    assert third == Rule("rule 3", Condition(hours=Hours(8 * 60, 24 * 60)), deny="not in working hours")
+    assert third == Rule("rule 3", Condition(hours=Hours(8 * 60, 24 * 60)), hedge=False, deny="not in working hours")
 
 
 @pytest.mark.parametrize(
@@ -88,6 +120,29 @@ def test_every_condition_and_every_effect_is_read(world: World) -> None:
         ("when = { model = [] }", "when.model: is empty, so it asks nothing"),
         ("when = { tags = [] }", "when.tags: is empty, so it asks nothing"),
         ("when = { strategy = 'cheap' }", "when.strategy: found 'cheap'"),
+        ("when = { output_tokens = {} }", "when.output_tokens: expected over, under or both"),
+        ("when = { output_tokens.ovr = 5 }", "when.output_tokens.ovr: unknown key; did you mean over?"),
+        ("when = { output_tokens = 5 }", "when.output_tokens: expected a table, found 5"),
+        ("when = { metadata = {} }", "when.metadata: is empty, so it asks nothing"),
+        ("when = { metadata = { team = [] } }", "when.metadata.team: is empty, so it can never hold"),
+        ("when = { metadata = { team = 5 } }", "when.metadata.team: expected a string, found 5"),
+        ("when = { metadata = 'team=search' }", "when.metadata: expected a table, found a string"),
+        ("when = { metadata = { 'a=b' = 'c' } }", 'when.metadata."a=b": is no key: a tag is key=value'),
+        ("when = { weekdays = [] }", "when.weekdays: is empty, so it asks nothing"),
+        ("when = { weekdays = 'monday' }", "when.weekdays: expected days such as \"sat\" or \"mon-fri\", found 'monday'"),
+        ("when = { weekdays = 5 }", "when.weekdays: expected a string, found 5"),
+        ("when = { weekday = 'mon' }", "when.weekday: unknown key; did you mean weekdays?"),
+        ("when = { circuit = {} }", "when.circuit: is empty, so it asks nothing"),
+        ("when = { circuit = { 'openai/*' = [] } }", 'when.circuit."openai/*": is empty, so it can never hold'),
+        ("when = { circuit = { 'openai/*' = 'opn' } }", 'when.circuit."openai/*": found \'opn\'; did you mean open?'),
+        ("when = { circuit = { 'opnai/*' = 'open' } }", "when.circuit.\"opnai/*\": unknown provider in 'opnai'; did you mean"),
+        ("when = { circuit = { openai = 'open' } }", "when.circuit.openai: 'openai' matches nothing: write \"openai/*\""),
+        ("when = { circuit = 'open' }", "when.circuit: expected a table, found a string"),
+        ("when = { budget_left_usd = {} }", "when.budget_left_usd: expected over, under or both"),
+        ("when = { budget_left_usd.under = 0 }", "when.budget_left_usd: can never match: what is left is never less than 0"),
+        ("when = { budget_left_usd = { over = 2, under = 1 } }", "when.budget_left_usd: can never match: no amount lies"),
+        ("when = { budget_left_usd.under = 1 }", "when.budget_left_usd: can never hold: [budget] sets neither"),
+        ("when = { budget_left_usd.under = '1' }", "when.budget_left_usd.under: expected a number, found a string"),
         ("when = { modle = 'x' }", "when.modle: unknown key; did you mean model?"),
         ("when = 'always'", "when: expected a table, found a string"),
         ("only = ['olama/*']", "only: unknown provider in 'olama'; did you mean ollama?"),
@@ -99,6 +154,19 @@ def test_every_condition_and_every_effect_is_read(world: World) -> None:
         ("models = ['gpt-5o']", "models[0]: unknown model 'gpt-5o'"),
         ("models = ['nobody/x']", "models[0]: unknown provider 'nobody'"),
         ("strategy = 'x'", "strategy: found 'x'"),
+        ("max_price_usd = -1", "max_price_usd: expected 0 or more, found -1"),
+        ("max_price = 1", "max_price: unknown key; did you mean max_price_usd?"),
+        ("allow_unknown_price = true", "allow_unknown_price: there is no cap here: write max_price_usd"),
+        ("max_price_usd = 1\nallow_unknown_price = 1", "allow_unknown_price: expected true or false, found 1"),
+        ("timeouts = 5", "timeouts: expected a table, found 5"),
+        ("timeouts.first_token_s = 'soon'", 'timeouts.first_token_s: expected a number of seconds or "auto"'),
+        ("timeouts.total_s = 5", "timeouts.total_s: unknown key; did you mean stall_s?"),
+        ("timeouts.deadline_s = 900", "timeouts.deadline_s: deadline_s (900) is above timeouts.total_s (600)"),
+        ("hedge = 'yes'", "hedge: expected true or false, found a string"),
+        ("hedge = {}", "hedge.after_s: is missing"),
+        ("hedge = { after_s = 0 }", "hedge.after_s: expected more than 0, found 0"),
+        ("hedge = { after = 1 }", "hedge.after: unknown key; did you mean after_s?"),
+        ("on_break = 'go'", "on_break: found 'go'; known: fail, restart, continue, buffer"),
         ("deny = true", "deny: expected a string, found true"),
         ("continu = true", "continu: unknown key; did you mean continue?"),
     ],

@@ -11,7 +11,7 @@ from llmr.catalog import Price, Strategy
 from llmr.errors import ErrorKind
 from llmr.render.decision import decision_json, decision_lines, flip_lines, rule_lines
 from llmr.routing.latency import LatencyStats, estimate
-from llmr.routing.rules import Candidate, RuleTrace
+from llmr.routing.rules import Candidate, Clause, RuleTrace
 from llmr.routing.score import Score
 from llmr.routing.selector import Barrier, Ranked, Rejected, Selection
 
@@ -118,18 +118,23 @@ def test_an_exploring_request_says_so() -> None:
 
 def test_each_rule_says_whether_it_matched_and_why() -> None:
     trace = (
-        RuleTrace("home", matched=True, because="every condition holds"),
-        RuleTrace("x", matched=False, because="no tag 't'"),
+        RuleTrace("home", matched=True, because="tags: t", effects=("only a/*", "no hedge")),
+        RuleTrace("tag", matched=True, because="it asks nothing"),
+        RuleTrace("x", matched=False, because="tags: none, wanted t", unmet=Clause("tags", "t", "none", holds=False)),
     )
     assert rule_lines(selection(trace=trace)) == [
-        "  ✓ rule 'home': every condition holds",
-        "  · rule 'x': no tag 't'",
+        "  ✓ rule 'home': tags: t → only a/*, no hedge",
+        "  ✓ rule 'tag': it asks nothing → nothing",
+        "  · rule 'x': tags: none, wanted t",
     ]
 
 
 def test_the_json_says_all_of_it() -> None:
     out = Rejected(Candidate(model("b"), "best", 0, 1), Barrier.LIMIT, "full", ErrorKind.RATE_LIMIT, 9.0)
-    trace = (RuleTrace("home", matched=True, because="every condition holds"),)
+    trace = (
+        RuleTrace("home", matched=True, because="tags: t", effects=("no hedge",)),
+        RuleTrace("x", matched=False, because="tags: none, wanted t", unmet=Clause("tags", "t", "none", holds=False)),
+    )
     first = ranked("a")
     document = json.loads(json.dumps(decision_json(selection(first, rejected=(out,), trace=trace)), allow_nan=False))
     assert (document["schema"], document["model"], document["strategy"]) == ("llmr.rank/1", "best", "balanced")
@@ -138,7 +143,11 @@ def test_the_json_says_all_of_it() -> None:
     assert sum(place["terms_s"].values()) == pytest.approx(place["index_s"]) == pytest.approx(0.88)
     assert place["price_usd"] == 0.0009
     assert document["rejected"] == [{"candidate": "b/m", "barrier": "limit", "reason": "full", "retry_at": 9.0}]
-    assert document["rules"] == [{"rule": "home", "matched": True, "because": "every condition holds"}]
+    unmet = {"condition": "tags", "wanted": "t", "actual": "none"}
+    assert document["rules"] == [
+        {"rule": "home", "matched": True, "because": "tags: t", "unmet": None, "effects": ["no hedge"]},
+        {"rule": "x", "matched": False, "because": "tags: none, wanted t", "unmet": unmet, "effects": []},
+    ]
 
 
 def _rivals(**facts: float) -> Selection:

@@ -29,6 +29,7 @@ from llmr.router import Answering, AttemptStarted, BrokeOff, Outpaced
 from llmr.routing.budget import Budget
 from llmr.routing.latency import LatencyStats, Sample, estimate, record
 from llmr.routing.policy import FallbackPolicy, HedgingPolicy, OnBreak, Policy
+from llmr.routing.rules import Rule
 
 USUAL_S = 0.5
 HEDGED = replace(request(), hedge=True)
@@ -83,6 +84,21 @@ def test_the_second_starts_at_the_firsts_own_95th_percentile(rig: Any, run: Any)
     first_s, second_s = rigged.transport.asked_at_s[1:]
     assert hedges(told) == ["b"]
     assert second_s - first_s == pytest.approx(p95_s(1), rel=0.3)
+
+
+def test_a_rule_asks_for_a_second_one_and_says_when_and_the_user_outranks_it(rig: Any, run: Any) -> None:
+    rules = [Rule("hurry", hedge=True, hedge_after_s=0.8)]
+    rigged = rig({"a": says("late", ttft_s=4.0), "b": says("b", ttft_s=0.3)}, rules=rules)
+    assert hedges(run(rigged.ask())) == ["b"]
+    assert rigged.transport.asked_at_s == pytest.approx([0.0, 0.8])
+    alone = rig({"a": says("late", ttft_s=4.0), "b": says("b")}, rules=rules)
+    assert hedges(run(alone.ask(replace(request(), hedge=False)))) == []
+
+
+def test_a_rule_forbids_a_second_one(rig: Any, run: Any) -> None:
+    policy = Policy(exploration=0.0, hedging=HedgingPolicy(enabled=True))
+    rigged = rig({"a": says("late", ttft_s=4.0), "b": says("b")}, policy=policy, rules=[Rule("dear", hedge=False)])
+    assert hedges(run(rigged.ask())) == []
 
 
 def test_one_that_answers_in_time_is_asked_alone(rig: Any, run: Any) -> None:

@@ -1,6 +1,6 @@
 """The rules engine: which names mean which candidates, and what rules do to them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,10 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmr.catalog import Catalog, Model, NamedModel, Provider, Strategy, WireFormat
-from llmr.chat import ChatRequest, Media, MediaKind, Message, OutputFormat, ResponseFormat, Role, Tool
+from llmr.catalog import Catalog, FirstToken, Model, NamedModel, Provider, Strategy, TimeoutOverrides, WireFormat
+from llmr.chat import EMPTY, ChatRequest, Message, Role
 from llmr.errors import RequestDenied, UsageError
-from llmr.routing.rules import Condition, Hours, Plan, Rule, RulesEngine, RuleTrace, TokenRange
+from llmr.routing.breaker import Phase
+from llmr.routing.policy import OnBreak
+from llmr.routing.rules import Clause, Condition, Hours, Plan, PriceCap, Range, Rule, RulesEngine, RuleTrace
+from llmr.routing.situation import Situation
 
 HELLO = ChatRequest((Message.text(Role.USER, "hello"),), model="fast")
 
@@ -44,10 +47,12 @@ def plan(
     catalog: Catalog = CATALOG,
     tokens: int = 100,
     minute: int = 600,
+    moment: Mapping[str, Any] = EMPTY,
     **more: Any,
 ) -> Plan:
     engine = RulesEngine(rules, Strategy.BALANCED)
-    return engine.evaluate(replace(request, **more), catalog, prompt_tokens=tokens, minute_of_day=minute)
+    situation = Situation(minute, **moment)
+    return engine.evaluate(replace(request, **more), catalog, prompt_tokens=tokens, situation=situation)
 
 
 def keys(made: Plan) -> list[str]:
@@ -60,15 +65,6 @@ def favours(made: Plan) -> dict[str, int]:
 
 def matched(made: Plan) -> list[str]:
     return [line.rule for line in made.trace if line.matched]
-
-
-def because(when: Condition, **more: Any) -> RuleTrace:
-    (line,) = plan(Rule("r", when), **more).trace
-    return line
-
-
-def holds(when: Condition, **more: Any) -> bool:
-    return because(when, **more).matched
 
 
 # NAMES
@@ -176,75 +172,15 @@ def test_a_strategy_nobody_knows_is_a_usage_error() -> None:
         plan(strategy="latancy")
 
 
-# CONDITIONS
-
-
-IMAGE = (Message(Role.USER, (Media(MediaKind.IMAGE, "image/png", b""),)),)
-
-
-@pytest.mark.parametrize(
-    ("when", "yes", "no", "why_not"),
-    [
-        (Condition(model=("gpt*", "f?st")), {}, {"model": "cheap"}, "model 'cheap' is not gpt* or f?st"),
-        (Condition(prompt_tokens=TokenRange(over=50)), {}, {"tokens": 50}, "~50 prompt tokens are out of range"),
-        (
-            Condition(prompt_tokens=TokenRange(under=200)),
-            {},
-            {"tokens": 2_000},
-            "~2,000 prompt tokens are out of range",
-        ),
-        (Condition(tools=True), {"tools": (Tool("f"),)}, {}, "tools is false"),
-        (Condition(tools=False), {}, {"tools": (Tool("f"),)}, "tools is true"),
-        (Condition(images=True), {"messages": IMAGE}, {}, "images is false"),
-        (Condition(json=True), {"output": OutputFormat(ResponseFormat.JSON)}, {}, "json is false"),
-        (Condition(stream=False), {"stream": False}, {}, "stream is true"),
-        (Condition(tags=("a", "b")), {"tags": ("b", "c", "a")}, {"tags": ("a",)}, "no tag 'b'"),
-        (Condition(hours=Hours(540, 1_020)), {}, {"minute": 1_020}, "not at this hour"),
-        (Condition(strategy=(Strategy.COST,)), {"strategy": "cost"}, {}, "strategy asked for is none"),
-        (
-            Condition(strategy=(Strategy.COST,)),
-            {"strategy": "cost"},
-            {"strategy": "latency"},
-            "strategy asked for is latency",
-        ),
-    ],
-)
-def test_each_condition_holds_or_says_why_not(when: Condition, yes: Any, no: Any, why_not: str) -> None:
-    assert because(when, **yes) == RuleTrace("r", matched=True, because="every condition holds")
-    assert because(when, **no) == RuleTrace("r", matched=False, because=why_not)
-
-
-def test_all_conditions_have_to_hold() -> None:
-    both = Condition(model=("fast",), tags=("work",))
-    assert holds(both, tags=("work",))
-    assert not holds(both)
-    assert holds(Condition())
-
-
-@pytest.mark.parametrize(("tokens", "inside"), [(99, False), (100, False), (101, True), (199, True), (200, False)])
-def test_token_bounds_are_exclusive(tokens: int, inside: bool) -> None:
-    assert TokenRange(100, 200).holds(tokens) is inside
-
-
-@given(st.integers(0, 1_439), st.integers(0, 1_439), st.integers(0, 1_439))
-def test_hours_wrap_past_midnight_and_a_range_and_its_complement_cover_the_day(
-    start: int, end: int, minute: int
-) -> None:
-    if start != end:
-        assert Hours(start, end).holds(minute) is not Hours(end, start).holds(minute)
-        assert Hours(start, end).holds(start)
-        assert not Hours(start, end).holds(end)
-
-
 # EFFECTS
 
 
 def test_the_first_rule_that_matches_decides_and_the_trace_says_so() -> None:
     made = plan(Rule("no", Condition(tags=("x",))), Rule("yes", prefer=("q/*",)), Rule("late", avoid=("q/*",)))
     assert made.trace == (
-        RuleTrace("no", matched=False, because="no tag 'x'"),
-        RuleTrace("yes", matched=True, because="every condition holds"),
-        RuleTrace("late", matched=False, because="an earlier rule decided"),
+        RuleTrace("no", False, "tags: none, wanted x", unmet=Clause("tags", "x", "none", holds=False)),
+        RuleTrace("yes", True, "it asks nothing", effects=("prefer q/*",)),
+        RuleTrace("late", False, "rule 'yes' decided before it"),
     )
     assert favours(made)["q/small"] == -1
 
@@ -315,6 +251,101 @@ def test_a_rule_that_decided_before_shields_from_a_later_deny_and_one_that_conti
         plan(Rule("first", then_continue=True), deny)
 
 
+def test_a_price_cap_is_carried_with_the_rule_that_sets_it() -> None:
+    made = plan(Rule("thrift", max_price_usd=0.01, allow_unknown_price=True))
+    assert (made.price_cap, made.max_price_usd) == (PriceCap(0.01, "thrift", allow_unknown=True), 0.01)
+    assert plan().max_price_usd is None
+
+
+@pytest.mark.parametrize("first", [0.25, 0.5])
+def test_of_two_caps_the_lower_one_holds_and_unknown_prices_pass_only_if_both_let_them(first: float) -> None:
+    a = Rule("a", max_price_usd=first, allow_unknown_price=True, then_continue=True)
+    b = Rule("b", max_price_usd=0.75 - first, then_continue=True)
+    assert plan(a, b, Rule("c")).price_cap == PriceCap(0.25, "a" if first == 0.25 else "b", allow_unknown=False)
+
+
+def test_time_outs_add_up_and_of_two_for_one_thing_the_later_counts() -> None:
+    a = Rule("a", timeouts=TimeoutOverrides(connect_s=1, stall_s=2), then_continue=True)
+    b = Rule("b", timeouts=TimeoutOverrides(stall_s=3, first_token_s=FirstToken.AUTO, deadline_s=9))
+    assert plan(a, b).timeouts == TimeoutOverrides(1, FirstToken.AUTO, 3, 9)
+    assert plan().timeouts == TimeoutOverrides()
+
+
+def test_the_users_word_on_hedging_beats_the_rules_and_the_rules_beat_the_names() -> None:
+    slow = replace(CATALOG, names={"fast": replace(CATALOG.names["fast"], hedge=True, fallback=())})
+    off, soon = Rule("off", hedge=False), Rule("soon", hedge=True, hedge_after_s=0.8)
+    assert plan().hedge is None
+    assert plan(catalog=slow).hedge is True
+    assert plan(off, catalog=slow).hedge is False
+    assert (plan(soon).hedge, plan(soon).hedge_after_s) == (True, 0.8)
+    assert plan(off, catalog=slow, hedge=True).hedge is True
+    assert plan(soon, hedge=False).hedge is False
+
+
+def test_a_later_rule_takes_the_word_on_hedging_whole() -> None:
+    soon = Rule("soon", hedge=True, hedge_after_s=0.8, then_continue=True)
+    assert (plan(soon, Rule("b", hedge=True)).hedge, plan(soon, Rule("b", hedge=True)).hedge_after_s) == (True, None)
+    assert plan(soon, Rule("b")).hedge_after_s == 0.8
+
+
+def test_of_several_rules_the_last_word_on_broken_answers_counts() -> None:
+    first = Rule("a", on_break=OnBreak.RESTART, then_continue=True)
+    assert plan(first, Rule("b", on_break=OnBreak.BUFFER, then_continue=True), Rule("c")).on_break is OnBreak.BUFFER
+    assert plan().on_break is None
+
+
+def test_every_effect_is_told_in_words() -> None:
+    everything = Rule(
+        "all",
+        prefer=("p/*",), only=("p/*", "q/*"), avoid=("q/x",), models=("fast",), strategy=Strategy.COST,
+        max_price_usd=0.5, timeouts=TimeoutOverrides(2, FirstToken.AUTO, 3.5, 9), hedge=True, hedge_after_s=0.8,
+        on_break=OnBreak.BUFFER, tags=("a", "k=v"),
+    )  # fmt: skip
+    (line,) = plan(everything).trace
+    assert line.effects == (
+        "prefer p/*", "only p/*, q/*", "avoid q/x", "models fast", "tags a, k=v", "strategy cost", "at most $0.5",
+        "connect_s 2", "first_token_s auto", "stall_s 3.5", "deadline_s 9", "hedge after 0.8 s", "on_break buffer",
+    )  # fmt: skip
+    assert tuple(Rule("r", hedge=False, max_price_usd=1, allow_unknown_price=True).effects()) == (
+        "at most $1 or unknown", "no hedge",
+    )  # fmt: skip
+    assert tuple(Rule("r", hedge=True, deny="no").effects()) == ("hedge", "deny: no")
+
+
+# WHAT A SITUATION IS TO KNOW OF
+
+
+def watched(*rules: Rule, catalog: Catalog = CATALOG, **more: Any) -> list[str]:
+    engine = RulesEngine(rules, Strategy.BALANCED)
+    return [model.key for model in engine.watched(replace(HELLO, **more), catalog)]
+
+
+def circuit(*globs: str) -> Condition:
+    return Condition(circuit=tuple((glob, (Phase.OPEN,)) for glob in globs))
+
+
+def test_without_such_a_rule_nothing_is_looked_up() -> None:
+    assert watched(Rule("r", Condition(tags=("x",), hours=Hours(0, 60)))) == []
+
+
+def test_circuits_are_watched_where_a_rule_asks_for_them() -> None:
+    assert watched(Rule("r", circuit("p/*"))) == ["p/big"]
+    assert watched(Rule("r", circuit("p/b?g", "r/new", "gone/x"))) == ["p/big", "r/new"], "by its full name any model"
+
+
+def test_habits_are_watched_of_the_name_asked_for() -> None:
+    asks = Rule("r", Condition(output_tokens=Range(over=100)))
+    assert watched(asks) == ["p/small", "q/small"]
+    assert watched(asks, model="") == ["r/tiny"]
+    assert watched(asks, model="nobody-knows") == []
+
+
+def test_who_cannot_be_asked_is_not_watched() -> None:
+    off = replace(P, off_reason="no key")
+    catalog = replace(CATALOG, providers={"p": off}, models={"p/big": Model(off, "big")})
+    assert watched(Rule("r", circuit("p/*")), catalog=catalog) == []
+
+
 # --provider
 
 
@@ -366,3 +397,26 @@ def test_rules_never_make_a_candidate_possible_nor_lose_one(several: Sequence[Ru
     assert sorted(keys(made) + [e.candidate.key for e in made.excluded]) == sorted(keys(plan()))
     assert [c.position for c in made.candidates] == sorted(c.position for c in made.candidates)
     assert [line.rule for line in made.trace] == [rule.name for rule in several]
+
+
+@given(st.lists(rules, max_size=4), st.permutations(["a", "b", "team=x"]))
+def test_the_order_of_tags_on_the_request_changes_nothing(several: Sequence[Rule], tags: Sequence[str]) -> None:
+    one, other = plan(*several, tags=tuple(tags)), plan(*several, tags=("a", "b", "team=x"))
+    assert (one.candidates, one.excluded, matched(one)) == (other.candidates, other.excluded, matched(other))
+
+
+@given(st.lists(rules, max_size=4), st.permutations([*CATALOG.models.items(), ("q/x", Model(Q, "x"))]))
+def test_the_order_of_the_catalog_changes_nothing(several: Sequence[Rule], models: Sequence[tuple[str, Model]]) -> None:
+    usual = {**CATALOG.models, "q/x": Model(Q, "x")}
+    backwards = dict(reversed(CATALOG.providers.items()))
+    one = plan(*several, catalog=replace(CATALOG, models=dict(models), providers=backwards))
+    assert one == plan(*several, catalog=replace(CATALOG, models=usual))
+
+
+@given(st.lists(st.tuples(st.floats(0, 9), st.booleans()), min_size=1, max_size=4), st.randoms())
+def test_caps_add_up_the_same_in_whatever_order(caps: Sequence[tuple[float, bool]], chance: Any) -> None:
+    several = [Rule("r", max_price_usd=usd, allow_unknown_price=free, then_continue=True) for usd, free in caps]
+    made = plan(*several).price_cap
+    assert made == PriceCap(min(usd for usd, _ in caps), "r", all(free for _, free in caps))
+    chance.shuffle(several)
+    assert plan(*several).price_cap == made

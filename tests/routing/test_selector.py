@@ -20,7 +20,7 @@ from llmr.routing.health import CandidateHealth, Circuit, Health
 from llmr.routing.latency import Estimate
 from llmr.routing.policy import Policy
 from llmr.routing.rate_limit import LimiterState
-from llmr.routing.rules import Candidate, Excluded, Plan, RuleTrace
+from llmr.routing.rules import Candidate, Excluded, Plan, PriceCap, RuleTrace
 from llmr.routing.selector import Barrier, ModelSelector, Rejected, Selection
 
 NOON = 1_795_435_200.0
@@ -51,10 +51,10 @@ def health(
 def select(
     pairs: Sequence[tuple[Candidate, CandidateHealth]], strategy: Strategy = Strategy.BALANCED, *,
     policy: Policy | None = None, request: ChatRequest = REQUEST, prompt_tokens: int = 1_000, seed: int = 7,
-    explore: bool = False, excluded: tuple[Excluded, ...] = (), failed: Sequence[Model] = (),
+    explore: bool = False, excluded: tuple[Excluded, ...] = (), failed: Sequence[Model] = (), cap: PriceCap | None = None,
 ) -> Selection:  # fmt: skip
-    trace = (RuleTrace("r", matched=True, because="every condition holds"),)
-    plan = Plan("m", tuple(c for c, _ in pairs), excluded, strategy, prompt_tokens, trace)
+    trace = (RuleTrace("r", matched=True, because="it asks nothing"),)
+    plan = Plan("m", tuple(c for c, _ in pairs), excluded, strategy, prompt_tokens, trace, cap)
     known = Health({c.key: h for c, h in pairs}, 0.0, NOON)
     return ModelSelector(policy or Policy()).select(
         plan, request, known, NOON, seed=seed, explore=explore, failed=failed
@@ -88,6 +88,44 @@ def test_what_a_rule_removed_is_rejected_with_the_rules_reason() -> None:
     gone = Excluded(candidate("x"), "rule 'r' allows only a/*")
     chosen = select([(candidate("a"), health())], excluded=(gone,))
     assert chosen.rejected == (Rejected(gone.candidate, Barrier.RULE, gone.reason),)
+
+
+DOLLAR_A_TOKEN = Price(1e6, 1e6)
+
+
+def test_who_is_expected_to_cost_more_than_a_rule_allows_is_rejected_with_the_figures() -> None:
+    one = (candidate("a", price=Price(10, 20)), health())  # 1,000 tokens in, 300 out
+    dear = only_rejected(select([one], cap=PriceCap(0.0159, "thrift")))
+    assert (dear.barrier, dear.kind, dear.retry_at) == (Barrier.PRICE, ErrorKind.BUDGET, None)
+    assert dear.reason == "~$0.016000 is over rule 'thrift''s cap of $0.0159"
+    assert order(select([one], cap=PriceCap(0.016, "thrift"))) == ["a"]
+
+
+def test_a_shorter_answer_may_fit_under_the_cap() -> None:
+    one = (candidate("a", price=Price(10, 20)), health())
+    assert order(select([one], cap=PriceCap(0.012, "r"), request=replace(REQUEST, max_output_tokens=100))) == ["a"]
+
+
+def test_under_a_cap_a_price_that_nobody_knows_is_too_high_unless_the_rule_lets_it_pass() -> None:
+    unknown = (candidate("a", price=None), health())
+    assert only_rejected(select([unknown], cap=PriceCap(9, "thrift"))).reason == (
+        "price unknown, and rule 'thrift' caps it at $9 (or say allow_unknown_price = true)"
+    )
+    assert order(select([unknown], cap=PriceCap(9, "thrift", allow_unknown=True))) == ["a"]
+
+
+def test_what_runs_on_this_machine_is_under_every_cap_unless_its_price_is_said() -> None:
+    assert order(select([(candidate("a", price=None, local=True), health())], cap=PriceCap(0, "r"))) == ["a"]
+    assert not select([(candidate("a", price=DOLLAR_A_TOKEN, local=True), health())], cap=PriceCap(0, "r")).ranked
+
+
+@given(st.floats(0, 0.1), st.floats(0, 0.1))
+def test_a_lower_cap_never_lets_more_candidates_in(one: float, other: float) -> None:
+    pairs = [
+        (candidate(name, price=Price(usd, usd)), health()) for name, usd in zip("abcd", (1, 5, 20, 80), strict=True)
+    ]
+    low, high = (set(order(select(pairs, cap=PriceCap(usd, "r")))) for usd in sorted((one, other)))
+    assert low <= high
 
 
 def test_an_account_that_is_off_is_rejected_before_anything_else_is_asked() -> None:
