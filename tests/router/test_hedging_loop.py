@@ -15,6 +15,7 @@ from fakes import (
     ScriptedTransport,
     VirtualLoop,
     breaks_off,
+    catalog,
     fails,
     hangs,
     model,
@@ -171,13 +172,12 @@ def test_without_the_wish_nobody_is_hedged(rig: Any, run: Any) -> None:
 def test_the_users_word_goes_before_the_names_and_that_before_the_general_one(
     rig: Any, run: Any, asked: bool | None, named: bool | None, general: bool, hedged: bool
 ) -> None:
+    best = NamedModel("best", ("a/m", "b/m"), (), Strategy.PRIORITY, hedge=named)
     rigged = rig(
         {"a": says("a", ttft_s=4.0), "b": says("b", ttft_s=0.2)},
         policy=Policy(hedging=HedgingPolicy(general), exploration=0.0),
+        knows=catalog(model("a"), model("b"), more=[best]),
     )
-    catalog = rigged.router._catalog
-    names = {"best": NamedModel("best", ("a/m", "b/m"), (), Strategy.PRIORITY, hedge=named)}
-    rigged.router._catalog = replace(catalog, names=names)
     told = run(rigged.ask(replace(request(), hedge=asked)))
     assert bool(hedges(told)) is hedged
 
