@@ -29,6 +29,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "models": "List models: windows, capabilities, prices, on or off; refresh the table.",
         "keys": "Keep keys in the keyring or a private file, list, import and try them.",
         "config": "See, check and trust configuration files.",
+        "doctor": "Look over versions, settings, keys, files, state, clock, network and terminal.",
         "completion": "Print the completion script for bash, zsh or fish.",
         "man": "Print the manual page.",
         "help": "Explain exit codes, the JSON output and the environment variables.",

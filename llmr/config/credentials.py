@@ -78,10 +78,10 @@ def _rewritten(variable: str, line: str | None, environment: Environment) -> Pat
     path = credentials_file(environment)
     if path is None:
         raise CredentialError("there is nowhere to keep a key: HOME is not set")
-    from llmr.config.private import replace_private
+    from llmr.config.private import make_private, replace_private
 
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(path.parent)
         with _alone(path.parent):
             lines = _lines(path, environment) or _HEAD.splitlines()
             dict(_entries(lines, plain(str(path))))  # a list that is broken is not made worse

@@ -4,12 +4,21 @@ import os
 from pathlib import Path
 
 
+def make_private(directory: Path) -> None:
+    """Make the directory, and those above it that are missing, 0700 each (XDG base directory specification). Raises
+    OSError."""
+    missing = [directory, *directory.parents]
+    missing = missing[: next((i for i, path in enumerate(missing) if path.exists()), len(missing))]
+    for path in reversed(missing):
+        path.mkdir(mode=0o700, exist_ok=True)
+
+
 def replace_private(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Put `content` at `path`, 0600, in a directory that is made 0700 where it is missing. Raises OSError.
 
     `durable` waits for the disk; a cache does without.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(path.parent)
     from tempfile import mkstemp
 
     descriptor, temporary = mkstemp(dir=path.parent, prefix=f".{path.name}.")  # 0600, O_EXCL, an unforeseeable name

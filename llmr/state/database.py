@@ -163,7 +163,7 @@ def _gate(path: Path) -> PrivateDirectory:
     return PrivateDirectory(path.parent)
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
+def connect(path: Path, mode: str) -> sqlite3.Connection:
     """`mode` is rw or ro: SQLite makes no file here, it would be 0644."""
     return sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
@@ -213,7 +213,7 @@ def _built(directory: PrivateDirectory, path: Path, schema: Schema) -> sqlite3.C
 def _examined(path: Path, schema: Schema) -> tuple[sqlite3.Connection, int]:
     """A connection and the file's version, 0 for an empty one. Refuses a newer version and another program's file."""
     with _translating(path):
-        connection = _connect(path, "rw")
+        connection = connect(path, "rw")
     try:
         with _translating(path):
             connection.text_factory = partial(str, encoding="utf-8", errors="replace")  # a flipped bit is no exception
@@ -262,7 +262,7 @@ def _back_up(directory: PrivateDirectory, path: Path, version: int) -> None:
     part = f"{name}.part"
     directory.remove([part])
     directory.create(part)
-    with closing(_connect(path, "ro")) as source, closing(_connect(path.with_name(part), "rw")) as copy:
+    with closing(connect(path, "ro")) as source, closing(connect(path.with_name(part), "rw")) as copy:
         source.backup(copy)
     directory.rename(part, name)
 
@@ -272,7 +272,7 @@ def _let_go(connection: sqlite3.Connection, path: Path) -> None:
     witness: sqlite3.Connection | None = None
     with suppress(sqlite3.Error, OSError):
         if 0 < path.with_name(path.name + "-wal").stat().st_size < _LOG_WORTH_COPYING_BYTES:
-            witness = _connect(path, "ro")
+            witness = connect(path, "ro")
             _version(witness)  # opens the log
     with suppress(sqlite3.Error):
         connection.close()

@@ -21,7 +21,7 @@ function __llmr_at # whether the commands typed so far are exactly these
     set -l path
     for word in (commandline -opc)[2..-1]
         switch "$path $word"
-            case ' chat' ' rank' ' explain' ' providers' ' providers status' ' providers list' ' providers reset' ' providers open' ' providers close' ' providers probe' ' models' ' models list' ' models refresh' ' keys' ' keys set' ' keys list' ' keys rm' ' keys import' ' keys test' ' config' ' config path' ' config check' ' config trust' ' completion' ' man' ' help'
+            case ' chat' ' rank' ' explain' ' providers' ' providers status' ' providers list' ' providers reset' ' providers open' ' providers close' ' providers probe' ' models' ' models list' ' models refresh' ' keys' ' keys set' ' keys list' ' keys rm' ' keys import' ' keys test' ' config' ' config path' ' config check' ' config trust' ' doctor' ' completion' ' man' ' help'
                 set path "$path $word"
         end
     end
@@ -37,6 +37,7 @@ complete -c llmr -n '__llmr_at \'\'' -a providers -d 'See how the providers are,
 complete -c llmr -n '__llmr_at \'\'' -a models -d 'List models with their windows, capabilities and prices'
 complete -c llmr -n '__llmr_at \'\'' -a keys -d 'Keep keys in the keyring or a private file; see where each comes from; try them'
 complete -c llmr -n '__llmr_at \'\'' -a config -d 'See, check and trust configuration files'
+complete -c llmr -n '__llmr_at \'\'' -a doctor -d 'Look over versions, settings, keys, files and their modes, state, clock, network and terminal'
 complete -c llmr -n '__llmr_at \'\'' -a completion -d 'Print the completion script for a shell'
 complete -c llmr -n '__llmr_at \'\'' -a man -d 'Print the manual page, as roff: llmr man | man -l -'
 complete -c llmr -n '__llmr_at \'\'' -a help -d 'Explain exit codes, the JSON output and the environment variables'
@@ -140,6 +141,9 @@ complete -c llmr -n '__llmr_at \' config path\'' -l config -r -F
 complete -c llmr -n '__llmr_at \' config check\'' -l config -r -d 'As chat --config'
 complete -c llmr -n '__llmr_at \' config check\'' -l config -r -F
 complete -c llmr -n '__llmr_at \' config trust\'' -F
+complete -c llmr -n '__llmr_at \' doctor\'' -l json -d 'One JSON document'
+complete -c llmr -n '__llmr_at \' doctor\'' -l config -r -d 'As chat --config'
+complete -c llmr -n '__llmr_at \' doctor\'' -l config -r -F
 complete -c llmr -n '__llmr_at \' completion\'' -l install -d 'Write it to where the shell looks for it, instead of to stdout'
 complete -c llmr -n '__llmr_at \' completion\'' -a 'bash zsh fish'
 complete -c llmr -n '__llmr_at \' help\'' -a 'exit-codes json env'
