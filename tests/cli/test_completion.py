@@ -1,6 +1,6 @@
 """Completion in the shells themselves: sourced, asked, and no Python started (the shell's PATH has none).
 
-The man page and what a wheel ships are made of the same tree; here is what says when they are old.
+The man page is made of the same tree. Whether what a wheel ships is current: tests/test_shipped.py.
 """
 
 import os
@@ -10,17 +10,15 @@ import select
 import shutil
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 
 from llmr.cli.completion import script
-from llmr.cli.man import man_page, shipped
+from llmr.cli.man import man_page
 from llmr.cli.tree import Values, command_tree
 from llmr.config.environment import Environment
 from llmr.config.names import write_names
 
-ROOT = Path(__file__).parent.parent.parent
 NAMES = {
     "models": [
         "claude-sonnet",
@@ -235,11 +233,6 @@ def test_options_that_take_names_or_files_are_known_as_such():
     assert values["--provider"] is Values.PROVIDERS
     assert values["--config"] is Values.FILES
     assert values["--json"] is Values.NOTHING
-
-
-def test_what_a_wheel_ships_is_what_the_commands_say_now():
-    old = [name for name, content in shipped().items() if (ROOT / "share" / name).read_text() != content]
-    assert not old, "made from an older command tree; run: python -m llmr.cli.man share"
 
 
 def test_the_man_page_is_roff_without_a_warning(tmp_path):

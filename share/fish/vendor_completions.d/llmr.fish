@@ -59,7 +59,7 @@ complete -c llmr -n '__llmr_at \' chat\'' -l color -x -d 'auto, always (Markdown
 complete -c llmr -n '__llmr_at \' chat\'' -l safe-output -x -d 'Make control characters visible: auto (on a terminal), always or never'
 complete -c llmr -n '__llmr_at \' chat\'' -l max-tokens -x -d 'The longest answer, in tokens'
 complete -c llmr -n '__llmr_at \' chat\'' -l temperature -x -d 'The provider\'s own scale'
-complete -c llmr -n '__llmr_at \' chat\'' -l tag -x -d 'A tag for rules to match; may be repeated'
+complete -c llmr -n '__llmr_at \' chat\'' -l tag -x -d 'A tag for rules to match, plain or key=value; may be repeated'
 complete -c llmr -n '__llmr_at \' chat\'' -l config -r -d 'A routing.toml to use instead of yours; it is trusted'
 complete -c llmr -n '__llmr_at \' chat\'' -l config -r -F
 complete -c llmr -n '__llmr_at \' chat\'' -l demo -d 'Ask three demo providers inside llmr: no key, no network'
@@ -73,7 +73,7 @@ complete -c llmr -n '__llmr_at \' rank\'' -l strategy -x -d 'Another strategy th
 complete -c llmr -n '__llmr_at \' rank\'' -l strategy -x -a 'priority cost latency balanced quality round_robin weighted'
 complete -c llmr -n '__llmr_at \' rank\'' -l max-tokens -x -d 'The longest answer, in tokens'
 complete -c llmr -n '__llmr_at \' rank\'' -l no-stream -d 'As chat --no-stream would'
-complete -c llmr -n '__llmr_at \' rank\'' -l tag -x -d 'A tag for rules to match; may be repeated'
+complete -c llmr -n '__llmr_at \' rank\'' -l tag -x -d 'A tag for rules to match, plain or key=value; may be repeated'
 complete -c llmr -n '__llmr_at \' rank\'' -l json -d 'One JSON document'
 complete -c llmr -n '__llmr_at \' rank\'' -l verbose -s v -d 'The rules too, and why each matched or not'
 complete -c llmr -n '__llmr_at \' rank\'' -l config -r -d 'A routing.toml to use instead of yours; it is trusted'
