@@ -26,6 +26,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "rank": "Show the order that chat would use now, and why.",
         "explain": "Tell one request's story: the decision, each attempt, waits, costs.",
         "providers": "See how the providers are: status, list, probe, reset, open, close.",
+        "stats": "See latency, success, tokens and spend over time; --html FILE makes a page of it.",
         "models": "List models: windows, capabilities, prices, on or off; refresh the table.",
         "keys": "Keep keys in the keyring or a private file, list, import and try them.",
         "config": "See, check and trust configuration files.",

@@ -63,7 +63,15 @@ llmr explain --json: llmr.explain/1
   cost_usd                                  of all attempts; null: unknown
   decision {prompt_tokens, explored, rules, ranked, rejected, flips}   as in llmr.rank/1; null: not kept
   attempts [{after_s, waited_s, provider, model, outcome, http, code, ttft_s, total_s, input_tokens, output_tokens,
-    cost_usd, cost_estimated, hedge, probe}]   in the order in which they began"""
+    cost_usd, cost_estimated, hedge, probe}]   in the order in which they began
+
+llmr stats --json: llmr.stats/1; times are seconds since 1970, durations seconds
+  since, until, by, requests, answered, answered_by_fallback
+  total {attempts, whole, failures {kind: n}, p50_s, p95_s, tokens_per_s, input_tokens, output_tokens, spent_usd, unpriced}
+  groups [{model | provider | day | hour, …}]   as total
+  slot_s, slots [{at, attempts, whole, p50_s, spent_usd}]
+  first_token_histogram [{above_s, up_to_s, count}]
+  days [{day, spent_usd, attempts}]"""
 
 _ENV: Final[Mapping[str, str]] = MappingProxyType(
     {

@@ -1,6 +1,7 @@
 """Figures for people: one unit each, as few digits as are true."""
 
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from llmr.render.transcript import milliseconds
@@ -33,6 +34,13 @@ def dollars(value: float | None) -> str:
     return f"${value:.6f}" if value >= 0.000_001 else "<$0.000001"
 
 
+def dollars_alike(values: Sequence[float | None]) -> list[str]:
+    """Amounts of one column, all to the digits that the least of them needs, four at most; "" for what nobody knows."""
+    least = min((value for value in values if value), default=1.0)
+    digits = next((digits for digits in (2, 3) if least >= 10.0 ** (1 - digits)), 4)
+    return ["" if value is None else f"${value:,.{digits}f}" for value in values]
+
+
 def count(value: float) -> str:
     """A number of things: 812, 12.4k, 1.2M."""
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
@@ -48,6 +56,25 @@ def left(value: float) -> str:
         if value >= 2 * size:
             return f"{value / size:.0f} {unit}"
     return f"{max(0.0, value):.0f} s"
+
+
+def span(value: float) -> str:
+    """A length of time in its largest whole unit: 7 days, 4 hours, 15 minutes."""
+    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if value >= size:
+            number = round(value / size)
+            return f"{number} {unit}{'' if number == 1 else 's'}"
+    return f"{value:.0f} seconds"
+
+
+def day_of(at: float) -> str:
+    """A local day: `26 Nov`."""
+    return time.strftime("%d %b", time.localtime(at)).lstrip("0")
+
+
+def clock_of(at: float) -> str:
+    """A local time of day: `14:02`."""
+    return time.strftime("%H:%M", time.localtime(at))
 
 
 def moment(at: float) -> str:

@@ -109,6 +109,17 @@ def sparkline(values: Sequence[float | None], glyphs: Glyphs, tone: Tone = Tone.
     return (Span(text, tone),) if text else ()
 
 
+def linear_sparkline(values: Sequence[float | None], glyphs: Glyphs, tone: Tone = Tone.COOL) -> Line:
+    """One bar per amount, from nothing to the most of them; None is a gap."""
+    most = max((value for value in values if value is not None), default=0.0) or 1.0
+    levels = len(glyphs.heights)
+    text = "".join(
+        glyphs.none if value is None else glyphs.heights[min(levels - 1, max(0, math.ceil(value / most * levels) - 1))]
+        for value in values
+    )
+    return (Span(text, tone),) if text else ()
+
+
 def _heights(values: Sequence[float | None], levels: int) -> list[int | None]:
     """The height of each value, 0 to `levels` − 1, on a logarithmic scale that begins at the least of them."""
     known = [value for value in values if value is not None and value > 0]
