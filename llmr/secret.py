@@ -103,7 +103,12 @@ class Redactor:
         return Redactor((*self.secrets, *more))
 
     def __call__(self, text: str) -> str:
+        """`text` without known secrets, and without what is shaped like one."""
+        return _KEY_SHAPES.sub(MASK, self.known(text))
+
+    def known(self, text: str) -> str:
+        """`text` without known secrets: for words that are somebody's own and may be about keys."""
         values = {value for secret in self.secrets if len(value := secret.known_value()) >= _SHORTEST_REDACTED}
         for value in sorted(values, key=len, reverse=True):  # one may begin with another, whose mask would bare its end
             text = text.replace(value, MASK)
-        return _KEY_SHAPES.sub(MASK, text)
+        return text

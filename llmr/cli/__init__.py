@@ -5,6 +5,7 @@ speed of the argument parser (a test lists sys.modules). A command's module decl
 late imports. Errors of ours end here, as one line and an exit code; anything else is a bug and says so.
 """
 
+import errno
 import sys
 from collections.abc import Mapping
 from importlib import import_module
@@ -19,6 +20,8 @@ from llmr import __version__
 
 if TYPE_CHECKING:
     from llmr.errors import LlmrError
+
+_CLOSED_PIPE: Final = 141  # ExitCode.CLOSED_PIPE, without the import that only failures pay for
 
 COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -73,6 +76,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},  # commands inherit it
 )
 
 
@@ -98,8 +102,26 @@ def run(arguments: list[str]) -> int:
     except LlmrError as error:
         return _told(error)
     except SystemExit as end:
+        if (
+            end.code == 1 and type(sys.stdout).__name__ == "PacifyFlushWrapper"
+        ):  # how typer says that the reader has gone
+            return _CLOSED_PIPE
         return end.code if isinstance(end.code, int) else 0
+    except OSError as error:  # a full disk under `--help > FILE`; our own writing has its own errors
+        return _unwritten(error)
     return 0
+
+
+def _unwritten(error: OSError) -> int:
+    """Help or version text that did not get out. Raises the error where it is not that."""
+    from llmr.cli.exit_codes import ExitCode
+    from llmr.cli.say import say
+
+    if error.errno not in {errno.ENOSPC, errno.EIO, errno.EBADF, errno.EDQUOT, errno.EFBIG}:
+        raise error
+    say(f"llmr: this cannot be written to standard output: {error.strerror}")
+    sys.stdout = None  # what is still buffered has been tried
+    return int(ExitCode.OUTPUT)
 
 
 def _told(error: "LlmrError") -> int:

@@ -14,13 +14,12 @@ from pathlib import Path
 from llmr.app import App, SystemClock, opened
 from llmr.catalog import Provider
 from llmr.chat import ChatRequest, Delta, FinishReason, Message, Role
-from llmr.cli.answers import Answer, NoAnswer, SafeOutput, streamed_answer
-from llmr.cli.choices import check, check_on_break, check_strategy
-from llmr.cli.color import color_wish
+from llmr.cli.choices import check_on_break, check_strategy
+from llmr.cli.delivery import Delivery, OutputWish
 from llmr.cli.exit_codes import ExitCode, exit_code_of
 from llmr.cli.failure import failure_lines, note_of
 from llmr.cli.listing import unknown_tags
-from llmr.cli.output import ClosedPipe, open_stdout, write_stdout
+from llmr.cli.output import ClosedPipe
 from llmr.cli.prompt import read_prompt
 from llmr.cli.say import say
 from llmr.cli.signals import Signals
@@ -28,11 +27,10 @@ from llmr.cli.spinner import Spinner, spinner_wanted
 from llmr.config.build import local_servers
 from llmr.config.environment import Environment
 from llmr.errors import ErrorKind, LlmrError, NoProviderReady, StreamInterrupted
+from llmr.render.chat_json import ErrorNote
 from llmr.render.transcript import (
-    ErrorNote,
     Transcript,
     break_line,
-    chat_json,
     fallback_line,
     left_out_line,
     receipt_lines,
@@ -54,10 +52,7 @@ class ChatArguments:
     hedge: bool | None
     system: str | None
     stream: bool
-    as_json: bool
-    raw: bool
-    color: str | None
-    safe_output: str
+    output: OutputWish
     max_output_tokens: int | None
     temperature: float | None
     tags: tuple[str, ...]
@@ -84,19 +79,19 @@ class _Run:
         self._arguments = arguments
         self._environment = Environment.from_process()
         self._transcript = Transcript()
-        self._answer: Answer | None = None
+        self._clock = SystemClock()
+        self._delivery: Delivery | None = None
         self._redact = Redactor()
         self._local: tuple[Provider, ...] = ()
-        self._began_s = SystemClock().monotonic()
+        self._began_s = self._clock.monotonic()
+        self._waited_for: str | None = None
 
     def begin(self) -> int:
         """Everything before the first byte leaves, then the request. Raises LlmrError."""
-        open_stdout()
+        self._delivery = delivery = Delivery(self._arguments.output, self._environment, self._transcript, self._clock)
         request = _request(self._arguments)
-        color_wish(self._arguments.color, self._environment)
-        check("safe-output", self._arguments.safe_output, SafeOutput)
         if self._arguments.demo:
-            return asyncio.run(self._demo(request))
+            return asyncio.run(self._demo(request, delivery))
         from llmr.config.load import load
 
         file = self._arguments.config_file
@@ -107,35 +102,35 @@ class _Run:
         app: App | None = None
         try:
             with opened(config) as app:
-                return asyncio.run(self._ask(app, request))
+                return asyncio.run(self._ask(app, request, delivery))
         finally:  # after the flush, and however the request ended
             if app is not None:
                 self._tell_notices(app)
 
-    async def _demo(self, request: ChatRequest) -> int:
+    async def _demo(self, request: ChatRequest, delivery: Delivery) -> int:
         """Ask the lab's three demo providers, served by this very process, over state that is gone with it."""
         from llmr.lab.demo import demo_config, demo_lab
 
         lab = demo_lab(random.Random())  # noqa: S311 - which demo provider fails is no secret
         async with lab.serving():
             with opened(demo_config(lab), remember=False) as app:
-                return await self._ask(app, replace(request, model=request.model or "demo"))
+                return await self._ask(app, replace(request, model=request.model or "demo"), delivery)
 
-    async def _ask(self, app: App, request: ChatRequest) -> int:
+    async def _ask(self, app: App, request: ChatRequest, delivery: Delivery) -> int:
         """One request under signal handlers. Raises LlmrError."""
         self._redact = app.redact
-        self._answer = answer = self._new_answer()
-        asking = asyncio.get_running_loop().create_task(self._stream(app, request, answer))
+        delivery.start()
+        asking = asyncio.get_running_loop().create_task(self._stream(app, request, delivery))
         with Signals(asking) as signals:
             try:
                 await asking
             except asyncio.CancelledError:
                 if signals.code is None:
                     raise
-                return self._interrupted(signals.code, answer)
-        return self._finish(answer)
+                return self._interrupted(signals.code, delivery)
+        return self._finish(delivery)
 
-    async def _stream(self, app: App, request: ChatRequest, answer: Answer) -> None:
+    async def _stream(self, app: App, request: ChatRequest, delivery: Delivery) -> None:
         async with (
             app.transport,
             Spinner(shown=spinner_wanted(dumb=self._environment.dumb_terminal) and self._loud(0)) as spinner,
@@ -143,20 +138,12 @@ class _Run:
         ):
             async for event in events:
                 self._transcript.add(event)
-                if isinstance(event, BrokeOff):  # before a word of it on stderr: the answer may have a line under way
-                    answer.seam(event)
+                delivery.take(
+                    event, self._redact
+                )  # before a word of it on stderr: the answer may have a line under way
                 self._tell(event, spinner)
                 if isinstance(event, AttemptStarted):  # before its clock starts: a vault may wait for a finger
                     await app.transport.prepare(event.candidate.model.provider)
-                if isinstance(event, Delta):
-                    answer.write(event.text)
-
-    def _new_answer(self) -> Answer:
-        said = self._arguments
-        if said.as_json:
-            return NoAnswer()
-        wish = color_wish(said.color, self._environment)
-        return streamed_answer(self._environment, raw=said.raw, wish=wish, safe=SafeOutput(said.safe_output))
 
     def _tell(self, event: Event, spinner: Spinner) -> None:
         """What a person hears of it, on stderr."""
@@ -167,10 +154,14 @@ class _Run:
                 for line in decision_lines(event.selection):
                     self._say(line)
             case AttemptStarted():
+                self._waited_for = None
                 spinner.start(f"asking {event.candidate.key}")
             case Waiting():
-                spinner.stop()
-                self._note(waiting_line(event))
+                if event.reason != self._waited_for:  # while somebody else's probe is out it comes again and again
+                    self._waited_for = event.reason
+                    spinner.stop()
+                    self._note(waiting_line(event))
+                spinner.start(f"waiting {event.reason}")
             case BrokeOff():
                 self._note(break_line(event))
             case Answering():
@@ -181,10 +172,10 @@ class _Run:
             case _:
                 pass
 
-    def _finish(self, answer: Answer) -> int:
+    def _finish(self, delivery: Delivery) -> int:
         """A whole answer came."""
-        answer.end()
-        self._write_json(None)
+        for line in delivery.whole(self._redact):
+            self._note(line)
         response = self._transcript.response
         self._tell_receipt()
         match response.finish_reason:
@@ -197,29 +188,29 @@ class _Run:
                 pass
         return int(ExitCode.OK)
 
-    def _interrupted(self, code: ExitCode, answer: Answer) -> int:
+    def _interrupted(self, code: ExitCode, delivery: Delivery) -> int:
         """The user ended it: what came stays."""
         self._transcript.cancelled()
-        self._transcript.total_s = SystemClock().monotonic() - self._began_s
+        self._transcript.total_s = self._clock.monotonic() - self._began_s
         if code is ExitCode.INTERRUPTED:
-            answer.disturbed()
-        answer.end()
-        self._write_json(ErrorNote(ErrorKind.CANCELLED.value, "interrupted", int(code)))
+            delivery.disturbed()
+        for line in delivery.cut_short(ErrorNote(ErrorKind.CANCELLED.value, "interrupted", int(code)), self._redact):
+            self._note(line)
         self._tell_receipt()
         return int(code)
 
     def failed(self, error: LlmrError) -> int:
         """The request failed: tell it on stderr, and in the JSON where that was asked for."""
         code = exit_code_of(error)
-        self._transcript.total_s = SystemClock().monotonic() - self._began_s
+        self._transcript.total_s = self._clock.monotonic() - self._began_s
         if isinstance(error, StreamInterrupted):
             self._transcript.broke(error)
         else:
             self._transcript.cancelled()
         try:
-            if self._answer is not None:
-                self._answer.end()
-            self._write_json(note_of(error))
+            if self._delivery is not None:
+                for line in self._delivery.cut_short(note_of(error), self._redact):
+                    self._note(line)
         except ClosedPipe:
             return int(ExitCode.CLOSED_PIPE)
         except LlmrError as second:  # the output is broken too: that is what the person must mend first
@@ -237,10 +228,6 @@ class _Run:
 
         for line in first_run_lines(error, self._local):
             self._say(line)
-
-    def _write_json(self, error: ErrorNote | None) -> None:
-        if self._arguments.as_json:
-            write_stdout(self._redact(chat_json(self._transcript, error)).encode() + b"\n")
 
     def _tell_receipt(self) -> None:
         if self._loud(1):

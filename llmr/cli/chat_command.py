@@ -30,6 +30,12 @@ def chat(
     system: Annotated[str | None, typer.Option("--system", "-s", help="Instructions to the model.")] = None,
     no_stream: Annotated[bool, typer.Option("--no-stream", help="Ask for the answer in one piece.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document, failures included.")] = False,
+    as_jsonl: Annotated[bool, typer.Option("--jsonl", help="Write a line of JSON per event, as it happens.")] = False,
+    extract: Annotated[bool, typer.Option("--extract", "-x", help="Only the first code block of the answer.")] = False,
+    out: Annotated[
+        str | None, typer.Option("-o", "--out", metavar="FILE", help="Write the answer to FILE, whole or not at all.")
+    ] = None,
+    copy: Annotated[bool, typer.Option("--copy", help="Copy the answer to the terminal's clipboard too.")] = False,
     raw: Annotated[bool, typer.Option("--raw", help="On a terminal: the text as it came, no Markdown drawn.")] = False,
     color: Annotated[str | None, typer.Option(help="auto, always (Markdown in a pipe too) or never.")] = None,
     safe_output: Annotated[
@@ -56,6 +62,7 @@ def chat(
     If a provider fails before its first token, the next one is asked. Everything but the answer goes to stderr.
     """
     from llmr.cli.chat import ChatArguments, run_chat
+    from llmr.cli.delivery import OutputWish
 
     raise typer.Exit(
         run_chat(
@@ -68,10 +75,16 @@ def chat(
                 hedge=hedge,
                 system=system,
                 stream=not no_stream,
-                as_json=as_json,
-                raw=raw,
-                color=color,
-                safe_output=safe_output,
+                output=OutputWish(
+                    as_json=as_json,
+                    as_jsonl=as_jsonl,
+                    raw=raw,
+                    color=color,
+                    safe_output=safe_output,
+                    extract=extract,
+                    file=out,
+                    copy=copy,
+                ),
                 max_output_tokens=max_tokens,
                 temperature=temperature,
                 tags=tuple(tag or ()),

@@ -15,6 +15,7 @@ from llmr.errors import (
     NoProviderReady,
     OutputError,
     RequestDenied,
+    StateError,
     StreamInterrupted,
     UsageError,
 )
@@ -96,7 +97,7 @@ def exit_code_of(error: LlmrError) -> ExitCode:
             return ExitCode.NOT_CONFIGURED
         case CredentialError():
             return ExitCode.NO_KEY
-        case OutputError():
+        case OutputError() | StateError():
             return ExitCode.OUTPUT
         case _:
             return ExitCode.UNEXPECTED

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from llmr.cli.exit_codes import BY_KIND, ExitCode, exit_code_of
-from llmr.errors import AllAttemptsFailed, ErrorKind, Failure, LlmrError, NoProviderReady, StreamInterrupted
-from llmr.render.transcript import ErrorNote, milliseconds
+from llmr.errors import AllAttemptsFailed, ErrorKind, Failure, LlmrError, NoProviderReady, StateError, StreamInterrupted
+from llmr.render.chat_json import ErrorNote
+from llmr.render.transcript import milliseconds
 
 _HINTS = {
     ExitCode.NO_KEY: "check the key: `llmr providers status` shows which one was rejected",
@@ -33,6 +34,8 @@ def note_of(error: LlmrError) -> ErrorNote:
             return ErrorNote(error.error.kind.value, str(error), int(code), None, _HINTS.get(code))
         case NoProviderReady():
             return ErrorNote("not_configured", str(error), int(code), None, _set_keys(error))
+        case StateError():
+            return ErrorNote("state", str(error), int(code))
         case _:
             return ErrorNote(_KINDS.get(code, "unexpected"), str(error), int(code))
 

@@ -43,6 +43,12 @@ llmr chat --json writes one document, llmr.chat/1, on stdout, a failure included
   error                                      null, or {kind, message, exit_code, retry_after_s, hint}
   reasoning, refusal, tool_calls             where the answer has them
 
+llmr chat --jsonl writes llmr.events/1, a line per event, each with t_ms since the start:
+  start {schema, id, asked, candidates} · attempt {number, provider, model, probe, hedge} · wait {s, reason}
+  fallback {number, provider, model, outcome, http, ms, error, retry_after_s, then}   then: next, restart, continue
+  reasoning {text} · delta {text} · usage {input, output, reasoning, cached}
+  end | error                                the document above without the words that went out before
+
 llmr rank --json: llmr.rank/1
   model, strategy, prompt_tokens, explored
   ranked [{place, candidate, provider, model, name, tier, favour, index_s, terms_s, price_usd, expected}]

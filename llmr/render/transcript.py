@@ -1,13 +1,9 @@
-"""What happened in one request, gathered from the router's events: the receipt, the stderr lines and the JSON read it.
+"""What happened in one request, gathered from the router's events: the receipt and the stderr lines here, and the JSON
+(chat_json.py), read it."""
 
-The JSON document is a promise to scripts (`llmr.chat/1`): keys are added, never changed or removed. A failure is a
-document too.
-"""
-
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from llmr.chat import ChatResponse, Delta, Usage
 from llmr.errors import ErrorKind, ProviderError, StreamInterrupted
@@ -17,7 +13,6 @@ from llmr.routing.policy import OnBreak
 from llmr.routing.rules import Candidate
 from llmr.routing.selector import Barrier, Rejected, Selection
 
-CHAT_SCHEMA: Final = "llmr.chat/1"
 OUTPACED: Final = "outpaced"  # the attempt beside it spoke first
 _WORTH_TELLING_S: Final = 0.5  # a shorter wait is noticed by nobody
 
@@ -213,82 +208,3 @@ def tokens_per_s(done: Finished) -> float | None:
     """Speed after the first token; None where it cannot be told: unstreamed, too short, or not counted."""
     out = done.response.usage.output_tokens if done.response.usage else None
     return Sample(done.ttft_s, done.attempt_s, out).tokens_per_s if done.streamed else None
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorNote:
-    """The `error` member of the JSON. `retry_after_s` None: unknown or not a matter of time."""
-
-    kind: str
-    message: str
-    exit_code: int
-    retry_after_s: float | None = None
-    hint: str | None = None
-
-
-def chat_json(transcript: Transcript, error: ErrorNote | None) -> str:
-    """The document of `chat --json`, one line of ASCII."""
-    response, by, done = transcript.response, transcript.answered_by, transcript.finished
-    usage = response.usage or Usage()
-    document: dict[str, Any] = {
-        "schema": CHAT_SCHEMA,
-        "id": transcript.request_id,
-        "conversation_id": None,
-        "text": response.text,
-        "model": by.candidate.model.id if by else None,
-        "provider": by.candidate.model.provider.name if by else None,
-        "finish_reason": response.finish_reason.value if response.finish_reason else None,
-        "usage": {
-            "input": usage.input_tokens,
-            "output": usage.output_tokens,
-            "reasoning": usage.reasoning_tokens,
-            "cached": usage.cached_tokens,
-        },
-        "cost_usd": done.cost_usd if done else None,
-        "timing_ms": {
-            "total": _ms(transcript.total_s),
-            "first_token": _ms(by.ttft_s if by else None),
-        },
-        "attempts": [_attempt_json(tried) for tried in transcript.attempts],
-        "fallback": transcript.fell_back,
-        "partial": done is None and bool(response.text),
-        "error": None,
-    }
-    if response.reasoning:
-        document["reasoning"] = response.reasoning
-    if response.refusal:
-        document["refusal"] = response.refusal
-    if response.citations:
-        document["citations"] = list(response.citations)
-    if response.left_out:
-        document["left_out"] = list(response.left_out)
-    if response.tool_calls:
-        document["tool_calls"] = [
-            {"id": call.id, "name": call.name, "arguments": call.arguments} for call in response.tool_calls
-        ]
-    if error is not None:
-        document["error"] = {
-            "kind": error.kind,
-            "message": error.message,
-            "exit_code": error.exit_code,
-            "retry_after_s": error.retry_after_s,
-            "hint": error.hint,
-        }
-    return json.dumps(document, ensure_ascii=True, allow_nan=False)
-
-
-def _attempt_json(tried: Tried) -> dict[str, Any]:
-    return {
-        "provider": tried.candidate.model.provider.name,
-        "model": tried.candidate.model.id,
-        "outcome": tried.outcome,
-        "http": (tried.error.status if tried.error else None) or (200 if tried.ttft_s is not None else None),
-        "ms": _ms(tried.after_s),
-        "ttft_ms": _ms(tried.ttft_s),
-        "hedge": tried.hedge,
-        "error": tried.error.message if tried.error else None,
-    }
-
-
-def _ms(seconds: float | None) -> int | None:
-    return None if seconds is None else round(seconds * 1000)

@@ -54,7 +54,7 @@ BROKE = StreamInterrupted("a/m broke off", candidate="a/m", error=ProviderError(
         (CredentialError(""), 4),
         (BROKE, 8),
         (OutputError(""), 12),
-        (StateBusy(""), 1),
+        (StateBusy(""), 12),
         (LlmrError(""), 1),
     ],
 )
@@ -129,7 +129,7 @@ def test_a_broken_stream_is_one_line() -> None:
         (UsageError(""), "usage"),
         (CredentialError(""), "auth"),
         (OutputError(""), "output"),
-        (StateBusy(""), "unexpected"),
+        (StateBusy(""), "state"),
     ],
 )
 def test_the_note_names_the_kind_that_the_code_stands_for(error: LlmrError, kind: str) -> None:

@@ -1,5 +1,6 @@
 """`llmr chat` on a real pseudo-terminal: what a person sees, as pyte shows it."""
 
+import base64
 import re
 import subprocess
 import sysconfig
@@ -145,6 +146,14 @@ def test_never_safe_hands_the_terminal_what_the_model_said(on_terminal: Any) -> 
     terminal = on_terminal("\x1b]0;title\x07x", "--safe-output", "never")
     terminal.read()
     assert b"\x1b]0;title\x07x" in terminal.raw
+
+
+def test_the_answer_is_copied_through_the_terminal_in_base64(on_terminal: Any) -> None:
+    terminal = on_terminal("a \x1b]52;c;evil\x07", "--copy")
+    terminal.read()
+    assert terminal.raw.count(b"\x1b]52;") == 1
+    assert b"\x1b]52;c;" + base64.b64encode(b"a \x1b]52;c;evil\x07") + b"\x07" in terminal.raw
+    assert "copied 14 characters" in terminal.shown
 
 
 def test_an_interrupt_draws_what_is_open_and_leaves_with_130(on_terminal: Any) -> None:

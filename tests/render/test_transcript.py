@@ -1,19 +1,16 @@
 """What is told of a request: receipt, one-line notes, and the JSON that scripts rely on."""
 
-import json
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from fakes import model
+from requests_told import DECIDED, FELL_BACK, GONE, LIMITED, OTHER, USAGE, A, B, finished, started, told
 
 from llmr.catalog import Strategy
-from llmr.chat import ChatResponse, Delta, FinishReason, ToolCall, ToolCallDelta, Usage
+from llmr.chat import ChatResponse, Delta, FinishReason, Usage
 from llmr.errors import ErrorKind, ProviderError, StreamInterrupted
 from llmr.render.transcript import (
-    ErrorNote,
     Transcript,
-    chat_json,
     failure_phrase,
     fallback_line,
     left_out_line,
@@ -22,40 +19,9 @@ from llmr.render.transcript import (
     tokens_per_s,
     waiting_line,
 )
-from llmr.router import Answering, AttemptFailed, AttemptStarted, Decided, Event, Finished, Waiting
+from llmr.router import Answering, AttemptFailed, Decided, Finished, Waiting
 from llmr.routing.rules import Candidate
 from llmr.routing.selector import Barrier, Rejected, Selection
-
-A = Candidate(model("a"), "best", 0, 0)
-B = Candidate(model("b", "openai/gpt-4o"), "best", 0, 1)
-OTHER = Candidate(model("c", "small"), "small", 1, 2)
-LIMITED = ProviderError(ErrorKind.RATE_LIMIT, "slow down", status=429, retry_after_s=12.0)
-GONE = ProviderError(ErrorKind.CONNECT, "connection refused")
-USAGE = Usage(1_200, 41, 5, 100)
-
-
-def told(*events: Event) -> Transcript:
-    transcript = Transcript()
-    for event in events:
-        transcript.add(event)
-    return transcript
-
-
-def started(candidate: Candidate, number: int = 1, *, probe: bool = False) -> AttemptStarted:
-    return AttemptStarted(candidate, number, probe)
-
-
-def finished(candidate: Candidate, *deltas: Delta, cost_usd: float | None = 0.25, ttft_s: float = 0.412) -> Finished:
-    response = ChatResponse.from_deltas(deltas)
-    return Finished(candidate, response, ttft_s, ttft_s + 2.0, 3.5, 2, cost_usd, "00c0ffee")
-
-
-WORDS = (Delta(text="Hel"), Delta(text="lo", finish_reason=FinishReason.STOP, usage=USAGE))
-DECIDED = Decided(Selection("best", Strategy.PRIORITY, (), (), (), 4), "00c0ffee")
-FELL_BACK = (
-    DECIDED, started(A), AttemptFailed(A, LIMITED, 0.1, 1), Waiting(1.5, "for a"), started(B, 2),
-    Answering(B, 0.412, 2), *WORDS, finished(B, *WORDS),
-)  # fmt: skip
 
 
 def test_a_fallback_is_told_in_one_line() -> None:
@@ -185,108 +151,9 @@ def test_an_unstreamed_answer_has_no_speed_though_its_body_takes_a_while_to_arri
     assert "tokens/s" not in receipt_lines(told(started(A), Answering(A, 0.4, 1), *words, whole))[-1]
 
 
-# JSON
-
-
-def document(transcript: Transcript, error: ErrorNote | None = None) -> dict[str, Any]:
-    text = chat_json(transcript, error)
-    assert text.isascii()
-    assert "\n" not in text
-    return json.loads(text)
-
-
-def test_the_json_of_an_answer_is_complete() -> None:
-    assert document(told(*FELL_BACK)) == {
-        "schema": "llmr.chat/1",
-        "id": "00c0ffee",
-        "conversation_id": None,
-        "text": "Hello",
-        "model": "openai/gpt-4o",
-        "provider": "b",
-        "finish_reason": "stop",
-        "usage": {"input": 1200, "output": 41, "reasoning": 5, "cached": 100},
-        "cost_usd": 0.25,
-        "timing_ms": {"total": 3500, "first_token": 412},
-        "attempts": [
-            {"provider": "a", "model": "m", "outcome": "rate_limit", "http": 429, "ms": 100, "ttft_ms": None, "hedge": False,
-             "error": "slow down"},
-            {"provider": "b", "model": "openai/gpt-4o", "outcome": "ok", "http": 200, "ms": 2412, "ttft_ms": 412,
-             "hedge": False, "error": None},
-        ],
-        "fallback": True,
-        "partial": False,
-        "error": None,
-    }  # fmt: skip
-
-
-def test_the_json_of_a_failure_is_a_document_too_with_the_same_keys() -> None:
-    note = ErrorNote("rate_limit", "no answer", 6, 12.0, "wait")
-    failed = document(told(started(A), AttemptFailed(A, LIMITED, 0.1, 1)), note)
-    assert failed.keys() == document(told(*FELL_BACK)).keys()
-    assert failed["error"] == {
-        "kind": "rate_limit", "message": "no answer", "exit_code": 6, "retry_after_s": 12.0, "hint": "wait"
-    }  # fmt: skip
-    assert (failed["text"], failed["partial"], failed["model"], failed["cost_usd"]) == ("", False, None, None)
-    assert failed["usage"] == {"input": None, "output": None, "reasoning": None, "cached": None}
-    assert failed["timing_ms"] == {"total": None, "first_token": None}, "nobody has said how long it took"
-
-
-def test_the_json_of_a_failure_has_the_id_in_the_books_and_how_long_it_took() -> None:
-    transcript = told(DECIDED, started(A), AttemptFailed(A, LIMITED, 0.1, 1))
-    transcript.total_s = 2.3456
-    failed = document(transcript, ErrorNote("rate_limit", "no answer", 6))
-    assert failed["id"] == "00c0ffee"
-    assert failed["timing_ms"] == {"total": 2346, "first_token": None}
-
-
-def test_the_json_before_anything_was_asked_is_a_document_too() -> None:
-    empty = document(Transcript(), ErrorNote("usage", "no prompt", 2))
-    assert empty["attempts"] == []
-    assert empty["fallback"] is False
-
-
-def test_a_broken_answer_is_partial_and_keeps_its_text_and_who_said_it() -> None:
-    transcript = told(started(A), Answering(A, 0.4, 1), Delta(text="Once"))
-    error = ProviderError(ErrorKind.INCOMPLETE, "reset")
-    transcript.broke(StreamInterrupted("", candidate="a/m", error=error))
-    broken = document(transcript, ErrorNote("incomplete", "", 8))
-    assert (broken["text"], broken["partial"], broken["provider"]) == ("Once", True, "a")
-    assert broken["attempts"][0]["outcome"] == "incomplete"
-    assert broken["attempts"][0]["ttft_ms"] == 400
-
-
-def test_reasoning_refusal_and_tool_calls_are_there_where_the_answer_has_them() -> None:
-    call = ToolCallDelta(0, "c1", "f", "{}")
-    words = (
-        Delta(reasoning="hm"),
-        Delta(refusal="no"),
-        Delta(tool_calls=(call,), finish_reason=FinishReason.TOOL_CALLS),
-    )
-    full = document(told(started(A), Answering(A, 0.1, 1), *words, finished(A, *words)))
-    assert (full["reasoning"], full["refusal"]) == ("hm", "no")
-    assert full["tool_calls"] == [{"id": "c1", "name": "f", "arguments": "{}"}]
-    assert "citations" not in full
-    assert "left_out" not in full
-    assert ToolCall("c1", "f", "{}") in ChatResponse.from_deltas(words).tool_calls
-
-
-def test_sources_and_what_was_left_out_are_there_where_there_are_any() -> None:
-    words = (Delta(left_out=("user",)), Delta("x", citations=({"url": "https://a"},)), Delta(citations=({"url": "b"},)))
-    full = document(told(started(A), Answering(A, 0.1, 1), *words, finished(A, *words)))
-    assert full["citations"] == [{"url": "https://a"}, {"url": "b"}]
-    assert full["left_out"] == ["user"]
-
-
 def test_who_is_asked_without_what_is_said() -> None:
     asked = told(started(A))
     assert left_out_line(asked, ("user", "x")) == "a/m is asked without user, x: its wire has no words for it"
-
-
-def test_nothing_that_a_provider_says_reaches_a_terminal_through_the_json() -> None:
-    evil = "\x1b]0;owned\x07\x9b31m\u202ekcab\ud800"
-    text = chat_json(told(started(A), Answering(A, 0.1, 1), Delta(text=evil)), None)
-    assert text.isprintable()
-    assert json.loads(text)["text"] == evil
 
 
 def test_the_selection_is_kept() -> None:

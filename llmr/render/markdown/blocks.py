@@ -331,14 +331,14 @@ class Splitter:
 
     def _cut(self) -> None:
         """Finish as much of the open block as is too long to stay open."""
-        while self._open is not None and self._open.kind is not Kind.TABLE and len(self._open.text) >= self._limit:
-            place = place_to_cut(self._open.text[: self._limit], window=self._window)
+        block: Block | None
+        while (block := self._open) is not None and block.kind is not Kind.TABLE and len(block.text) >= self._limit:
+            place = place_to_cut(block.text[: self._limit], window=self._window)
             if place is None:
                 self._limit = 2 * self._window
                 continue
-            rest = replace(self._open, text=self._open.text[place:], gap=False, begins=False)
-            self._emit(replace(self._open, text=self._open.text[:place], ends=False))
-            self._open, self._limit = rest, self._window
+            self._emit(replace(block, text=block.text[:place], ends=False))
+            self._open, self._limit = replace(block, text=block.text[place:], gap=False, begins=False), self._window
 
     def _close(self) -> None:
         if self._open is not None:
