@@ -290,6 +290,10 @@ def test_a_table_too_wide_for_its_columns_is_told_row_by_row() -> None:
     ]  # fmt: skip
 
 
+def test_a_table_without_rows_is_its_header_however_narrow() -> None:
+    assert drawn("| a | b |\n|---|---|\n", columns=10)[1][0].split() == ["a", "b"]
+
+
 def test_a_bar_behind_a_backslash_is_text_in_a_cell() -> None:
     assert "x|y" in drawn("| a |\n|---|\n| x\\|y |\n")[1][2]
 

@@ -97,7 +97,7 @@ class Drawer:
         head, align, *rows = [_cells_of(line) for line in block.text.split("\n")]
         around, _ = prefix_of(block)
         room = width - cells(around)
-        if room < _LEAST_COLUMN * len(head):
+        if rows and room < _LEAST_COLUMN * len(head):
             shown = self._cards(head, rows, room)
         else:
             table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
