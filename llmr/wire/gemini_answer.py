@@ -23,7 +23,7 @@ _FINISH: Final[dict[Any, FinishReason]] = {  # wire.md §B.3; numbers: Vertex wi
     **dict.fromkeys(
         (
             *("SAFETY", "RECITATION", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII", "MODEL_ARMOR", "LANGUAGE"),
-            *("IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION", 3, 4),
+            *("IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION", 3, 4, 6, 7, 8),
         ),
         FinishReason.CONTENT_FILTER,
     ),
@@ -175,11 +175,18 @@ class GenerateContentReader:
 
 
 def usage_of(said: dict[str, Any]) -> Usage:
-    """Usage in our terms (wire.md §B.5): prompt and tool-use prompt are input, candidates and thoughts are output."""
-    thoughts = count_of(said, "thoughtsTokenCount")
+    """Usage in our terms (wire.md §B.5): prompt and tool-use prompt are input, candidates and thoughts are output.
+
+    A count of 0 is not sent (protobuf's JSON): where neither kind of output is there, the total tells.
+    """
+    thoughts, total = count_of(said, "thoughtsTokenCount"), count_of(said, "totalTokenCount")
+    input_tokens = _sum(count_of(said, "promptTokenCount"), count_of(said, "toolUsePromptTokenCount"))
+    output_tokens = _sum(count_of(said, "candidatesTokenCount"), thoughts)
+    if output_tokens is None and total is not None and input_tokens is not None:
+        output_tokens = max(0, total - input_tokens)
     return Usage(
-        input_tokens=_sum(count_of(said, "promptTokenCount"), count_of(said, "toolUsePromptTokenCount")),
-        output_tokens=_sum(count_of(said, "candidatesTokenCount"), thoughts),
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
         reasoning_tokens=thoughts,
         cached_tokens=count_of(said, "cachedContentTokenCount"),
         audio_input_tokens=_modality(said.get("promptTokensDetails"), "AUDIO"),

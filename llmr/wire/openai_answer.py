@@ -29,15 +29,22 @@ _FINISH: Final = {
     "length": FinishReason.LENGTH,
     "max_tokens": FinishReason.LENGTH,
     "model_length": FinishReason.LENGTH,  # Mistral
+    "model_context_window_exceeded": FinishReason.LENGTH,
     "tool_calls": FinishReason.TOOL_CALLS,
     "function_call": FinishReason.TOOL_CALLS,
     "tool_use": FinishReason.TOOL_CALLS,
     "content_filter": FinishReason.CONTENT_FILTER,
     "safety": FinishReason.CONTENT_FILTER,
     "recitation": FinishReason.CONTENT_FILTER,
+    "prohibited_content": FinishReason.CONTENT_FILTER,
+    "sensitive": FinishReason.CONTENT_FILTER,  # z.ai
     "refusal": FinishReason.REFUSAL,
     "pause_turn": FinishReason.PAUSED,
     "error": FinishReason.ERROR,  # OpenRouter
+    "abort": FinishReason.ERROR,  # vLLM
+    "network_error": FinishReason.ERROR,  # z.ai
+    "function_call_filter": FinishReason.ERROR,  # Google's compatible endpoint, before ": MALFORMED_FUNCTION_CALL"
+    "malformed_function_call": FinishReason.ERROR,
     "insufficient_system_resource": FinishReason.ERROR,  # DeepSeek
 }
 
@@ -94,6 +101,9 @@ class ChatCompletionReader:
             raise bad_response("the answer is empty")
 
     def _read(self, chunk: dict[str, Any], choice: dict[str, Any], said: dict[str, Any], out: list[Delta]) -> None:
+        failed = _failed_inside(chunk, choice)
+        if failed is not None:
+            raise error_inside(failed, json_text.dump(chunk))
         usage = self._new_usage(chunk)
         text, reasoning = _content(said.get("content"))
         text = text or text_of(object_of(said.get("audio")).get("transcript"))  # the words of an answer in sound
@@ -142,7 +152,7 @@ class ChatCompletionReader:
         """The finish reason where it is news; a word that no table knows is still an end."""
         if not isinstance(said, str) or not said:
             return None
-        finish = _FINISH.get(said.lower(), FinishReason.STOP)
+        finish = _FINISH.get(said.lower().partition(":")[0], FinishReason.STOP)
         if finish is FinishReason.STOP and self._refused:
             finish = FinishReason.REFUSAL
         if finish is self._finish:
@@ -214,12 +224,13 @@ class _ToolCalls:
     def _known(self, index: Any, said_id: str, name: str) -> int | None:
         """The number of the call that this piece continues, or None for a new call.
 
-        A known index with another id is a new call: Google's compatible endpoint gives every call the index
-        0.
+        A known index with another id and a name is a new call: Google's compatible endpoint gives every call the index 0.
+        Without a name it goes on: some servers make up a new id for every piece.
         """
         if isinstance(index, int):
             number = self._by_index.get(index)
-            return None if number is not None and said_id and self._ids[number] != said_id else number
+            another = number is not None and said_id and self._ids[number] != said_id
+            return None if another and name else number
         if said_id:
             return self._by_id.get(said_id)
         return self._count - 1 if self._count and not name else None
@@ -234,6 +245,12 @@ def _checked(value: Any, *, is_error: bool) -> dict[str, Any]:
     if is_error or failed or chunk.get("error"):
         raise error_inside(chunk, json_text.dump(chunk))
     return chunk
+
+
+def _failed_inside(chunk: dict[str, Any], choice: dict[str, Any]) -> dict[str, Any] | None:
+    """The part of the chunk that holds an error of its own: OpenRouter's choice, Groq's field."""
+    groq = object_of(chunk.get("x_groq"))
+    return choice if choice.get("error") else groq if groq.get("error") else None
 
 
 def _first_choice(chunk: dict[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,8 @@ def usage_of(said: dict[str, Any], *, reasoning_excluded: bool, cost: Any = None
     """
     prompt = object_of(said.get("prompt_tokens_details"))
     completion = object_of(said.get("completion_tokens_details"))
-    input_tokens, output_tokens = count_of(said, "prompt_tokens"), count_of(said, "completion_tokens")
+    input_tokens = _first_count(count_of(said, "prompt_tokens"), count_of(said, "input_tokens"))
+    output_tokens = _first_count(count_of(said, "completion_tokens"), count_of(said, "output_tokens"))
     total = count_of(said, "total_tokens")
     reasoning = _first_count(count_of(completion, "reasoning_tokens"), count_of(said, "reasoning_tokens"))
     if output_tokens is not None and reasoning:

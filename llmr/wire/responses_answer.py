@@ -223,6 +223,7 @@ def usage_of(said: dict[str, Any]) -> Usage:
         output_tokens=count_of(said, "output_tokens"),
         reasoning_tokens=count_of(object_of(said.get("output_tokens_details")), "reasoning_tokens"),
         cached_tokens=count_of(object_of(said.get("input_tokens_details")), "cached_tokens"),
+        cache_write_tokens=count_of(object_of(said.get("input_tokens_details")), "cache_write_tokens"),  # OpenRouter
         cost_usd=cost_usd(said),
     )
 

@@ -403,6 +403,9 @@ def test_a_candidate_without_parts_is_an_end() -> None:
     [
         ({"promptTokenCount": 5, "toolUsePromptTokenCount": 2, "candidatesTokenCount": 3}, Usage(7, 3)),
         ({"promptTokenCount": 5, "thoughtsTokenCount": 4, "cachedContentTokenCount": 1}, Usage(5, 4, 4, 1)),
+        ({"promptTokenCount": 5, "totalTokenCount": 5}, Usage(5, 0)),
+        ({"promptTokenCount": 5, "totalTokenCount": 4}, Usage(5, 0)),
+        ({"totalTokenCount": 5}, Usage()),
         ({"candidatesTokensDetails": [{"modality": "AUDIO", "tokenCount": 2}],
           "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 2}, {"modality": "AUDIO", "tokenCount": 3}]},
          Usage(audio_input_tokens=3, audio_output_tokens=2)),

@@ -575,3 +575,40 @@ def test_the_words_of_an_answer_in_sound_are_its_text() -> None:
     assert answer({"content": None, "audio": {"id": "a", "data": "UklGRg==", "transcript": "Hello."}}).text == "Hello."
     pieces = [chunk({"audio": {"transcript": piece}}) for piece in ("Hel", "lo.")]
     assert stream(chunk({"role": "assistant", "audio": {"id": "a"}}), *pieces, chunk({}, "stop")).text == "Hello."
+
+
+def test_an_error_inside_a_choice_or_in_groqs_own_field_is_one() -> None:
+    inner = {"code": 429, "message": "slow down"}
+    failed = failure(sse({"choices": [{"index": 0, "delta": {}, "finish_reason": "error", "error": inner}]}))
+    assert (failed.kind, failed.message, failed.status) == (ErrorKind.RATE_LIMIT, "slow down", 429)
+    failed = failure(
+        whole({"content": ""}, "stop", x_groq={"id": "r", "error": "the model is over capacity"}), streamed=False
+    )
+    assert failed.kind is ErrorKind.OVERLOADED
+
+
+def test_a_new_id_without_a_name_is_the_same_call() -> None:
+    pieces = [
+        chunk({"tool_calls": [{"index": 0, "id": f"id-{at}", "function": said}]})
+        for at, said in enumerate(({"name": "f", "arguments": ""}, {"arguments": '{"a"'}, {"arguments": ":1}"}))
+    ]
+    assert stream(*pieces, chunk({}, "tool_calls")).tool_calls == (ToolCall("id-0", "f", '{"a":1}'),)
+
+
+@pytest.mark.parametrize(
+    ("said", "finish"),
+    [
+        ("content_filter: PROHIBITED_CONTENT", FinishReason.CONTENT_FILTER),
+        ("function_call_filter: MALFORMED_FUNCTION_CALL", FinishReason.ERROR),
+        ("sensitive", FinishReason.CONTENT_FILTER),
+        ("abort", FinishReason.ERROR),
+    ],
+)
+def test_finish_reasons_of_compatible_endpoints(said: str, finish: FinishReason) -> None:
+    assert answer({"content": "x"}, said).finish_reason is finish
+
+
+def test_usage_may_have_the_newer_names() -> None:
+    usage = answer({"content": "x"}, usage={"input_tokens": 3, "output_tokens": 2}).usage
+    assert usage is not None
+    assert (usage.input_tokens, usage.output_tokens) == (3, 2)

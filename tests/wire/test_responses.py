@@ -229,7 +229,7 @@ def response(status: str = "completed", *output: dict[str, Any], **more: Any) ->
 USAGE = {
     "input_tokens": 9,
     "output_tokens": 5,
-    "input_tokens_details": {"cached_tokens": 2},
+    "input_tokens_details": {"cached_tokens": 2, "cache_write_tokens": 1},
     "output_tokens_details": {"reasoning_tokens": 3},
 }
 REASONING = {
@@ -277,7 +277,7 @@ WANTED = ChatResponse(
     tool_calls=(ToolCall("c1", "f", '{"a":1}'),),
     citations=({"url": "u"},),
     logprobs=({"token": "n"},),
-    usage=Usage(9, 5, 3, 2),
+    usage=Usage(9, 5, 3, 2, 1),
     served_model="gpt-x",
 )
 
