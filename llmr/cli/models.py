@@ -26,17 +26,24 @@ _HEAD: Final = ("name", "provider", "", "window", "output", "in $/M", "cached", 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to list."""
+    """What to list. `able`: capabilities that are known to be there; the unknown ones do not count."""
 
     pattern: str
     provider: str | None
     only_on: bool
+    able: tuple[str, ...] = ()
+
+    @property
+    def everything(self) -> bool:
+        """Whether nothing was narrowed down."""
+        return not (self.pattern or self.provider or self.only_on or self.able)
 
     def takes(self, model: Model, name: str = "") -> bool:
         """Whether this model is to be listed, as itself or under a name."""
         return (
             (self.provider is None or model.provider.name == self.provider)
             and (not self.only_on or model.provider.off_reason is None)
+            and all(getattr(model.capabilities, what) for what in self.able)
             and (self._fits(model.key) or self._fits(model.id) or self._fits(name))
         )
 
@@ -45,19 +52,22 @@ class Wanted:
         return fnmatchcase(text, pattern) if any(sign in pattern for sign in "*?[") else pattern in text
 
 
-def run_list(pattern: str, *, provider: str | None, only_on: bool, as_json: bool, config_file: str | None) -> int:
+def run_list(wanted: Wanted, *, as_json: bool, config_file: str | None) -> int:
     """Print the models. Raises LlmrError."""
+    strange = next((what for what in wanted.able if what not in LETTERS), None)
+    if strange is not None:
+        raise UsageError(f"unknown capability {strange!r}; known: {', '.join(LETTERS)}")
     catalog = configured(config_file).catalog
     table, _ = open_table(Environment.from_process())  # its notices came with the configuration
-    if provider is not None and provider not in catalog.providers:
-        raise UsageError(f"unknown provider {provider!r}{suggestion(provider, catalog.providers)}")
-    wanted = Wanted(pattern, provider, only_on)
+    if wanted.provider is not None and wanted.provider not in catalog.providers:
+        raise UsageError(f"unknown provider {wanted.provider!r}{suggestion(wanted.provider, catalog.providers)}")
     names = [(named, listed) for named in catalog.names.values() if (listed := _candidates(named, catalog, wanted))]
     models = [model for model in _models(catalog, table) if wanted.takes(model)]
-    unasked = not (pattern or provider or only_on or as_json)  # two thousand lines would bury the user's own names
-    if unasked:
+    if wanted.everything and not as_json:  # two thousand lines would bury the user's own names
         _print(names, [], table)
-        print_line(f"{len(models):,} more models are known: llmr models PATTERN, --provider NAME, --on, or '*' for all")
+        print_line(
+            f"{len(models):,} models are known in all: llmr models PATTERN, --provider NAME, --on, or '*' to list all"
+        )
     elif as_json:
         print_line(json.dumps(_document(names, models, table), allow_nan=False))
     else:
@@ -119,8 +129,9 @@ def _print(names: list[tuple[NamedModel, list[Model]]], models: list[Model], tab
         return
     for line in table_lines(_HEAD, rows):
         print_line(line)
+    shown = {model.key for _, listed in names for model in listed} | {model.key for model in models}
     say(
-        f"llmr: {len(models):,} models; estimates of {table.made} from {', '.join(table.sources)}; + dearer beyond a length"
+        f"llmr: {len(shown):,} models; estimates of {table.made} from {', '.join(table.sources)}; + dearer beyond a length"
     )
 
 

@@ -34,13 +34,20 @@ def list_(
     ] = "",
     provider: Annotated[str | None, typer.Option("--provider", "-p", help="Of this provider only.")] = None,
     only_on: Annotated[bool, typer.Option("--on", help="Only what could be asked now.")] = False,
+    takes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--takes", help="Only what is known to take this: tools, images, json, reasoning, documents, audio."
+        ),
+    ] = None,
     as_json: Json = False,
     config: Annotated[str | None, typer.Option("--config", help="As chat --config.")] = None,
 ) -> None:
     """Your names first, then every known provider/model-id; chat -m takes both. Prices are estimates, $ per million tokens."""
-    from llmr.cli.models import run_list
+    from llmr.cli.models import Wanted, run_list
 
-    raise typer.Exit(run_list(pattern, provider=provider, only_on=only_on, as_json=as_json, config_file=config))
+    wanted = Wanted(pattern, provider, only_on, tuple(takes or ()))
+    raise typer.Exit(run_list(wanted, as_json=as_json, config_file=config))
 
 
 @app.command()

@@ -160,6 +160,7 @@ def test_a_name_of_ones_own_is_found_by_its_own_name(home: Home) -> None:
     [
         (("--provider", "cerebras"), lambda one: one["provider"] == "cerebras"),
         (("--on",), lambda one: one["on"]),
+        (("--takes", "audio", "--takes", "tools"), lambda one: one["audio"] and one["tools"]),
         (("GPT-4*",), lambda one: one["model"].startswith("gpt-4")),
         (("list", "gpt-oss", "-p", "groq"), lambda one: one["provider"] == "groq" and "gpt-oss" in one["name"]),
     ],
@@ -200,6 +201,17 @@ def test_nothing_that_fits_is_said_and_an_unknown_provider_is_a_mistake(home: Ho
     unknown = home.run("models", "--provider", "opnai")
     assert unknown.returncode == 2
     assert "did you mean openai?" in unknown.stderr
+    strange = home.run("models", "--takes", "smells")
+    assert strange.returncode == 2
+    assert "unknown capability 'smells'; known: tools, images," in strange.stderr
+
+
+def test_without_a_wish_only_your_names_are_listed_and_counted(home: Home) -> None:
+    ended = home.run("models")
+    rows = ended.stdout.splitlines()
+    keys = {key for row in rows[1:-1] for key in row.split() if "/" in key}
+    assert f"llmr: {len(keys)} models;" in ended.stderr
+    assert "models are known in all" in rows[-1]
 
 
 def test_refresh_makes_the_users_own_table(home: Home, tmp_path: Path) -> None:
