@@ -68,7 +68,14 @@ class UsageError(LlmrError):
 
 
 class ConfigError(LlmrError):
-    """A setting is wrong. The message names file, line or key path, what was found and what is known."""
+    """A setting is wrong. The message names file, line or key path, what was found and what is known.
+
+    `every` has one message for each thing that is wrong, in their order, where there are several; else it is empty.
+    """
+
+    def __init__(self, message: str, *, every: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.every = tuple(every)
 
 
 class TrustError(ConfigError):

@@ -32,7 +32,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "stats": "See latency, success, tokens and spend over time; --html FILE makes a page of it.",
         "models": "List models: windows, capabilities, prices, on or off; refresh the table.",
         "keys": "Keep keys in the keyring or a private file, list, import and try them.",
-        "config": "See, check and trust configuration files.",
+        "config": "Write, see, edit, check and trust configuration files.",
         "doctor": "Look over versions, settings, keys, files, state, clock, network and terminal.",
         "completion": "Print the completion script for bash, zsh or fish.",
         "man": "Print the manual page.",

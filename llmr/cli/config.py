@@ -5,9 +5,11 @@ from pathlib import Path
 from llmr.cli.exit_codes import ExitCode
 from llmr.cli.listing import configured
 from llmr.cli.output import print_line
+from llmr.cli.say import say
 from llmr.config.environment import Environment
 from llmr.config.load import load
 from llmr.config.trust import trust
+from llmr.errors import ConfigError
 
 
 def run_path(config_file: str | None) -> int:
@@ -18,9 +20,14 @@ def run_path(config_file: str | None) -> int:
 
 
 def run_check(config_file: str | None) -> int:
-    """Read everything, with notices as errors. Raises ConfigError, TrustError."""
+    """Read everything, with notices as errors, and tell all that is wrong. Raises ConfigError, TrustError."""
     file = Path(config_file) if config_file else None
-    config = load(Environment.from_process(), config_file=file, strict=True)
+    try:
+        config = load(Environment.from_process(), config_file=file, strict=True)
+    except ConfigError as error:
+        for message in error.every or (str(error),):
+            say(f"llmr: {message}")
+        return int(ExitCode.NOT_CONFIGURED)
     on = sum(provider.off_reason is None for provider in config.catalog.providers.values())
     print_line(f"ok: {', '.join(map(str, config.sources)) or 'no file'}")
     print_line(f"{on} of {len(config.catalog.providers)} providers are on, {len(config.rules)} rules")

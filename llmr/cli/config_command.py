@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(
-    help="See, check and trust configuration files.",
+    help="Write, see, check and trust configuration files.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -37,3 +37,37 @@ def trust(
     from llmr.cli.config import run_trust
 
     raise typer.Exit(run_trust(file))
+
+
+@app.command()
+def show(
+    prefix: Annotated[str, typer.Argument(help="Only what begins so: providers.openai, rules, timeouts …")] = "",
+    origin: Annotated[
+        bool, typer.Option("--origin", help="Who says it, and where: file and line, or variable.")
+    ] = False,
+    everything: Annotated[bool, typer.Option("--all", "-a", help="What llmr itself ships too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    config: Annotated[str | None, typer.Option("--config", help="As chat --config.")] = None,
+) -> None:
+    """The settings that are in force, all sources laid over each other. Header values and keys are masked."""
+    from llmr.cli.config_show import run_show
+
+    raise typer.Exit(run_show(prefix, origin=origin, everything=everything, as_json=as_json, config_file=config))
+
+
+@app.command()
+def init(
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there; it is kept beside it.")] = False,
+) -> None:
+    """Write a routing.toml of your own, commented. Asks a few questions on a terminal; in a pipe it takes the defaults."""
+    from llmr.cli.config_init import run_init
+
+    raise typer.Exit(run_init(force=force))
+
+
+@app.command()
+def edit() -> None:
+    """Open your own routing.toml in your editor, and check it before it counts."""
+    from llmr.cli.config_edit import run_edit
+
+    raise typer.Exit(run_edit())

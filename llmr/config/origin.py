@@ -101,6 +101,11 @@ class Origins:
                     return layer.place(path[:length])
         return None
 
+    def speaker(self, path: KeyPath) -> Layer | None:
+        """The layer that said the value at `path`; None where nobody did."""
+        said = self._rule(path)
+        return self.layers[said[0]] if said is not None else self.layer(path)
+
     def as_said(self, path: KeyPath) -> KeyPath:
         """`path` as the layer that said it counts: a rule's index is its place there, not among all rules."""
         speaker = self._rule(path)

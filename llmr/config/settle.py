@@ -123,17 +123,23 @@ def _raise_first(faults: Iterable[Fault], origins: Origins) -> None:
 
 
 def _first(faults: Sequence[Fault], origins: Origins) -> ConfigError:
-    """The error for the fault that stands first, in the strongest file but one's own variables; it counts the others."""
+    """The error for the fault that stands first, in the strongest file but one's own variables; it counts the others, and
+    keeps what is wrong with the first of them."""
     labels = [layer.label for layer in origins.layers]
     placed = [(origins.place(fault.path) or Place(labels[-1], None), fault) for fault in faults]
-    place, fault = min(placed, key=lambda pair: (_rank(pair[0], labels), pair[0].line or 0))
+    placed.sort(key=lambda pair: (_rank(pair[0], labels), pair[0].line or 0))
+    messages = [_message(place, fault, origins) for place, fault in placed[:_NOTICES]]
     more = len(placed) - 1
     counted = "" if not more else f" (and {more} more error{'s' if more > 1 else ''})"
+    kind = TrustError if placed[0][1].distrust else ConfigError
+    return kind(messages[0] + counted, every=messages if more else ())
+
+
+def _message(place: Place, fault: Fault, origins: Origins) -> str:
     setting = (
         "" if place.line is None and place.label.startswith(PREFIX) else f" {dotted(origins.as_said(fault.path))}:"
     )
-    message = f"{place}:{setting} {fault.worded()}{counted}"
-    return TrustError(message) if fault.distrust else ConfigError(message)
+    return f"{place}:{setting} {fault.worded()}"
 
 
 def _rank(place: Place, labels: Sequence[str]) -> int:

@@ -21,7 +21,7 @@ function __llmr_at # whether the commands typed so far are exactly these
     set -l path
     for word in (commandline -opc)[2..-1]
         switch "$path $word"
-            case ' chat' ' rank' ' explain' ' providers' ' providers status' ' providers list' ' providers reset' ' providers open' ' providers close' ' providers probe' ' models' ' models list' ' models refresh' ' keys' ' keys set' ' keys list' ' keys rm' ' keys import' ' keys test' ' config' ' config path' ' config check' ' config trust' ' doctor' ' completion' ' man' ' help'
+            case ' chat' ' rank' ' explain' ' providers' ' providers status' ' providers list' ' providers reset' ' providers open' ' providers close' ' providers probe' ' stats' ' models' ' models list' ' models refresh' ' keys' ' keys set' ' keys list' ' keys rm' ' keys import' ' keys test' ' config' ' config path' ' config check' ' config trust' ' config show' ' config init' ' config edit' ' doctor' ' completion' ' man' ' help'
                 set path "$path $word"
         end
     end
@@ -34,9 +34,10 @@ complete -c llmr -n '__llmr_at \'\'' -a chat -d 'Ask'
 complete -c llmr -n '__llmr_at \'\'' -a rank -d 'Show the order that chat would use now: every term of every score, and who is not asked and why'
 complete -c llmr -n '__llmr_at \'\'' -a explain -d 'Tell one request\'s story: the decision, each attempt with its outcome, waits, costs, what would have flipped it'
 complete -c llmr -n '__llmr_at \'\'' -a providers -d 'See how the providers are, and hold their circuits by hand'
+complete -c llmr -n '__llmr_at \'\'' -a stats -d 'Latency, success, tokens and spend over time, from the history of all llmr processes on this machine'
 complete -c llmr -n '__llmr_at \'\'' -a models -d 'List models with their windows, capabilities and prices'
 complete -c llmr -n '__llmr_at \'\'' -a keys -d 'Keep keys in the keyring or a private file; see where each comes from; try them'
-complete -c llmr -n '__llmr_at \'\'' -a config -d 'See, check and trust configuration files'
+complete -c llmr -n '__llmr_at \'\'' -a config -d 'Write, see, check and trust configuration files'
 complete -c llmr -n '__llmr_at \'\'' -a doctor -d 'Look over versions, settings, keys, files and their modes, state, clock, network and terminal'
 complete -c llmr -n '__llmr_at \'\'' -a completion -d 'Print the completion script for a shell'
 complete -c llmr -n '__llmr_at \'\'' -a man -d 'Print the manual page, as roff: llmr man | man -l -'
@@ -112,6 +113,13 @@ complete -c llmr -n '__llmr_at \' providers probe\'' -l json -d 'One JSON docume
 complete -c llmr -n '__llmr_at \' providers probe\'' -l config -r -d 'A routing.toml to use instead of yours; it is trusted'
 complete -c llmr -n '__llmr_at \' providers probe\'' -l config -r -F
 complete -c llmr -n '__llmr_at \' providers probe\'' -a '(__llmr_names providers)'
+complete -c llmr -n '__llmr_at \' stats\'' -l by -x -d 'model, provider, day, or hour (of the day)'
+complete -c llmr -n '__llmr_at \' stats\'' -l since -x -d 'How far to look back: 30m, 12h, 7d, 4w, a date such as 2026-11-01, or all'
+complete -c llmr -n '__llmr_at \' stats\'' -l json -d 'One JSON document'
+complete -c llmr -n '__llmr_at \' stats\'' -l html -r -d 'Write a page that needs nothing else'
+complete -c llmr -n '__llmr_at \' stats\'' -l html -r -F
+complete -c llmr -n '__llmr_at \' stats\'' -l config -r -d 'A routing.toml to use instead of yours; it is trusted'
+complete -c llmr -n '__llmr_at \' stats\'' -l config -r -F
 complete -c llmr -n '__llmr_at \' models\'' -a list -d 'Your names first, then every known provider/model-id; chat -m takes both'
 complete -c llmr -n '__llmr_at \' models\'' -a refresh -d 'Make your own table from the installed genai-prices and litellm; it stands until llmr ships a younger one'
 complete -c llmr -n '__llmr_at \' models\'' -a '(__llmr_models)'
@@ -140,11 +148,20 @@ complete -c llmr -n '__llmr_at \' keys test\'' -a '(__llmr_names providers)'
 complete -c llmr -n '__llmr_at \' config\'' -a path -d 'The files that speak, weakest first'
 complete -c llmr -n '__llmr_at \' config\'' -a check -d 'Read everything, strictly; say what is wrong, where, and what to write instead'
 complete -c llmr -n '__llmr_at \' config\'' -a trust -d 'Let a project\'s routing.toml speak as your own, until its content changes'
+complete -c llmr -n '__llmr_at \' config\'' -a show -d 'The settings that are in force, all sources laid over each other'
+complete -c llmr -n '__llmr_at \' config\'' -a init -d 'Write a routing.toml of your own, commented'
+complete -c llmr -n '__llmr_at \' config\'' -a edit -d 'Open your own routing.toml in your editor, and check it before it counts'
 complete -c llmr -n '__llmr_at \' config path\'' -l config -r -d 'As chat --config'
 complete -c llmr -n '__llmr_at \' config path\'' -l config -r -F
 complete -c llmr -n '__llmr_at \' config check\'' -l config -r -d 'As chat --config'
 complete -c llmr -n '__llmr_at \' config check\'' -l config -r -F
 complete -c llmr -n '__llmr_at \' config trust\'' -F
+complete -c llmr -n '__llmr_at \' config show\'' -l origin -d 'Who says it, and where: file and line, or variable'
+complete -c llmr -n '__llmr_at \' config show\'' -l all -s a -d 'What llmr itself ships too'
+complete -c llmr -n '__llmr_at \' config show\'' -l json -d 'One JSON document'
+complete -c llmr -n '__llmr_at \' config show\'' -l config -r -d 'As chat --config'
+complete -c llmr -n '__llmr_at \' config show\'' -l config -r -F
+complete -c llmr -n '__llmr_at \' config init\'' -l force -d 'Replace a file that is there; it is kept beside it'
 complete -c llmr -n '__llmr_at \' doctor\'' -l json -d 'One JSON document'
 complete -c llmr -n '__llmr_at \' doctor\'' -l config -r -d 'As chat --config'
 complete -c llmr -n '__llmr_at \' doctor\'' -l config -r -F
