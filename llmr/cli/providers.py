@@ -12,12 +12,21 @@ from llmr.cli.screen import screen, show
 from llmr.config.wording import suggestion
 from llmr.errors import UsageError
 from llmr.registry import ModelStatus
+from llmr.render.figures import NOTHING
+from llmr.render.ink import Keep, Tone, ink
 from llmr.render.status import RECENT_ATTEMPTS, RECENT_S, StatusView, recent_of
-from llmr.render.table import table_lines
+from llmr.render.table import Column, table
 from llmr.routing.breaker import Forced, remaining_s
 from llmr.routing.health import Circuit
 
 STATUS_SCHEMA: Final = "llmr.providers/1"
+_LIST_COLUMNS: Final = (
+    Column("provider"),
+    Column(""),
+    Column("wire", rank=2),
+    Column("url", least=30, keep=Keep.ENDS, rank=1),
+    Column("why off", least=28),
+)
 _RECENT_ATTEMPTS: Final = 2_000  # of all models together: 15 ms
 
 
@@ -64,12 +73,18 @@ def run_list(*, config_file: str | None, as_json: bool) -> int:
     if as_json:
         print_line(json.dumps({"schema": STATUS_SCHEMA, "providers": [_facts_json(p) for p in providers]}))
         return int(ExitCode.OK)
+    on = screen()
     rows = [
-        (p.name, "on" if p.off_reason is None else "off", p.wire.value, p.base_url or "–", p.off_reason or "")
+        [
+            ink(p.name, Tone.FAINT if p.off_reason else Tone.PLAIN),
+            ink("off", Tone.FAINT) if p.off_reason else ink("on", Tone.GOOD),
+            ink(p.wire.value),
+            ink(p.base_url or NOTHING),
+            ink(p.off_reason or "", Tone.FAINT),
+        ]
         for p in providers
     ]
-    for line in table_lines(("provider", "", "wire", "url", "why off"), rows):
-        print_line(line)
+    show(table(_LIST_COLUMNS, rows, on.width), on)
     return int(ExitCode.OK)
 
 

@@ -28,7 +28,7 @@ def run_rank(request: ChatRequest, *, config_file: str | None, as_json: bool, ve
             print_line(json.dumps(decision_json(selection), allow_nan=False))
         else:
             on = screen()
-            show(decision_view(selection, on.width, on.glyphs), on)
+            show(decision_view(selection, on.width, on.glyphs, app.clock.now()), on)
             record = DecisionRecord.of(selection)
             show(flip_view(record.rivals, record.ranked[0].key, on.width) if record.ranked else (), on)
             for line in rule_lines(selection) if verbose else ():

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any, Final
 
-from llmr.render.figures import dollars, seconds, share
+from llmr.render.figures import dollars, left, seconds, share
 from llmr.render.ink import Keep, Line, Span, Tone, ink, plain, width_of
 from llmr.render.pictures import UNICODE, Glyphs
 from llmr.render.table import Align, Column, table
@@ -31,8 +31,10 @@ def decision_lines(selection: Selection, width: int | None = PIPE_WIDTH) -> list
     return [plain(line) for line in decision_view(selection, width)]
 
 
-def decision_view(selection: Selection, width: int | None, glyphs: Glyphs = UNICODE) -> list[Line]:
-    """The whole decision."""
+def decision_view(
+    selection: Selection, width: int | None, glyphs: Glyphs = UNICODE, now: float | None = None
+) -> list[Line]:
+    """The whole decision. `now`, wall-clock seconds: how long still is said of whom time gives back."""
     record = DecisionRecord.of(selection)
     explored = ", exploring: ranked by a draw from what is still possible" if selection.explored else ""
     head = f": {selection.strategy} order for ~{selection.prompt_tokens:,} prompt tokens{explored}"
@@ -41,7 +43,7 @@ def decision_view(selection: Selection, width: int | None, glyphs: Glyphs = UNIC
         lines += order_view(record.ranked, width)
     else:
         lines.append(ink("  nobody can be asked now"))
-    return [*lines, *passed_over_view(record.rejected, width, glyphs)]
+    return [*lines, *passed_over_view(record.rejected, width, glyphs, now)]
 
 
 def order_view(ranked: Sequence[Weighed], width: int | None, indent: str = "  ") -> list[Line]:
@@ -119,11 +121,16 @@ def _term_cells(each: Weighed) -> list[Line]:
     return [*map(ink, shown), ink(f"{each.index_s:.2f} s", Tone.STRONG)]
 
 
-def passed_over_view(rejected: Sequence[PassedOver], width: int | None, glyphs: Glyphs) -> list[Line]:
-    """Who is not in the order, and why."""
+def passed_over_view(
+    rejected: Sequence[PassedOver], width: int | None, glyphs: Glyphs, now: float | None = None
+) -> list[Line]:
+    """Who is not in the order, why, and from `now` how long."""
     lines: list[Line] = []
     for each in rejected:
-        first, *rest = wrapped(f"{each.key}: {each.reason or each.barrier}", None if width is None else width - 4)
+        again = now is not None and each.retry_at is not None and each.retry_at > now
+        still = f", {left((each.retry_at or 0.0) - (now or 0.0))} left" if again else ""
+        said = f"{each.key}: {each.reason or each.barrier}{still}"
+        first, *rest = wrapped(said, None if width is None else width - 4)
         lines.append((Span("  "), Span(glyphs.cross, Tone.WARN), Span(" "), *ink(first)))
         lines += [ink(f"      {line}") for line in rest]
     return lines

@@ -142,7 +142,7 @@ def wrapped_line(line: Line, width: int | None, indent: str = "    ") -> list[Li
     taken = width_of(tuple(signs))
     lead = text.text[: len(text.text) - len(text.text.lstrip())]
     first, *rest = textwrap.wrap(
-        text.text,
+        text.text.lstrip(),
         max(width, taken + len(indent) + 8),
         initial_indent=" " * taken + lead,
         subsequent_indent=indent,

@@ -60,7 +60,7 @@ class StatusView:
     def lines(self, width: int | None, glyphs: Glyphs) -> list[Line]:
         """The table, and what is to be said below it."""
         rows: list[list[Line]] = []
-        troubles: list[Line] = []
+        troubles: dict[str, Line] = {}
         notes: list[Line] = []
         quiet = 0
         for provider in self.providers:
@@ -72,14 +72,17 @@ class StatusView:
             if off:
                 notes.append(ink(f"  {provider.name} is off: {provider.off_reason}", Tone.FAINT))
                 continue
-            circuits = [blocking(status.circuits) for status in asked or known[:1]]
-            troubles += [self._trouble(circuit, glyphs) for circuit in circuits if circuit is not None]
-            notes += [note for status in asked for note in self._last_error(status)]
+            for status in asked or known[:1]:
+                circuit = blocking(status.circuits)
+                if circuit is not None:
+                    troubles.setdefault(circuit.scope, self._trouble(circuit, status, glyphs))
+                elif error := self._last_error(status):
+                    notes.append(ink(f"  {status.model.key}: {error}", Tone.FAINT))
         return [
             *table(_COLUMNS, rows, width),
             *(
                 each
-                for note in dict.fromkeys([*troubles, *self._legend(), *notes, *self._left_out(quiet)])
+                for note in [*troubles.values(), *self._legend(), *notes, *self._left_out(quiet)]
                 for each in wrapped_line(note, width)
             ),
         ]
@@ -106,19 +109,20 @@ class StatusView:
             strip(drawn, glyphs),
         ]
 
-    def _trouble(self, circuit: Circuit, glyphs: Glyphs) -> Line:
+    def _trouble(self, circuit: Circuit, status: ModelStatus, glyphs: Glyphs) -> Line:
+        """A circuit that is not closed, and the error that is behind it."""
         light, tone = _LIGHTS[_condition(circuit, self.now)]
-        words = f" {circuit.scope}: {circuit_phrase(circuit, self.now)}"
+        error = self._last_error(status) if circuit.state.forced is None else ""
+        words = f" {circuit.scope}: {circuit_phrase(circuit, self.now)}" + (f"; {error}" if error else "")
         return (Span("  "), *_glyph(glyphs, light, tone), *ink(words))
 
-    def _last_error(self, status: ModelStatus) -> list[Line]:
-        """Where it is news, and the circuit does not say it already."""
+    def _last_error(self, status: ModelStatus) -> str:
+        """Where it is news, else ""."""
         fails = max((circuit.state.fails for circuit in status.circuits), default=0)
         in_a_row = f", {fails} failed in a row" if fails > 1 else ""
         if not status.last_error or (self.now - status.last_error_at > _ERROR_IS_NEWS_S and not in_a_row):
-            return []
-        ago = left(self.now - status.last_error_at)
-        return [ink(f"  {status.model.key}: last error {status.last_error}, {ago} ago{in_a_row}", Tone.FAINT)]
+            return ""
+        return f"last error {status.last_error}, {left(self.now - status.last_error_at)} ago{in_a_row}"
 
     def _legend(self) -> list[Line]:
         shown = {status.model.key for status in self.statuses}

@@ -102,7 +102,7 @@ class Story:
         tried = {f"{each.provider}/{each.model}" for each in self.attempts}
         told = [each for place, each in enumerate(decision.ranked) if place < _FEW or each.key in tried]
         lines = weighing_view(_placed(decision.ranked, told), width) if told else []
-        lines += passed_over_view(decision.rejected[:_FEW], width, glyphs)
+        lines += passed_over_view(decision.rejected[:_FEW], width, glyphs, self.request.at)
         more = len(decision.ranked) - len(told), len(decision.rejected[_FEW:])
         words = [f"{n} more {what}" for n, what in zip(more, ("in the order", "not to be asked"), strict=True) if n]
         return [*lines, *([ink(f"  and {', '.join(words)}", Tone.FAINT)] if words else [])]
@@ -195,7 +195,12 @@ def _decision_json(decision: DecisionRecord) -> dict[str, Any]:
             for each in decision.ranked
         ],
         "rejected": [
-            {"candidate": each.key, "barrier": each.barrier, "reason": each.reason or None}
+            {
+                "candidate": each.key,
+                "barrier": each.barrier,
+                "reason": each.reason or None,
+                "retry_at": each.retry_at,
+            }
             for each in decision.rejected
         ],
         "flips": [

@@ -41,11 +41,12 @@ class Weighed:
 
 @dataclass(frozen=True, slots=True)
 class PassedOver:
-    """A candidate that was not to be asked, and why."""
+    """A candidate that was not to be asked, and why. `retry_at`: when it may be, wall-clock seconds; None: never by itself."""
 
     key: str
     barrier: str
     reason: str = ""
+    retry_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class DecisionRecord:
                 "tokens": self.prompt_tokens,
                 "explored": self.explored,
                 "ranked": [[_short(getattr(each, name)) for name in Weighed.__slots__] for each in self.ranked],
-                "rejected": [[each.key, each.barrier, each.reason] for each in self.rejected],
+                "rejected": [[each.key, each.barrier, each.reason, each.retry_at] for each in self.rejected],
                 "rules": self.rules,
                 "rivals": [[_short(getattr(each, name)) for name in Rival.__slots__] for each in self.rivals],
             },
@@ -115,7 +116,7 @@ class DecisionRecord:
                 prompt_tokens=kept.get("tokens"),
                 explored=bool(kept.get("explored")),
                 ranked=tuple(_read_weighed(cells) for cells in kept["ranked"]),
-                rejected=tuple(PassedOver(*map(str, cells)) for cells in kept["rejected"]),
+                rejected=tuple(_read_passed_over(*cells) for cells in kept["rejected"]),
                 rules=tuple(map(str, kept.get("rules", ()))),
                 rivals=tuple(Rival(str(cells[0]), *map(_figure, cells[1:])) for cells in kept.get("rivals", ())),  # type: ignore[arg-type]
             )
@@ -154,7 +155,13 @@ def _weighed(ranked: Ranked) -> Weighed:
 
 
 def _passed_over(rejected: Rejected) -> PassedOver:
-    return PassedOver(rejected.candidate.key, rejected.barrier.value, rejected.reason)
+    """The reason without the candidate's own name, which a circuit of its own begins with."""
+    key = rejected.candidate.key
+    return PassedOver(key, rejected.barrier.value, rejected.reason.removeprefix(f"{key}: "), rejected.retry_at)
+
+
+def _read_passed_over(key: Any, barrier: Any, reason: Any = "", retry_at: Any = None) -> PassedOver:
+    return PassedOver(str(key), str(barrier), str(reason), _figure(retry_at))
 
 
 def _read_weighed(cells: Any) -> Weighed:

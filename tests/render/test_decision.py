@@ -9,7 +9,8 @@ from fakes import NOON, model
 
 from llmr.catalog import Price, Strategy
 from llmr.errors import ErrorKind
-from llmr.render.decision import decision_json, decision_lines, flip_lines, rule_lines
+from llmr.render.decision import decision_json, decision_lines, decision_view, flip_lines, rule_lines
+from llmr.render.ink import plain
 from llmr.routing.latency import LatencyStats, estimate
 from llmr.routing.rules import Candidate, Clause, RuleTrace
 from llmr.routing.score import Score
@@ -191,3 +192,12 @@ def test_the_json_says_what_would_flip_it() -> None:
 def test_an_assumed_price_is_null_in_the_json() -> None:
     assumed = ranked(score=replace(SCORE, price_assumed=True))
     assert decision_json(selection(assumed))["ranked"][0]["price_usd"] is None
+
+
+def test_how_long_still_is_said_of_whom_time_gives_back_and_no_name_twice() -> None:
+    own = Rejected(
+        Candidate(model("b"), "best", 0, 1), Barrier.CIRCUIT, "b/m: rate-limited", ErrorKind.RATE_LIMIT, NOON + 66
+    )
+    for_good = replace(own, reason="no key", retry_at=None)
+    lines = [plain(line) for line in decision_view(selection(rejected=(own, for_good)), 80, now=NOON)]
+    assert lines[-2:] == ["  ✗ b/m: rate-limited, 66 s left", "  ✗ b/m: no key"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from llmr.render.ink import Keep, Span, Tone, clipped, ink, joined, painted, plain, width_of
+from llmr.render.ink import Keep, Span, Tone, clipped, ink, joined, painted, plain, width_of, wrapped_line
 
 
 def test_without_colour_a_line_is_its_text() -> None:
@@ -43,3 +43,21 @@ def test_a_cut_keeps_the_tones() -> None:
     line = (Span("aaa", Tone.GOOD), Span("bbb", Tone.BAD))
     assert clipped(line, 4, Keep.END) == (Span("a", Tone.GOOD), Span("bbb", Tone.BAD))
     assert clipped(line, 0) == ()
+
+
+def test_a_long_line_is_broken_at_blanks_behind_its_sign() -> None:
+    line = (Span("  "), Span("○", Tone.BAD), *ink(" provider a: open after server, may be probed now", Tone.FAINT))
+    lines = wrapped_line(line, 30)
+    assert [plain(each) for each in lines] == ["  ○ provider a: open after", "    server, may be probed now"]
+    assert lines[0][1] == Span("○", Tone.BAD)
+    assert lines[1][0].tone is Tone.FAINT
+
+
+def test_a_line_keeps_its_own_indent_when_it_is_broken() -> None:
+    assert [plain(each) for each in wrapped_line(ink("  one two three four"), 14)] == ["  one two", "    three four"]
+
+
+def test_a_line_that_fits_is_left_alone() -> None:
+    line = ink("one two")
+    assert wrapped_line(line, 7) == wrapped_line(line, None) == [line]
+    assert wrapped_line((), 1) == [()]

@@ -75,6 +75,13 @@ def test_one_trouble_of_two_models_is_told_once() -> None:
     assert sum("open after" in line for line in said(view(status(state=OPEN), two))) == 1
 
 
+def test_the_error_behind_an_open_circuit_is_told_with_it_and_not_twice() -> None:
+    lines = said(view(status(state=replace(OPEN, fails=5), last_error="server 503", last_error_at=NOON - 16)))
+    assert lines[2:] == [
+        "  ○ provider a: open after rate limit, 24 s left; last error server 503, 16 s ago, 5 failed in a row"
+    ]
+
+
 def test_the_last_error_is_told_while_it_is_news() -> None:
     fresh = said(view(status(last_error="server 503", last_error_at=NOON - 300)))
     assert fresh[-1] == "  a/m: last error server 503, 5 min ago"
