@@ -53,6 +53,20 @@ def _listed(ranker: Callable[[World, Network, Random], Ranker]) -> PolicyFactory
 PRODUCTION: Final = "llmr"
 HEDGED: Final = "llmr-hedged"
 
+ABOUT: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "static": "the listed order, the next one after a failure",
+        "static-breaker": "the same behind a circuit breaker",
+        "litellm": "LiteLLM's latency routing: mean of the last ten, a time-out is 1000 s, no way back",
+        "ema-breaker": "a moving average behind a circuit breaker",
+        "peak-ewma": "Finagle's: the better of two drawn at random, behind a circuit breaker",
+        PRODUCTION: "llmr with your routing.toml",
+        HEDGED: "the same with hedging",
+        "oracle": "knows the true state of every provider, not the luck of the next attempt",
+    }
+)
+"""What each is, for people; in the order of `policies`."""
+
 COMPARED: Final[Mapping[str, PolicyFactory]] = MappingProxyType(
     {
         "static": _listed(lambda world, _network, _chance: StaticList(world)),

@@ -12,7 +12,7 @@ from random import Random
 from types import MappingProxyType
 from typing import Final, assert_never
 
-from llmr.catalog import Catalog, Model, NamedModel, Price, Provider, WireFormat
+from llmr.catalog import Catalog, Model, NamedModel, Price, Provider, Strategy, WireFormat
 from llmr.chat import ChatRequest, Message, Role
 from llmr.errors import ErrorKind, ProviderError
 from llmr.registry import Attempt, Permit, ProviderRegistry
@@ -34,8 +34,6 @@ from llmr.simulation.world import World
 from llmr.state import StateStore
 
 OUTPACED_COSTS: Final = 0.4  # of the price: worlds.md, a cancelled hedge loser
-ASKED: Final = "simulated"
-_MODEL_ID: Final = "model"
 
 
 @dataclass(slots=True)
@@ -107,7 +105,7 @@ class Production:
         self._rules = RulesEngine(rules, policy.strategy)
         self._selector = ModelSelector(policy)
         self._registry = ProviderRegistry(store, policy.breaker, chance)
-        self._request = ChatRequest((Message.text(Role.USER, "A question of ordinary length."),), model=ASKED)
+        self._request = ChatRequest((Message.text(Role.USER, "A question of ordinary length."),), model=world.asks)
         self._prompt_tokens = estimate_tokens(self._request)
 
     def serve(self, request: int, at_s: float) -> Serving:
@@ -318,7 +316,7 @@ class Production:
 
 
 def catalog_of(world: World, known: Catalog | None = None) -> Catalog:
-    """The world's providers as what can be asked, under the name ASKED.
+    """The world's providers as what can be asked, under the name that the world asks for.
 
     A provider that `known` has by the same name brings its limits, time-outs, shares and weight; a key it does not need.
     """
@@ -328,15 +326,21 @@ def catalog_of(world: World, known: Catalog | None = None) -> Catalog:
         blank = Provider(profile.name, WireFormat.OPENAI, "")
         providers[profile.name] = blank if own is None else replace(own, off_reason=None, key=None)
     models = {
-        f"{profile.name}/{_MODEL_ID}": Model(
+        f"{profile.name}/{profile.model}": Model(
             providers[profile.name],
-            _MODEL_ID,
+            profile.model,
             Price(0.0, profile.usd_per_1000 / 1000 / PRIOR_OUTPUT_TOKENS * 1e6),
         )
         for profile in world.providers
     }
-    name = NamedModel(ASKED, tuple(models))
-    return Catalog(MappingProxyType(providers), MappingProxyType({ASKED: name}), MappingProxyType(models))
+    name = NamedModel(world.asks, tuple(models), strategy=_strategy_of(world.asks, known))
+    return Catalog(MappingProxyType(providers), MappingProxyType({world.asks: name}), MappingProxyType(models))
+
+
+def _strategy_of(name: str, known: Catalog | None) -> Strategy | None:
+    """The strategy that the user's own table for this name asks for."""
+    own = known.names.get(name) if known is not None else None
+    return own.strategy if own is not None else None
 
 
 def _error(answer: Answer, *, timed_out: bool) -> ProviderError:

@@ -27,13 +27,16 @@ def random_world(seed: int) -> World:
         struck = tuple(profile.name for profile in chance.sample(providers, 3))
         end_s = start_s + chance.uniform(60.0, 400.0)
         incidents.append(Incident(start_s, end_s, struck, IncidentKind.SLOW, factor=3.0))
-    return World(f"random-{seed}", DURATION_S, providers, tuple(incidents), SERVE_ARRIVALS)
+    about = f"six providers and {len(incidents)} incidents, by seed"
+    return World(f"random-{seed}", DURATION_S, providers, tuple(incidents), SERVE_ARRIVALS, about)
 
 
 def stretched(world: World) -> World:
     """The same world as somebody at a terminal meets it: everything takes twelve times as long, prompts come in bursts."""
     longer = tuple(replace(i, start_s=i.start_s * CLI_STRETCH, end_s=i.end_s * CLI_STRETCH) for i in world.incidents)
-    return World(f"{world.name}-cli", world.duration_s * CLI_STRETCH, world.providers, longer, CLI_ARRIVALS)
+    return World(
+        f"{world.name}-cli", world.duration_s * CLI_STRETCH, world.providers, longer, CLI_ARRIVALS, world.about
+    )
 
 
 def _profile(name: str, chance: Random) -> Profile:

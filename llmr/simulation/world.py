@@ -7,13 +7,17 @@ hold at once their slow-downs multiply and the worst failure counts.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import assert_never
+from typing import Final, assert_never
+
+USUAL_NAME: Final = "simulated"
+USUAL_MODEL: Final = "model"
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
     """A provider on a good day. `median_s` of the first token, `spread` σ of its logarithm, `failure` the probability that
-    an attempt fails, `hang_share` the share of failures that never answer, `usd_per_1000` requests."""
+    an attempt fails, `hang_share` the share of failures that never answer, `usd_per_1000` requests; `model` is the id that
+    rules see."""
 
     name: str
     median_s: float
@@ -21,6 +25,7 @@ class Profile:
     failure: float
     hang_share: float
     usd_per_1000: float
+    model: str = USUAL_MODEL
 
 
 class IncidentKind(StrEnum):
@@ -69,13 +74,16 @@ class Bursts:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What is simulated. Providers are in the user's own order; incidents name them."""
+    """What is simulated. Providers are in the user's own order; incidents name them. `about` is one line for people; `asks`
+    the name that every request asks for."""
 
     name: str
     duration_s: float
     providers: tuple[Profile, ...]
     incidents: tuple[Incident, ...]
     arrivals: Steady | Bursts
+    about: str = ""
+    asks: str = USUAL_NAME
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,14 @@ _TIMELINE: Final = (
     Incident(5400, 6600, _A, _SLOW, factor=2.0),
 )
 
-SERVE: Final = World("serve", 7_200.0, PROVIDERS, _TIMELINE, SERVE_ARRIVALS)
+SERVE: Final = World(
+    "serve",
+    7_200.0,
+    PROVIDERS,
+    _TIMELINE,
+    SERVE_ARRIVALS,
+    "two hours of a server: outage, brownout, errors, 429s, a slowdown of three, a hang, flapping, a change of the best",
+)
 CLI: Final = World(
     "cli",
     7_200.0 * CLI_STRETCH,
@@ -45,11 +52,12 @@ CLI: Final = World(
         if incident.kind is not _FLAP
     ),
     CLI_ARRIVALS,
+    "a day at a terminal: bursts of eight prompts each quarter of an hour, the same troubles twelve times as long",
 )
 
 
-def _single(name: str, *incidents: Incident, duration_s: float = 1_800.0) -> World:
-    return World(name, duration_s, PROVIDERS, incidents, SERVE_ARRIVALS)
+def _single(name: str, about: str, *incidents: Incident, duration_s: float = 1_800.0) -> World:
+    return World(name, duration_s, PROVIDERS, incidents, SERVE_ARRIVALS, about)
 
 
 _EVERYONE: Final = tuple(profile.name for profile in PROVIDERS)
@@ -60,17 +68,28 @@ WORLDS: Final[Mapping[str, World]] = MappingProxyType(
         for world in (
             SERVE,
             CLI,
-            _single("outage", Incident(600, 1200, _A, _DOWN)),
-            _single("hang", Incident(600, 900, _A, _HANG)),
-            _single("brownout", Incident(600, 1200, _A, _SLOW, factor=6.0)),
-            _single("errors", Incident(600, 1200, _A, _ERRORS, share=0.4)),
-            _single("rate-storm", Incident(600, 1200, _A, _RATE)),
-            _single("slowdown", Incident(600, 1200, (*_A, *_B, *_C), _SLOW, factor=3.0)),
-            _single("flapping", Incident(600, 1200, _A, _FLAP)),
-            _single("majority", Incident(600, 1200, (*_A, *_B, *_D), _DOWN)),
-            _single("blackout", Incident(600, 645, _EVERYONE, _DOWN)),
-            _single("late-star", Incident(0, 900, _A, _SLOW, factor=8.0), duration_s=3_600.0),
-            _single("steady"),
+            _single("outage", "the best is down for 10 min", Incident(600, 1200, _A, _DOWN)),
+            _single("hang", "the best never answers for 5 min", Incident(600, 900, _A, _HANG)),
+            _single("brownout", "the best is six times as slow for 10 min", Incident(600, 1200, _A, _SLOW, factor=6.0)),
+            _single(
+                "errors", "the best fails four times in ten for 10 min", Incident(600, 1200, _A, _ERRORS, share=0.4)
+            ),
+            _single("rate-storm", "the best takes six requests a minute for 10 min", Incident(600, 1200, _A, _RATE)),
+            _single(
+                "slowdown",
+                "three together are three times as slow",
+                Incident(600, 1200, (*_A, *_B, *_C), _SLOW, factor=3.0),
+            ),
+            _single("flapping", "the best is down for 20 s out of every 40", Incident(600, 1200, _A, _FLAP)),
+            _single("majority", "three of six are down for 10 min", Incident(600, 1200, (*_A, *_B, *_D), _DOWN)),
+            _single("blackout", "everybody is down for 45 s", Incident(600, 645, _EVERYONE, _DOWN)),
+            _single(
+                "late-star",
+                "the best is eight times as slow for its first 15 min",
+                Incident(0, 900, _A, _SLOW, factor=8.0),
+                duration_s=3_600.0,
+            ),
+            _single("steady", "nothing goes wrong"),
         )
     }
 )

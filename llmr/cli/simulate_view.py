@@ -1,0 +1,107 @@
+"""A simulation, told: one table per scene, and the JSON document."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Final
+
+from llmr.render import figures as shown
+from llmr.render.ink import Line, Tone, clipped, ink
+from llmr.render.table import Align, Column, table
+from llmr.simulation.described import expected_requests
+from llmr.simulation.figures import Figures
+from llmr.simulation.policies import HEDGED, PRODUCTION
+from llmr.simulation.side_by_side import Scene
+from llmr.simulation.world import World
+
+SCHEMA: Final = "llmr.simulate/1"
+LIST_SCHEMA: Final = "llmr.simulate.list/1"
+_COLUMNS: Final = (
+    Column("policy"),
+    Column("mean", Align.RIGHT),
+    Column("p50", Align.RIGHT, rank=2),
+    Column("p99", Align.RIGHT),
+    Column("p99.9", Align.RIGHT),
+    Column("success", Align.RIGHT),
+    Column("extra/1000", Align.RIGHT, rank=1),
+    Column("waste", Align.RIGHT, rank=3),
+    Column("$/1000", Align.RIGHT),
+)
+_OURS: Final = frozenset({PRODUCTION, HEDGED})
+
+
+def scene_view(scene: Scene, found: Mapping[str, Figures | None], strategy: str, width: int | None) -> list[Line]:
+    """What happened, in numbers: seconds to the first token, requests beyond one each, money."""
+    counts = [one.requests for one in found.values() if one is not None]
+    seeds = scene.seeds
+    by = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]}–{seeds[-1]}"
+    head = f"{scene.name}: {shown.count(counts[0] if counts else 0)} requests, {by}; llmr ranks by {strategy}"
+    lines = [_cut(ink(head, Tone.STRONG), width), _cut(ink(f"  {scene.about}", Tone.FAINT), width)]
+    rows = [_row(name, one) for name, one in found.items() if one is not None]
+    lines += [ink("  not one request came")] if not rows else table(_COLUMNS, rows, width)
+    return [line for line in lines if line]
+
+
+def _row(name: str, one: Figures) -> tuple[Line, ...]:
+    tone = Tone.STRONG if name in _OURS else Tone.PLAIN
+    cells = (
+        name,
+        f"{one.mean_s:.2f} s",
+        f"{one.p50_s:.2f} s",
+        f"{one.p99_s:.1f} s",
+        f"{one.p999_s:.1f} s",
+        shown.share(one.success),
+        f"{one.extra_per_1000:.0f}",
+        f"{one.waste_share:.1%}",
+        f"{one.usd_per_1000:.2f}",
+    )
+    return tuple(ink(cell, tone) for cell in cells)
+
+
+def scene_json(scene: Scene, found: Mapping[str, Figures | None]) -> dict[str, Any]:
+    """One scene of the document; the keys of a policy are those of simulation.figures.Figures."""
+    return {
+        "scene": scene.name,
+        "about": scene.about,
+        "seeds": list(scene.seeds),
+        "policies": [{"policy": name, **asdict(one)} for name, one in found.items() if one is not None],
+    }
+
+
+def document(scenes: Sequence[Mapping[str, Any]], strategy: str) -> dict[str, Any]:
+    """The document of `llmr simulate --json`."""
+    return {"schema": SCHEMA, "strategy": strategy, "scenes": list(scenes)}
+
+
+def listing_view(worlds: Mapping[str, World], about: Mapping[str, str], width: int | None) -> list[Line]:
+    """The worlds and the policies."""
+    world_rows = [
+        (ink(world.name), ink(_length(world)), ink(shown.count(expected_requests(world))), ink(world.about))
+        for world in worlds.values()
+    ]
+    policy_rows = [(ink(name), ink(what)) for name, what in about.items()]
+    columns = (Column("world"), Column("lasts", Align.RIGHT), Column("requests", Align.RIGHT), Column("", least=20))
+    return [
+        *table(columns, world_rows, width),
+        (),
+        *table((Column("policy"), Column("", least=20)), policy_rows, width),
+    ]
+
+
+def listing_document(worlds: Mapping[str, World], about: Mapping[str, str]) -> dict[str, Any]:
+    """The document of `llmr simulate --list --json`."""
+    return {
+        "schema": LIST_SCHEMA,
+        "worlds": [
+            {"world": w.name, "about": w.about, "duration_s": w.duration_s, "requests": round(expected_requests(w))}
+            for w in worlds.values()
+        ],
+        "policies": [{"policy": name, "about": what} for name, what in about.items()],
+    }
+
+
+def _length(world: World) -> str:
+    return shown.left(world.duration_s)
+
+
+def _cut(line: Line, width: int | None) -> Line:
+    return line if width is None else clipped(line, width)

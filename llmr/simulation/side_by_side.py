@@ -1,0 +1,34 @@
+"""Many policies over the same worlds and seeds: what `llmr simulate` and bench/routing print."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from llmr.simulation.figures import Figures, figures
+from llmr.simulation.run import PolicyFactory, run
+from llmr.simulation.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What is run together and told as one: a world under several seeds, or several worlds."""
+
+    name: str
+    about: str
+    runs: tuple[tuple[World, int], ...]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Its seeds, each once, in order."""
+        return tuple(dict.fromkeys(seed for _, seed in self.runs))
+
+
+def scene(world: World, seeds: Sequence[int]) -> Scene:
+    """One world under each of `seeds`."""
+    return Scene(world.name, world.about, tuple((world, seed) for seed in seeds))
+
+
+def measured(scene: Scene, policies: Mapping[str, PolicyFactory]) -> Iterator[tuple[str, Figures | None]]:
+    """Policy by policy, the figures over all requests of the scene; None: not one request came."""
+    for name, policy in policies.items():
+        served = [one for world, seed in scene.runs for one in run(world, policy, seed)]
+        yield name, figures(served) if served else None
