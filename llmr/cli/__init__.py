@@ -28,6 +28,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "chat": "Ask. The answer streams to stdout; if a provider fails, the next one is asked.",
         "rank": "Show the order that chat would use now, and why.",
         "explain": "Tell one request's story: the decision, each attempt, waits, costs.",
+        "simulate": "Try your routing.toml on a bad day, beside what others do.",
         "providers": "See how the providers are: status, list, probe, reset, open, close.",
         "stats": "See latency, success, tokens and spend over time; --html FILE makes a page of it.",
         "models": "List models: windows, capabilities, prices, on or off; refresh the table.",

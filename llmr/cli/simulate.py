@@ -88,7 +88,9 @@ def _seeds(wanted: Wanted) -> tuple[int, ...]:
     first = int(found[1])
     last = first if found[2] is None else int(found[2])
     if not first <= last < first + _MOST_SEEDS:
-        raise UsageError(f"--seeds {wanted.seeds}: the second is at least the first, and there are at most {_MOST_SEEDS:,}")
+        raise UsageError(
+            f"--seeds {wanted.seeds}: the second is at least the first, and there are at most {_MOST_SEEDS:,}"
+        )
     return tuple(range(first, last + 1))
 
 

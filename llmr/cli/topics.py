@@ -77,7 +77,14 @@ llmr stats --json: llmr.stats/1; times are seconds since 1970, durations seconds
   groups [{model | provider | day | hour, …}]   as total
   slot_s, slots [{at, attempts, whole, p50_s, spent_usd}]
   first_token_histogram [{above_s, up_to_s, count}]
-  days [{day, spent_usd, attempts}]"""
+  days [{day, spent_usd, attempts}]
+
+llmr simulate --json: llmr.simulate/1
+  strategy                                  by which llmr ranked
+  scenes [{scene, about, seeds, policies}]
+    policies [{policy, requests, mean_s, p50_s, p99_s, p999_s, extra_per_1000, success, waste_share, usd_per_1000}]
+      seconds to the first token, a failed request counted as 60; shares 0-1; usd_per_1000 requests
+llmr simulate --list --json: llmr.simulate.list/1   worlds [{world, about, duration_s, requests}], policies [{policy, about}]"""
 
 _ENV: Final[Mapping[str, str]] = MappingProxyType(
     {

@@ -78,6 +78,7 @@ _VALUES_OF: Final[Mapping[str, Values]] = MappingProxyType(
         "--output": Values.FILES,
         "--schema": Values.FILES,
         "--html": Values.FILES,
+        "--world": Values.FILES,
         "--litellm": Values.FILES,
         "--prompt-file": Values.FILES,
         "PROVIDER": Values.PROVIDERS,

@@ -127,6 +127,14 @@ def _refuse_too_many(world: World, label: str) -> None:
         )
 
 
+def _as_list(value: Any) -> list[Any] | None:
+    return value if isinstance(value, list) else None  # pyright: ignore[reportUnknownVariableType] - TOML
+
+
+def _as_table(value: Any) -> dict[str, Any] | None:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
 class _Reader:
     """Takes a table apart and collects what is wrong with it; what is wrong is replaced, so that reading goes on."""
 
@@ -159,11 +167,10 @@ class _Reader:
         )
 
     def _arrivals(self, table: Mapping[str, Any]) -> Steady | Bursts:
-        row = table.get("arrivals", {})
-        if not isinstance(row, dict):
-            self._fault(("arrivals",), f"expected a table, found {kind_of(row)}")
+        given = _as_table(table.get("arrivals", {}))
+        if given is None:
+            self._fault(("arrivals",), f"expected a table, found {kind_of(table['arrivals'])}")
             return Steady(0.5)
-        given = cast("dict[str, Any]", row)
         if any(key in given for key in _BURSTS):
             self._known(("arrivals",), given, _BURSTS)
             return Bursts(**self._numbers(("arrivals",), given, _BURSTS))
@@ -198,8 +205,8 @@ class _Reader:
         return None
 
     def _struck(self, path: KeyPath, row: Mapping[str, Any], names: list[str]) -> tuple[str, ...]:
-        found = row.get("providers")
-        if not isinstance(found, list) or not found:
+        found = _as_list(row.get("providers"))
+        if not found:
             self._fault((*path, "providers"), "expected a list of providers' names")
             return ()
         struck: list[str] = []
@@ -213,15 +220,16 @@ class _Reader:
         return tuple(struck)
 
     def _tables(self, table: Mapping[str, Any], key: str, *, needed: bool) -> Iterator[tuple[int, Mapping[str, Any]]]:
-        rows = table.get(key, [])
-        if not isinstance(rows, list) or (needed and not rows):
+        rows = _as_list(table.get(key, []))
+        if rows is None or (needed and not rows):
             self._fault((key,), f"write one or more [[{key}]] tables")
             return
-        for index, row in enumerate(rows):
-            if isinstance(row, dict):
-                yield index, cast("dict[str, Any]", row)
+        for index, found in enumerate(rows):
+            row = _as_table(found)
+            if row is None:
+                self._fault((key, index), f"expected a table, found {kind_of(found)}")
             else:
-                self._fault((key, index), f"expected a table, found {kind_of(row)}")
+                yield index, row
 
     def _numbers(self, path: KeyPath, row: Mapping[str, Any], wanted: Mapping[str, _Number]) -> dict[str, float]:
         return {key: self._number((*path, key), row.get(key), number) for key, number in wanted.items()}

@@ -1,12 +1,13 @@
 """The table of policies that can be simulated, by the name that `llmr simulate --policy` takes."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from types import MappingProxyType
 from typing import Final
 
 from llmr.catalog import Catalog, Strategy
+from llmr.routing.policy import HedgingPolicy
 from llmr.routing.policy import Policy as RoutingPolicy
 from llmr.routing.rules import Rule
 from llmr.simulation.comparison import Ema, Guarded, ListPolicy, LiteLlm, Oracle, PeakEwma, Ranker, StaticList
@@ -26,18 +27,19 @@ class Configured:
     catalog: Catalog | None = None
 
 
-def _production(configured: Configured, *, hedge: bool) -> PolicyFactory:
+def _production(configured: Configured, policy: RoutingPolicy) -> PolicyFactory:
+    rules = tuple(replace(rule, models=()) for rule in configured.rules)  # a world serves one name: nothing to point to
+
     def make(world: World, network: Network, clock: VirtualClock, seed: int) -> Policy:
         return Production(
             world,
             network,
             clock,
             MemoryStore(clock.now),
-            configured.policy,
+            policy,
             Random(f"{seed}/policy"),  # noqa: S311 - a simulation
             catalog=catalog_of(world, configured.catalog),
-            rules=configured.rules,
-            hedge=hedge,
+            rules=rules,
         )
 
     return make
@@ -86,7 +88,7 @@ def policies(configured: Configured) -> Mapping[str, PolicyFactory]:
     *others, (oracle, knowing) = COMPARED.items()
     return {
         **dict(others),
-        PRODUCTION: _production(configured, hedge=False),
-        HEDGED: _production(configured, hedge=True),
+        PRODUCTION: _production(configured, configured.policy),
+        HEDGED: _production(configured, replace(configured.policy, hedging=HedgingPolicy(enabled=True))),
         oracle: knowing,
     }

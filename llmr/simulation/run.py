@@ -10,9 +10,11 @@ moment keep the order in which they were asked for: the same seed gives the same
 
 import heapq
 from collections.abc import Callable, Generator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from llmr.routing.situation import MINUTES_A_WEEK
 from llmr.simulation.luck import arrivals
 from llmr.simulation.network import Network
 from llmr.simulation.world import World
@@ -22,7 +24,7 @@ CHARGED_S: Final = 60.0  # a failed request, in the percentiles: worlds.md
 
 
 class VirtualClock:
-    """Seconds since the world began; moved by `run` only."""
+    """Seconds since the world began; moved by `run` only. It is an exchange.Clock to whoever reads it; nobody awaits it."""
 
     def __init__(self) -> None:
         self.elapsed_s = 0.0
@@ -30,6 +32,22 @@ class VirtualClock:
     def now(self) -> float:
         """Wall-clock seconds."""
         return EPOCH_S + self.elapsed_s
+
+    def monotonic(self) -> float:
+        """Seconds that never run backwards."""
+        return self.elapsed_s
+
+    def minute_of_week(self) -> int:
+        """Minutes since Monday, 0:00: worlds begin then."""
+        return int(self.elapsed_s // 60) % MINUTES_A_WEEK
+
+    async def sleep(self, seconds: float) -> None:
+        """Never: a policy yields the moment at which it wants to go on."""
+        raise RuntimeError(f"virtual time moves by events only, not by sleeping {seconds} s")
+
+    def timeout(self, seconds: float) -> AbstractAsyncContextManager[object]:
+        """Never, likewise."""
+        raise RuntimeError(f"virtual time moves by events only, not by a time-out of {seconds} s")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ function __llmr_at # whether the commands typed so far are exactly these
     set -l path
     for word in (commandline -opc)[2..-1]
         switch "$path $word"
-            case ' chat' ' rank' ' explain' ' providers' ' providers status' ' providers list' ' providers reset' ' providers open' ' providers close' ' providers probe' ' stats' ' models' ' models list' ' models refresh' ' keys' ' keys set' ' keys list' ' keys rm' ' keys import' ' keys test' ' config' ' config path' ' config check' ' config trust' ' config show' ' config init' ' config edit' ' doctor' ' completion' ' man' ' help'
+            case ' chat' ' rank' ' explain' ' simulate' ' providers' ' providers status' ' providers list' ' providers reset' ' providers open' ' providers close' ' providers probe' ' stats' ' models' ' models list' ' models refresh' ' keys' ' keys set' ' keys list' ' keys rm' ' keys import' ' keys test' ' config' ' config path' ' config check' ' config trust' ' config show' ' config init' ' config edit' ' doctor' ' completion' ' man' ' help'
                 set path "$path $word"
         end
     end
@@ -33,6 +33,7 @@ complete -c llmr -f
 complete -c llmr -n '__llmr_at \'\'' -a chat -d 'Ask'
 complete -c llmr -n '__llmr_at \'\'' -a rank -d 'Show the order that chat would use now: every term of every score, and who is not asked and why'
 complete -c llmr -n '__llmr_at \'\'' -a explain -d 'Tell one request\'s story: the decision, each attempt with its outcome, waits, costs, what would have flipped it'
+complete -c llmr -n '__llmr_at \'\'' -a simulate -d 'Try your routing.toml on a bad day: the real ranking, fallback, circuits, limits and budgets under virtual time, beside what others do'
 complete -c llmr -n '__llmr_at \'\'' -a providers -d 'See how the providers are, and hold their circuits by hand'
 complete -c llmr -n '__llmr_at \'\'' -a stats -d 'Latency, success, tokens and spend over time, from the history of all llmr processes on this machine'
 complete -c llmr -n '__llmr_at \'\'' -a models -d 'List models with their windows, capabilities and prices'
@@ -86,6 +87,16 @@ complete -c llmr -n '__llmr_at \' rank\'' -l config -r -F
 complete -c llmr -n '__llmr_at \' explain\'' -l json -d 'One JSON document'
 complete -c llmr -n '__llmr_at \' explain\'' -l config -r -d 'A routing.toml to use instead of yours; it is trusted'
 complete -c llmr -n '__llmr_at \' explain\'' -l config -r -F
+complete -c llmr -n '__llmr_at \' simulate\'' -l world -s w -r -d 'A built-in world, or a TOML file that describes one; may be repeated'
+complete -c llmr -n '__llmr_at \' simulate\'' -l world -s w -r -F
+complete -c llmr -n '__llmr_at \' simulate\'' -l random -x -d 'So many random worlds, by seed, told as one'
+complete -c llmr -n '__llmr_at \' simulate\'' -l seed -x -d 'What chance follows; the same seed, the same run'
+complete -c llmr -n '__llmr_at \' simulate\'' -l seeds -x -d 'Several of them, told as one'
+complete -c llmr -n '__llmr_at \' simulate\'' -l policy -x -d 'Only this policy; may be repeated'
+complete -c llmr -n '__llmr_at \' simulate\'' -l list -d 'The built-in worlds and the policies'
+complete -c llmr -n '__llmr_at \' simulate\'' -l json -d 'One JSON document'
+complete -c llmr -n '__llmr_at \' simulate\'' -l config -r -d 'A routing.toml to use instead of yours; it is trusted'
+complete -c llmr -n '__llmr_at \' simulate\'' -l config -r -F
 complete -c llmr -n '__llmr_at \' providers\'' -a status -d 'Per model: circuit and time left, first token, success, spend, the story of the last attempts, the last error'
 complete -c llmr -n '__llmr_at \' providers\'' -a list -d 'Every provider that is known: where it is, which key it wants, whether it is on'
 complete -c llmr -n '__llmr_at \' providers\'' -a reset -d 'Close a provider\'s circuits and forget what opened them'
@@ -126,6 +137,7 @@ complete -c llmr -n '__llmr_at \' models\'' -a '(__llmr_models)'
 complete -c llmr -n '__llmr_at \' models list\'' -l provider -s p -x -d 'Of this provider only'
 complete -c llmr -n '__llmr_at \' models list\'' -l provider -s p -x -a '(__llmr_names providers)'
 complete -c llmr -n '__llmr_at \' models list\'' -l on -d 'Only what could be asked now'
+complete -c llmr -n '__llmr_at \' models list\'' -l takes -x -d 'Only what is known to take this: tools, images, json, reasoning, documents, audio'
 complete -c llmr -n '__llmr_at \' models list\'' -l json -d 'One JSON document'
 complete -c llmr -n '__llmr_at \' models list\'' -l config -r -d 'As chat --config'
 complete -c llmr -n '__llmr_at \' models list\'' -l config -r -F
