@@ -5,7 +5,7 @@ a stream of one. `ChatResponse` is what the deltas add up to: there is one way t
 JSON that belongs to someone else (tool schemas, tool arguments) is kept as JSON text, untouched.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -156,7 +156,8 @@ class ChatRequest:
 
     `max_output_tokens` counts tokens; `temperature` is the provider's own scale. `tags`, `metadata`, `strategy`, `on_break`,
     `hedge` and `provider` steer routing and never leave the machine; a tag `k=v` and metadata `{k: v}` are the same to a
-    rule. `extra` is passed through to an OpenAI-wire provider as it is.
+    rule. `extra` is passed through to an OpenAI-wire provider as it is. `accept` judges a whole answer: what is wrong with it,
+    None: nothing. Until it has judged nothing is shown, and an answer it refuses is a failure: the next candidate is asked.
     """
 
     messages: tuple[Message, ...]
@@ -179,6 +180,7 @@ class ChatRequest:
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     hedge: bool | None = None
+    accept: "Callable[[ChatResponse], str | None] | None" = None
 
     @property
     def wants_images(self) -> bool:

@@ -44,6 +44,7 @@ class ErrorKind(StrEnum):
     CONTENT_FILTER = "content_filter"
     BAD_REQUEST = "bad_request"
     TOOL_USE_FAILED = "tool_use_failed"
+    NOT_ACCEPTED = "not_accepted"  # a whole answer that the request's own check refused
     BAD_RESPONSE = "bad_response"  # a 200 that is no answer: HTML, empty, garbage, a redirect, too large
     INCOMPLETE = "incomplete"  # the stream ended without the wire's own end
     NOT_SENT = "not_sent"  # our own side could not send it: a header, a CA file, an origin that is not trusted

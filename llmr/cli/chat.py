@@ -13,7 +13,7 @@ from pathlib import Path
 
 from llmr.app import App, SystemClock, opened
 from llmr.catalog import Provider
-from llmr.chat import ChatRequest, Delta, FinishReason, Message, Role
+from llmr.chat import ChatRequest, Delta, FinishReason, Message, OutputFormat, ResponseFormat, Role
 from llmr.cli.choices import check_on_break, check_strategy
 from llmr.cli.delivery import Delivery, OutputWish
 from llmr.cli.exit_codes import ExitCode, exit_code_of
@@ -53,6 +53,7 @@ class ChatArguments:
     system: str | None
     stream: bool
     output: OutputWish
+    schema: str | None
     max_output_tokens: int | None
     temperature: float | None
     tags: tuple[str, ...]
@@ -89,7 +90,7 @@ class _Run:
     def begin(self) -> int:
         """Everything before the first byte leaves, then the request. Raises LlmrError."""
         self._delivery = delivery = Delivery(self._arguments.output, self._environment, self._transcript, self._clock)
-        request = _request(self._arguments)
+        request = _with_schema(_request(self._arguments), self._arguments.schema)
         if self._arguments.demo:
             return asyncio.run(self._demo(request, delivery))
         from llmr.config.load import load
@@ -249,6 +250,16 @@ class _Run:
 
     def _loud(self, least: int) -> bool:
         return self._arguments.loudness >= least
+
+
+def _with_schema(request: ChatRequest, said: str | None) -> ChatRequest:
+    """The request for JSON of that shape, and of no other. Raises UsageError, ConfigError."""
+    if said is None:
+        return request
+    from llmr.cli.schema import read_schema
+
+    check = read_schema(said)
+    return replace(request, output=OutputFormat(ResponseFormat.JSON_SCHEMA, schema=check.schema), accept=check)
 
 
 def _request(arguments: ChatArguments) -> ChatRequest:

@@ -36,6 +36,9 @@ def chat(
         str | None, typer.Option("-o", "--out", metavar="FILE", help="Write the answer to FILE, whole or not at all.")
     ] = None,
     copy: Annotated[bool, typer.Option("--copy", help="Copy the answer to the terminal's clipboard too.")] = False,
+    schema: Annotated[
+        str | None, typer.Option(metavar="FILE|JSON", help="JSON that meets this schema; who does not is passed over.")
+    ] = None,
     raw: Annotated[bool, typer.Option("--raw", help="On a terminal: the text as it came, no Markdown drawn.")] = False,
     color: Annotated[str | None, typer.Option(help="auto, always (Markdown in a pipe too) or never.")] = None,
     safe_output: Annotated[
@@ -84,7 +87,9 @@ def chat(
                     extract=extract,
                     file=out,
                     copy=copy,
+                    schema=schema is not None,
                 ),
+                schema=schema,
                 max_output_tokens=max_tokens,
                 temperature=temperature,
                 tags=tuple(tag or ()),

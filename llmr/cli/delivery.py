@@ -3,6 +3,7 @@
                   while it comes        when it is whole              when it broke
 stdout            streamed              –                             what came stays
 -x                nothing               the first code block          all that came
+--schema          nothing               the JSON without its fence    –
 -o FILE           nothing               FILE                          FILE.part
 --json            nothing               one document                  one document, error set
 --jsonl           a line per event      `end`                         `error`
@@ -40,11 +41,12 @@ class OutputWish:
     extract: bool = False
     file: str | None = None
     copy: bool = False
+    schema: bool = False
 
     @property
     def held(self) -> bool:
         """Whether nothing of the answer's text is shown while it comes."""
-        return self.as_json or self.as_jsonl or self.extract or self.file is not None
+        return self.as_json or self.as_jsonl or self.extract or self.schema or self.file is not None
 
 
 @final
@@ -96,6 +98,10 @@ class Delivery:
             if shaped is None:
                 yield "no code block in the answer: this is all of it"
             text = text if shaped is None else shaped
+            if self._wish.schema:
+                from llmr.cli.schema import json_text
+
+                text = f"{json_text(text)}\n"
             self._put(text)
         if self._wish.copy:
             from llmr.cli.clipboard import copied
@@ -161,6 +167,7 @@ def _refuse_contradictions(wish: OutputWish) -> None:
     pairs = (
         (wish.as_json and wish.as_jsonl, "--json and --jsonl are two documents: choose one"),
         (wish.as_jsonl and wish.file is not None, "--jsonl is a stream: redirect it (> FILE) instead of -o"),
+        (wish.extract and wish.schema, "--schema gives JSON without a fence: leave -x out"),
         (wish.extract and (wish.as_json or wish.as_jsonl), "-x is text, not JSON: leave one of them out"),
     )
     for wrong, message in pairs:

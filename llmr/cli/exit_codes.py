@@ -62,6 +62,7 @@ BY_KIND: Final[Mapping[ErrorKind, ExitCode]] = MappingProxyType(
         ErrorKind.CONTENT_FILTER: ExitCode.CONTENT_FILTER,
         ErrorKind.BAD_REQUEST: ExitCode.REJECTED,
         ErrorKind.TOOL_USE_FAILED: ExitCode.REJECTED,
+        ErrorKind.NOT_ACCEPTED: ExitCode.REJECTED,
         ErrorKind.BAD_RESPONSE: ExitCode.ALL_DOWN,
         ErrorKind.INCOMPLETE: ExitCode.ALL_DOWN,
         ErrorKind.NOT_SENT: ExitCode.NOT_CONFIGURED,

@@ -88,6 +88,7 @@ MARKS: Final[Mapping[str, Mark]] = MappingProxyType(
         ErrorKind.CONTENT_FILTER: _REQUEST,
         ErrorKind.BAD_REQUEST: _REQUEST,
         ErrorKind.TOOL_USE_FAILED: _BROKEN,
+        ErrorKind.NOT_ACCEPTED: _BROKEN,
         ErrorKind.BAD_RESPONSE: _BROKEN,
         ErrorKind.INCOMPLETE: _BROKEN,
         ErrorKind.NOT_SENT: _REQUEST,

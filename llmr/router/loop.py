@@ -280,6 +280,7 @@ class Router:
                         progress, race
                     )  # behind the first text: closing and booking may wait, a reader not
         finished = self._finished(progress, leader)
+        _refuse_unless_accepted(progress.request, finished.response)
         self._asker.report(progress, leader, None)
         self._record(progress, "ok", leader)
         if buffered:
@@ -369,6 +370,13 @@ def _not_sent(problem: LlmrError) -> ProviderError:
     error = ProviderError(ErrorKind.NOT_SENT, str(problem))
     error.__cause__ = problem
     return error
+
+
+def _refuse_unless_accepted(request: ChatRequest, response: ChatResponse) -> None:
+    """Raise ProviderError(NOT_ACCEPTED) with what the request's own check has against the answer."""
+    wrong = request.accept(response) if request.accept is not None else None
+    if wrong is not None:
+        raise ProviderError(ErrorKind.NOT_ACCEPTED, wrong)
 
 
 def _after_break(progress: Progress, error: ProviderError) -> OnBreak:

@@ -36,7 +36,9 @@ class Progress:
 
     @property
     def on_break(self) -> OnBreak:
-        """What to do when the answer breaks."""
+        """What to do when the answer breaks. One that is still to be judged is not shown, so nobody sees it break."""
+        if self.request.accept is not None:
+            return OnBreak.BUFFER
         if self.request.on_break:
             return OnBreak(self.request.on_break)
         return self.plan.on_break or self.handler.policy.on_break

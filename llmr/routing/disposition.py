@@ -59,6 +59,7 @@ DISPOSITIONS: Final[Mapping[ErrorKind, Disposition]] = MappingProxyType(
         ErrorKind.CONTENT_FILTER:      Disposition(0, _NOBODY, _NEUTRAL, _NEUTRAL),
         ErrorKind.BAD_REQUEST:         Disposition(0, _NOBODY, _NEUTRAL, _NEUTRAL),
         ErrorKind.TOOL_USE_FAILED:     Disposition(1, _ANYONE, _NEUTRAL, _NEUTRAL),
+        ErrorKind.NOT_ACCEPTED:        Disposition(0, _ANYONE, _NEUTRAL, _NEUTRAL),
         ErrorKind.BAD_RESPONSE:        Disposition(1, _ANYONE, _ERROR, _ERROR),
         ErrorKind.INCOMPLETE:          Disposition(1, _ANYONE, _ERROR, _ERROR),
         ErrorKind.NOT_SENT:            Disposition(0, _ANYONE, _NEUTRAL, _NEUTRAL),

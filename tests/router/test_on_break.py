@@ -109,3 +109,18 @@ def test_usage_that_comes_before_any_word_is_not_shown_as_an_answer(rig: Any, ru
     broke = run(rig({"a": Answer(pieces=((0.1, usage),)), "b": says("b")}).ask())
     assert broke.failed == ["bad_response"]
     assert broke.text == "b"
+
+
+def test_an_answer_that_the_requests_own_check_refuses_is_a_failure_with_nothing_shown(rig: Any, run: Any) -> None:
+    rigged = rig({"a": says("no", " good"), "b": says("good")})
+    asked = request(accept=lambda response: None if response.text == "good" else f"{response.text!r} is not good")
+    told = run(rigged.ask(asked))
+    assert (told.text, told.tried, told.failed) == ("good", ["a", "b"], ["not_accepted"])
+    assert rigged.outcomes() == ["not_accepted", "ok"]
+
+
+def test_the_check_outranks_the_wish_to_see_the_answer_break(rig: Any, run: Any) -> None:
+    rigged = rig({"a": says("bad"), "b": says("bad")})
+    told = run(rigged.ask(request(accept=lambda _: "never", on_break="restart")))
+    assert told.text == ""
+    assert [failure.kind for failure in told.gave_up.failures] == [ErrorKind.NOT_ACCEPTED, ErrorKind.NOT_ACCEPTED]

@@ -60,6 +60,8 @@ complete -c llmr -n '__llmr_at \' chat\'' -l jsonl -d 'Write a line of JSON per 
 complete -c llmr -n '__llmr_at \' chat\'' -l extract -s x -d 'Only the first code block of the answer'
 complete -c llmr -n '__llmr_at \' chat\'' -l out -s o -x -d 'Write the answer to FILE, whole or not at all'
 complete -c llmr -n '__llmr_at \' chat\'' -l copy -d 'Copy the answer to the terminal\'s clipboard too'
+complete -c llmr -n '__llmr_at \' chat\'' -l schema -r -d 'JSON that meets this schema; who does not is passed over'
+complete -c llmr -n '__llmr_at \' chat\'' -l schema -r -F
 complete -c llmr -n '__llmr_at \' chat\'' -l raw -d 'On a terminal: the text as it came, no Markdown drawn'
 complete -c llmr -n '__llmr_at \' chat\'' -l color -x -d 'auto, always (Markdown in a pipe too) or never'
 complete -c llmr -n '__llmr_at \' chat\'' -l safe-output -x -d 'Make control characters visible: auto (on a terminal), always or never'
