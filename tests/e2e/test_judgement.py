@@ -20,7 +20,7 @@ from llmr.state.sqlite import open_store
 from llmr.transport import HttpTransport
 from llmr.wire import wire_for
 
-SLOW_S, FAST_S, USUAL_S = 0.4, 0.05, 0.15
+SLOW_S, FAST_S, USUAL_S = 0.36, 0.06, 0.2
 
 
 class ShiftedClock(SystemClock):
@@ -32,11 +32,11 @@ class ShiftedClock(SystemClock):
         return super().now() + self.later_s
 
 
-async def asked(router: Router, times: int) -> list[str]:
+async def asked(router: Router, times: int, model: str = "m") -> list[str]:
     """Who answered each of so many requests in a row."""
     answered: list[str] = []
     for _ in range(times):
-        request = ChatRequest((Message.text(Role.USER, "hi"),), model="m")
+        request = ChatRequest((Message.text(Role.USER, "hi"),), model=model)
         async with aclosing(router.stream(request)) as events:
             answered += [e.candidate.model.provider.name async for e in events if isinstance(e, Answering)]
     return answered
@@ -58,7 +58,9 @@ def test_a_provider_that_turns_slow_loses_its_traffic_and_gets_it_back(tmp_path:
                         catalog=catalog, rules=RulesEngine((), policy.strategy), policy=policy, registry=registry,
                         transport=transport, wires=wire_for, clock=clock, chance=chance,
                     )  # fmt: skip
-                    morning = await asked(router, 30)
+                    for name in models:
+                        await asked(router, 16, name)
+                    morning = await asked(router, 10)
                     star.follow([Behavior(ttft_s=SLOW_S)])
                     brownout = await asked(router, 24)
                     star.follow([Behavior(ttft_s=FAST_S)])
