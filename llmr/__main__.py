@@ -38,5 +38,22 @@ def _run(arguments: list[str]) -> int:
     return run(arguments)
 
 
+def _leave_the_working_directory() -> None:
+    """`python -m` looks for every module in the working directory first: a `json.py` there would be run (trust.md T12)."""
+    if sys.flags.safe_path or not sys.path:
+        return
+    try:
+        here = os.getcwd()  # noqa: PTH109 - pathlib is not loaded yet
+    except OSError:
+        here = ""
+    if sys.path[0] in {"", here}:
+        del sys.path[0]
+        if sys.stderr is not None:  # pyright: ignore[reportUnnecessaryComparison] - after `2>&-`
+            os.write(
+                2, b"llmr: `python -m llmr` may run modules of this directory; say `llmr`, or `python -P -m llmr`\n"
+            )
+
+
 if __name__ == "__main__":
+    _leave_the_working_directory()
     main()

@@ -8,6 +8,7 @@ late imports. Errors of ours end here, as one line and an exit code; anything el
 import errno
 import sys
 from collections.abc import Mapping
+from contextvars import copy_context
 from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -90,8 +91,30 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _root(  # pyright: ignore[reportUnusedFunction] - typer calls it
     version: bool = typer.Option(False, "--version", is_eager=True, callback=_show_version, help="Show the version."),
+    env_file: str = typer.Option(
+        "",
+        "--env-file",
+        metavar="FILE",
+        help="Take …_API_KEY and a few LLMR_ settings from this file; none is read unasked.",
+    ),
 ) -> None:
     del version
+    if env_file:
+        _take(env_file)
+
+
+def _take(env_file: str) -> None:
+    """Have this run see what the file says. Raises ConfigError."""
+    from pathlib import Path
+
+    from llmr.cli.say import say
+    from llmr.config.env_file import read_env_file
+    from llmr.config.environment import said_by_file
+
+    read = read_env_file(Path(env_file))
+    said_by_file.set(read.variables)
+    if read.notice is not None:
+        say(f"llmr: {read.notice}")
 
 
 def run(arguments: list[str]) -> int:
@@ -99,7 +122,7 @@ def run(arguments: list[str]) -> int:
     from llmr.errors import LlmrError
 
     try:
-        app(args=arguments, prog_name="llmr")
+        copy_context().run(app, args=arguments, prog_name="llmr")  # what --env-file says ends with the run
     except LlmrError as error:
         return _told(error)
     except SystemExit as end:

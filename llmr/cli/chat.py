@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from llmr.app import App, SystemClock, opened
-from llmr.catalog import Provider
 from llmr.chat import ChatRequest, Delta, FinishReason, Message, OutputFormat, ResponseFormat, Role
 from llmr.cli.choices import check_on_break, check_strategy
 from llmr.cli.delivery import Delivery, OutputWish
@@ -24,7 +23,7 @@ from llmr.cli.prompt import read_prompt
 from llmr.cli.say import say
 from llmr.cli.signals import Signals
 from llmr.cli.spinner import Spinner, spinner_wanted
-from llmr.config.build import local_servers
+from llmr.config.build import Config
 from llmr.config.environment import Environment
 from llmr.errors import ErrorKind, LlmrError, NoProviderReady, StreamInterrupted
 from llmr.render.chat_json import ErrorNote
@@ -83,7 +82,7 @@ class _Run:
         self._clock = SystemClock()
         self._delivery: Delivery | None = None
         self._redact = Redactor()
-        self._local: tuple[Provider, ...] = ()
+        self._config: Config | None = None
         self._began_s = self._clock.monotonic()
         self._waited_for: str | None = None
 
@@ -97,7 +96,7 @@ class _Run:
 
         file = self._arguments.config_file
         config = load(self._environment, config_file=Path(file) if file else None)
-        self._local = local_servers(config)
+        self._config = config
         for notice in (*config.notices, *unknown_tags(request, config)):
             self._note(notice)
         app: App | None = None
@@ -227,8 +226,9 @@ class _Run:
     def _help_on_first_run(self, error: NoProviderReady) -> None:
         from llmr.cli.first_run import first_run_lines
 
-        for line in first_run_lines(error, self._local):
-            self._say(line)
+        if self._config is not None:
+            for line in first_run_lines(error, self._config):
+                self._say(line)
 
     def _tell_receipt(self) -> None:
         if self._loud(1):

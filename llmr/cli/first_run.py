@@ -1,71 +1,62 @@
 """Nobody can be asked: say what is missing, which local servers were looked for, and what works right now.
 
 The local servers of the catalogue are asked for their models at once, all together, for at most 200 ms, and only here: a
-machine that has a key never pays for the look.
+machine that has a key never pays for the look. Nobody is asked a question, so a pipe is never held up.
 """
 
 import asyncio
 import shlex
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
 from llmr.app import LateTransport
 from llmr.catalog import Provider
-from llmr.errors import NoProviderReady, ProviderError
-from llmr.wire import json_text
-from llmr.wire.contract import HttpRequest
+from llmr.cli.model_list import Answer, Outcome, ask
+from llmr.config.build import Config, local_servers
+from llmr.errors import NoProviderReady
 
 LOOK_S: Final = 0.2  # cli.md, First run
-_LIST_BYTES: Final = 256 * 1024
-_NAMED: Final = 4  # more variables than that are no help on one line
+_NAMED: Final = 3  # more variables than that are no help on one line
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A server that answered. `models` are ids as it lists them, possibly none."""
-
-    provider: Provider
-    models: tuple[str, ...]
-
-
-def first_run_lines(error: NoProviderReady, local: Sequence[Provider]) -> Iterator[str]:
+def first_run_lines(error: NoProviderReady, config: Config) -> Iterator[str]:
     """What is said below the error. Looks for the local servers."""
-    found = asyncio.run(_look_for(local))
-    for server in found:
-        count = f"{len(server.models)} models" if len(server.models) != 1 else "1 model"
-        model = f"{server.provider.name}/{server.models[0]}" if server.models else f"{server.provider.name}/MODEL"
-        yield f"  found    {server.provider.name} at {_place(server.provider)} ({count}): llmr chat -m {shlex.quote(model)} …"
-    missed = [provider for provider in local if provider not in [server.provider for server in found]]
-    if missed:
-        yield f"  not up   {', '.join(f'{p.name} ({_place(p)})' for p in missed)}"
+    found = asyncio.run(_look(config))
+    told = [f"{answer.provider.name} at {_place(answer.provider)} ({_count(answer)})" for answer in found]
+    widest = max(map(len, told), default=0)
+    for answer, line in zip(found, told, strict=True):
+        yield f"  found    {line:<{widest}}   {_command(answer)}"
     if error.missing:
         more = " …" if len(error.missing) > _NAMED else ""
         yield f"  missing  {', '.join(error.missing[:_NAMED])}{more}"
-        yield f"  add one  export {error.missing[0]}=…"
-    yield "  try it   llmr chat --demo …"
+        yield f"  add one  llmr keys set {_provider_of(error.missing[0], config)}"
+    yield '  try it   llmr chat --demo "hi"'
 
 
-async def _look_for(local: Sequence[Provider]) -> list[Found]:
+async def _look(config: Config) -> list[Answer]:
+    """The servers that are up, in the catalogue's order."""
     async with LateTransport() as transport:
-        answers = await asyncio.gather(*(_ask(transport, provider) for provider in local))
-    return [answer for answer in answers if answer is not None]
+        asked = (ask(transport, provider, within_s=LOOK_S) for provider in local_servers(config))
+        answers = await asyncio.gather(*asked)
+    return [answer for answer in answers if answer.outcome is Outcome.OK]
 
 
-async def _ask(transport: LateTransport, provider: Provider) -> Found | None:
-    """The models a server lists; None where nobody answers like one."""
-    request = HttpRequest("GET", f"{provider.base_url}/models", (), b"")
-    try:
-        async with asyncio.timeout(LOOK_S), transport.stream(request, provider, connect_s=LOOK_S) as reply:
-            if reply.status != 200:
-                return None
-            document = json_text.object_of(json_text.parse((await reply.body(_LIST_BYTES, within_s=LOOK_S)).decode()))
-    except (TimeoutError, ProviderError, ValueError):
-        return None
-    listed = json_text.list_of(document.get("data"))
-    ids = (json_text.text_of(json_text.object_of(item).get("id")) for item in listed)
-    return Found(provider, tuple(model for model in ids if model))
+def _count(answer: Answer) -> str:
+    return "1 model" if len(answer.models) == 1 else f"{len(answer.models) or 'no'} models"
+
+
+def _command(answer: Answer) -> str:
+    """What to type; a model's name is the server's own text, so it is quoted, or not offered at all (trust.md T31)."""
+    model = next((model for model in answer.models if model.isprintable()), None)
+    if model is None:
+        return ""
+    return f'llmr chat -m {shlex.quote(f"{answer.provider.name}/{model}")} "hi"'
+
+
+def _provider_of(variable: str, config: Config) -> str:
+    providers = config.catalog.providers.values()
+    return next((provider.name for provider in providers if provider.missing_key == variable), "PROVIDER")
 
 
 def _place(provider: Provider) -> str:

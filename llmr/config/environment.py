@@ -3,11 +3,12 @@
 Everything else takes an `Environment`, so a test states its world and "what does llmr obey?" has one answer. Keys are
 looked up by name on demand and never copied; `repr` shows no value. Relative XDG paths are ignored, as the XDG base
 directory specification demands; a missing, empty or relative HOME gives no directories at all, and everything that wants
-one does without it. `.env` files are never read (trust.md T11).
+one does without it. A `.env` is read only by name (`--env-file`, env_file.py; trust.md T11).
 """
 
 import os
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -32,6 +33,10 @@ RESERVED: Final = frozenset(
 
 _KEY_NAMES: Final = ("_API_KEY", "_LLM_KEY", "LLMR_SERVE_TOKEN")
 """How the names of variables end that hold keys of providers. A vault's own token is not among them: `op` needs its."""
+
+
+said_by_file: ContextVar[Mapping[str, str]] = ContextVar("said_by_file", default=MappingProxyType({}))
+"""What `--env-file` said (env_file.py), for this run of the command line; the process's own variables outrank it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ class Environment:
             cwd = Path.cwd()
         except OSError:  # the directory was removed under us
             cwd = None
-        return cls.of(os.environ, cwd=cwd)  # noqa: TID251 - the one home of os.environ
+        return cls.of({**said_by_file.get(), **os.environ}, cwd=cwd)  # noqa: TID251 - the one home of os.environ
 
     def variable(self, name: str) -> str | None:
         """The variable's value, None where it is not set."""
