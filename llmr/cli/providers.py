@@ -152,6 +152,7 @@ def _model_json(status: ModelStatus, view: StatusView) -> dict[str, Any]:
         "success": status.success,
         "p50_s": status.p50_s,
         "p95_s": status.p95_s,
+        "fitted": status.fitted,
         "last_error": status.last_error or None,
         "last_error_at": status.last_error_at or None,
         "spent_7d_usd": view.spent.get(status.model.key),

@@ -60,7 +60,8 @@ llmr rank --json: llmr.rank/1
 
 llmr providers status --json and list --json: llmr.providers/1
   providers [{name, on, off_reason, wire, base_url, local, models}]
-    models [{model, circuits, attempts, success, p50_s, p95_s, last_error, last_error_at, spent_7d_usd, recent}]
+    models [{model, circuits, attempts, success, p50_s, p95_s, fitted, last_error, last_error_at, spent_7d_usd, recent}]
+      fitted                                    p50_s and p95_s are a fit: the last 7 days hold fewer than 50 answers
       circuits [{scope, state, forced, cause, why, failures_in_a_row, trips, remaining_s}]
       recent [{at, outcome, ttft_s, total_s}]   the last 40 attempts of 7 days, oldest first
 

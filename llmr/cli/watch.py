@@ -96,24 +96,38 @@ def _pressed(keys: int | None, seconds: float) -> bytes:
 
 @contextmanager
 def _terminal() -> Generator[int | None]:
-    """The other screen, keys as they are pressed: their descriptor, None where nobody can type. Given back at the end."""
+    """The other screen, keys as they are pressed: their descriptor, None where nobody can type. Given back at the end, and
+    while Ctrl-Z has stopped us."""
     keys = _keyboard()
     before = termios.tcgetattr(keys) if keys is not None else None
-    handlers = {
-        number: signal.signal(number, _end)
-        for number in (signal.SIGTERM, signal.SIGHUP)
-        if signal.getsignal(number) is not signal.SIG_IGN
-    }
-    try:
+
+    def take() -> None:
         if keys is not None:
             tty.setcbreak(keys)
         write_stdout(_ENTER.encode())
-        yield keys
-    finally:
+
+    def give_back() -> None:
         if keys is not None and before is not None:
             termios.tcsetattr(keys, termios.TCSADRAIN, before)
         with contextlib.suppress(OutputError):  # the terminal is gone
             write_stdout(_LEAVE.encode())
+
+    def pause(_number: int, _frame: FrameType | None) -> None:
+        give_back()
+        os.kill(os.getpid(), signal.SIGSTOP)
+        take()
+
+    wanted = {signal.SIGTERM: _end, signal.SIGHUP: _end, signal.SIGTSTP: pause}
+    handlers = {
+        number: signal.signal(number, handler)
+        for number, handler in wanted.items()
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
+    try:
+        take()
+        yield keys
+    finally:
+        give_back()
         for number, handler in handlers.items():
             signal.signal(number, handler)
 

@@ -21,13 +21,15 @@ def model_status(model: Model, rows: Mapping[str, Row], days: range, now: float)
     usual = max(chains, key=lambda chain: chain[-1].long_n)  # the kind of request that this model is asked most
     fit = latency.estimate(usual, now, LatencyStats.from_row(rows.get(keys.EVERYTHING)).seq)
     measured = usual[-1].long_n > 0
+    p50_s, p95_s = tally.percentile_s(histogram, 0.5), tally.percentile_s(histogram, 0.95)
     return ModelStatus(
         model=model,
         circuits=keys.circuits_in(model, rows),
         attempts=counts.attempts,
         success=counts.successes / counts.attempts if counts.attempts else None,
-        p50_s=tally.percentile_s(histogram, 0.5) or (fit.p50_s if measured else None),
-        p95_s=tally.percentile_s(histogram, 0.95) or (fit.p95_s if measured else None),
+        p50_s=p50_s or (fit.p50_s if measured else None),
+        p95_s=p95_s or (fit.p95_s if measured else None),
         last_error=counts.last_error,
         last_error_at=counts.last_error_at,
+        fitted=p50_s is None and measured,
     )

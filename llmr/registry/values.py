@@ -50,7 +50,7 @@ class Attempt:
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
     """What `providers status` shows of one model. Seconds; None: no samples. `p50_s`, `p95_s` are of the first token of
-    streamed answers: percentiles of the last week, or the fit where that holds too few."""
+    streamed answers: percentiles of the last week, or the fit where that holds too few, which `fitted` says."""
 
     model: Model
     circuits: tuple[Circuit, ...]
@@ -60,3 +60,4 @@ class ModelStatus:
     p95_s: float | None
     last_error: str
     last_error_at: float
+    fitted: bool = False

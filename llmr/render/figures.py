@@ -50,6 +50,11 @@ def count(value: float) -> str:
     return f"{value:,.0f}"
 
 
+def counted(value: float, what: str) -> str:
+    """`1 request`, `812 requests`."""
+    return f"{count(value)} {what}{'' if value == 1 else 's'}"
+
+
 def left(value: float) -> str:
     """How long still, in one unit."""
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):

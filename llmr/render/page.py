@@ -10,7 +10,19 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from llmr import __version__
-from llmr.render.figures import NOTHING, clock_of, count, day_of, dollars, dollars_alike, moment, seconds, share, span
+from llmr.render.figures import (
+    NOTHING,
+    clock_of,
+    count,
+    counted,
+    day_of,
+    dollars,
+    dollars_alike,
+    moment,
+    seconds,
+    share,
+    span,
+)
 from llmr.render.stats import first_token_bins, slot_times
 from llmr.render.summary import Group, Sum, Summary
 from llmr.render.svg import Bar, Part, Point, columns, ranges, spark, text
@@ -129,7 +141,7 @@ def _attempts(summary: Summary) -> str:
     for at, label, each in zip(slot_times(summary), _slot_labels(summary), summary.slots, strict=True):
         failed = each.asked - each.whole
         wrong = ", ".join(f"{n} {_words(kind)}" for kind, n in each.failures.most_common(3))
-        said = f"{moment(at)}: {each.asked} attempts" + (f", {failed} failed ({wrong})" if failed else "")
+        said = f"{moment(at)}: {counted(each.asked, 'attempt')}" + (f", {failed} failed ({wrong})" if failed else "")
         bars.append(Bar((Part(each.whole, "whole"), Part(failed, "failed")), label, said))
     most = max(each.asked for each in summary.slots)
     return columns(bars, title="Attempts over time", most_label=count(most))
@@ -141,7 +153,8 @@ def _latency(summary: Summary) -> str:
             each.ttft_s(0.5),
             each.ttft_s(0.95),
             label,
-            f"{moment(at)}: p50 {seconds(each.ttft_s(0.5))}, p95 {seconds(each.ttft_s(0.95))}, {len(each.ttfts_s)} answers",
+            f"{moment(at)}: p50 {seconds(each.ttft_s(0.5))}, p95 {seconds(each.ttft_s(0.95))}, "
+            f"{counted(len(each.ttfts_s), 'answer')}",
         )
         for at, label, each in zip(slot_times(summary), _slot_labels(summary), summary.slots, strict=True)
     ]
@@ -163,7 +176,7 @@ def _histogram(total: Sum) -> str:
         Bar(
             (Part(each.count, "measure"),),
             f"≤ {milliseconds(each.up_to_s)}",
-            f"{milliseconds(each.above_s)} to {milliseconds(each.up_to_s)}: {each.count} answers",
+            f"{milliseconds(each.above_s)} to {milliseconds(each.up_to_s)}: {counted(each.count, 'answer')}",
         )
         for each in found
     ]
@@ -175,7 +188,11 @@ def _spend(summary: Summary) -> str:
     days = list(summary.days.items())
     most = max(each.spent_usd for _, each in days)
     bars = [
-        Bar((Part(each.spent_usd, "money"),), day[5:], f"{day}: {dollars(each.cost_usd)}, {each.asked} attempts")
+        Bar(
+            (Part(each.spent_usd, "money"),),
+            day[5:],
+            f"{day}: {dollars(each.cost_usd)}, {counted(each.asked, 'attempt')}",
+        )
         for day, each in days
     ]
     return columns(bars, title="Dollars by day", most_label=dollars(most))

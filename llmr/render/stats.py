@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from llmr.render.decision import wrapped
-from llmr.render.figures import NOTHING, clock_of, count, day_of, dollars, dollars_alike, seconds, share, span
+from llmr.render.figures import NOTHING, clock_of, count, counted, day_of, dollars, dollars_alike, seconds, share, span
 from llmr.render.ink import Keep, Line, Span, Tone, clipped, ink, wrapped_line
 from llmr.render.pictures import Bin, Glyphs, bar, bins, legend, linear_sparkline, sparkline, success_strip
 from llmr.render.summary import By, Group, Sum, Summary
@@ -42,14 +42,14 @@ def _sentences(summary: Summary) -> list[Line]:
     answered = share(summary.answered / summary.requests if summary.requests else None)
     helped = f", {count(summary.by_fallback)} of them by a fallback" if summary.by_fallback else ""
     money = "" if total.cost_usd is None else f"; {dollars(total.cost_usd)}"
-    unpriced = f" and {count(total.unpriced)} answers without a price" if total.unpriced and money else ""
+    unpriced = f" and {counted(total.unpriced, 'answer')} without a price" if total.unpriced and money else ""
     return [
         (
             *ink(f"last {span(summary.now - summary.since)}", Tone.STRONG),
-            *ink(f": {count(summary.requests)} requests, {answered} answered{helped}"),
+            *ink(f": {counted(summary.requests, 'request')}, {answered} answered{helped}"),
         ),
         ink(
-            f"{count(total.asked)} attempts, {share(total.success)} whole; {count(total.input_tokens)} tokens in, "
+            f"{counted(total.asked, 'attempt')}, {share(total.success)} whole; {count(total.input_tokens)} tokens in, "
             f"{count(total.output_tokens)} out{money}{unpriced}"
         ),
     ]

@@ -4,7 +4,8 @@
 
 The `recent` column is the story of the last attempts, oldest on the left: a bar as high as the first token was late, or the
 letter of what went wrong; a legend below says what the letters mean. Everything that needs words (why a circuit is open, the
-last error) stands below the table, so that the table lines up and never wraps.
+last error) stands below the table, so that the table lines up and never wraps. A `~` marks percentiles that a fit stands in
+for: the week holds fewer than fifty answers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -66,7 +67,9 @@ class StatusView:
         for provider in self.providers:
             known = [status for status in self.statuses if status.model.provider.name == provider.name]
             off = provider.off_reason is not None
-            asked = [s for s in known if not off and (self.whole or s.attempts or s.last_error)]
+            asked = [
+                s for s in known if not off and (self.whole or s.attempts or s.last_error or s.model.key in self.recent)
+            ]
             quiet += 0 if off else len(known) - len(asked)
             rows += [self._row(status, glyphs) for status in asked] or [self._silent_row(provider, known, glyphs)]
             if off:
@@ -101,8 +104,8 @@ class StatusView:
         return [
             ink(status.model.key),
             _light(blocking(status.circuits), self.now, glyphs),
-            ink(seconds(status.p50_s)),
-            ink(seconds(status.p95_s)),
+            ink(seconds(status.p50_s, expected=status.fitted)),
+            ink(seconds(status.p95_s, expected=status.fitted)),
             ink(share(status.success), _success_tone(status.success)),
             ink(count(status.attempts)),
             ink(dollars(spent) if (spent := self.spent.get(status.model.key)) else ""),

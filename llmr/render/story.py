@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from llmr.errors import ErrorKind
 from llmr.render.decision import flip_view, passed_over_view, weighing_view
 from llmr.render.figures import count, dollars, left, moment, seconds
 from llmr.render.ink import Keep, Line, Span, Tone, ink, wrapped_line
@@ -18,6 +19,7 @@ from llmr.state import AttemptRecord, RequestRecord
 
 EXPLAIN_SCHEMA: Final = "llmr.explain/1"
 _WORTH_TELLING_S: Final = 0.05
+_CANCELLED: Final = ErrorKind.CANCELLED.value
 _FEW: Final = 3  # candidates that are told beside those that were tried
 _FLIPS: Final = 2
 _TRIED: Final = (
@@ -110,7 +112,8 @@ class Story:
     def _tried(self, width: int | None) -> list[Line]:
         if not self.attempts:
             return [ink("  nobody was asked")]
-        rows = [_attempt_row(number, each) for number, each in enumerate(self.attempts, 1)]
+        outpaced = self.request.outcome == "ok" and any(each.hedge for each in self.attempts)
+        rows = [_attempt_row(number, each, outpaced) for number, each in enumerate(self.attempts, 1)]
         head, *shown = table(_TRIED, rows, None if width is None else width - 2)
         lines = [head]
         for wait_s, line in zip(self.waits_s, shown, strict=True):
@@ -146,14 +149,16 @@ def _placed(ranked: Sequence[Weighed], told: Sequence[Weighed]) -> list[tuple[in
     return [(place, each) for place, each in enumerate(ranked, 1) if each in told]
 
 
-def _attempt_row(number: int, each: AttemptRecord) -> list[Line]:
+def _attempt_row(number: int, each: AttemptRecord, outpaced: bool) -> list[Line]:
+    """`outpaced`: what was cancelled had lost a race."""
     tone = Tone.GOOD if each.outcome == "ok" else mark(each.outcome).tone
     status = str(each.status) if each.status and each.outcome != "ok" else ""
     code = (
         "" if each.code is None or each.code.startswith(each.outcome) else each.code
     )  # `rate limit rate_limit_exceeded`
     outcome = " ".join(word for word in (_words(each.outcome), status, code) if word)
-    extra = ", ".join(w for w, holds in (("hedge", each.hedge), ("probe", each.probe)) if holds)
+    lost = outpaced and each.outcome == _CANCELLED
+    extra = ", ".join(w for w, holds in (("hedge", each.hedge), ("probe", each.probe), ("outpaced", lost)) if holds)
     tokens = "" if each.input_tokens is None else f"{count(each.input_tokens)} in, {count(each.output_tokens or 0)} out"
     about = "~" if each.cost_estimated else ""
     return [

@@ -49,3 +49,12 @@ def test_an_ambiguous_beginning_names_some_of_them(shell: Any, monkeypatch: Any)
     said = shell("explain", "ab")
     assert said.code == 2
     assert "2 requests have an id that begins with 'ab'" in said.err
+
+
+def test_a_hedge_and_who_lost_to_it_are_told(shell: Any) -> None:
+    shell.serve(a=[Behavior(text="slow", gate="never")], b=[SPEC])
+    assert shell("chat", "--hedge", "x").code == 0
+    told = shell("explain").out
+    assert "cancelled (outpaced)" in told
+    assert "ok (hedge)" in told
+    assert "waited" not in told

@@ -36,7 +36,7 @@ def test_what_was_asked_is_added_up(shell: Any) -> None:
     shell("chat", "x")
     said = shell("stats")
     assert said.code == 0
-    assert said.out.startswith("last 7 days: 1 requests, 100% answered, 1 of them by a fallback\n")
+    assert said.out.startswith("last 7 days: 1 request, 100% answered, 1 of them by a fallback\n")
     assert "\x1b" not in said.out
     document = shell("stats", "--by", "provider", "--json", "--since", "all").json
     assert {group["provider"]: group["whole"] for group in document["groups"]} == {"a": 0, "b": 1}

@@ -103,6 +103,22 @@ def test_a_signal_gives_the_terminal_back_too(watching: Screen) -> None:
     assert watching.given_back
 
 
+def test_ctrl_z_gives_it_back_until_it_goes_on(watching: Screen) -> None:
+    watching.until(b"q leaves")
+    watching.process.send_signal(signal.SIGTSTP)
+    watching.until(LEAVE)
+    _, status = os.waitpid(watching.process.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+    assert watching.given_back
+    watching.seen = b""
+    watching.process.send_signal(signal.SIGCONT)
+    watching.until(b"q leaves")
+    assert watching.seen.startswith(ENTER)
+    os.write(watching.ours, b"q")
+    assert watching.ended() == 0
+    assert watching.given_back
+
+
 def test_it_is_painted_again_in_one_update_and_no_line_is_wider_than_the_screen(watching: Screen) -> None:
     watching.until(b"\x1b[?2026l")
     watching.seen = b""

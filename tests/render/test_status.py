@@ -99,6 +99,15 @@ def test_what_is_not_known_is_a_dash_and_not_nothing() -> None:
     assert "1 models that were never asked" in said(view(never))[-1]
 
 
+def test_a_fit_does_not_look_measured() -> None:
+    assert said(view(status(fitted=True)))[1].split()[3:7] == ["~412", "ms", "~1.2", "s"]
+
+
+def test_who_only_lost_a_race_has_a_line_too() -> None:
+    loser = status(attempts=0, success=None, p50_s=None, p95_s=None)
+    assert said(view(loser, recent=[attempt(outcome="cancelled", ttft_s=None)]))[1].split()[-1] == "c"
+
+
 def test_a_provider_that_is_off_is_one_line_with_its_reason_below() -> None:
     off = replace(provider("z"), off_reason="Z_KEY is not set")
     lines = said(view(status(), providers=[model("a").provider, off]))

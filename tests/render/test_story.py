@@ -80,7 +80,7 @@ def test_a_hedge_is_no_wait_and_is_said_to_be_one() -> None:
     story = Story.of(REQUEST, [hedge, slow])
     assert story.waits_s == (0.0, 0.0)
     lines = told(story)
-    assert any(line.split()[:3] == ["1.", "a/m", "cancelled"] for line in lines)
+    assert any(line.split()[:4] == ["1.", "a/m", "cancelled", "(outpaced)"] for line in lines)
     (line,) = [line for line in lines if "(hedge)" in line]
     assert "~$0.010" in line
     assert not any("waited" in line for line in lines)
