@@ -144,7 +144,7 @@ def _store(config: Config, clock: SystemClock, *, remember: bool) -> StateStore:
     if config.state_path is None:
         from llmr.state.memory import MemoryStore
 
-        return MemoryStore(clock.now, notices=("no home directory: nothing is remembered after this run",))
+        return MemoryStore(clock.now, notices=(config.state_note,) if config.state_note is not None else ())
     from llmr.state.sqlite import open_store
 
     return open_store(config.state_path, clock.now)

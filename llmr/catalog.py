@@ -191,6 +191,17 @@ class SpendLimits:
         return self.per_day_usd is not None or self.per_month_usd is not None
 
 
+FRAMING_HEADERS: Final = frozenset(
+    {"host", "content-length", "transfer-encoding", "connection", "keep-alive", "proxy-connection", "te", "trailer"}
+    | {"upgrade", "expect", "accept-encoding"}
+)
+"""What frames a message and who it is for is nobody's to say but the HTTP client's (trust.md T15). Lower case."""
+
+CREDENTIAL_HEADERS: Final = frozenset(
+    {"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "x-goog-api-key"}
+)
+"""Headers that carry keys: a key is bound to an origin (trust.md C3), so it travels as one or not at all. Lower case."""
+
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 

@@ -58,8 +58,8 @@ def test_every_exit_code_is_named():
     assert {int(code) for code in ExitCode} <= numbers
 
 
-def test_the_toml_in_the_readme_is_accepted(tmp_path):
-    (block,) = re.findall(r"^```toml\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+@pytest.mark.parametrize("block", re.findall(r"^```toml\n(.*?)^```", README, re.MULTILINE | re.DOTALL))
+def test_the_toml_in_the_readme_is_accepted(tmp_path, block):
     assert tomllib.loads(block)
     settings = tmp_path / "routing.toml"
     settings.write_text(block)

@@ -1,12 +1,14 @@
-"""`llmr config`: which files speak, whether they are right, and which project's file you vouch for."""
+"""`llmr config`: which files speak, whether they are right, which project's file you vouch for, what may be said."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 from llmr.cli.exit_codes import ExitCode
 from llmr.cli.listing import configured
 from llmr.cli.output import print_line
 from llmr.cli.say import say
-from llmr.config.environment import Environment
+from llmr.config.environment import Environment, disable_pydantic_plugins
 from llmr.config.load import load
 from llmr.config.trust import trust
 from llmr.errors import ConfigError
@@ -36,6 +38,21 @@ def run_check(config_file: str | None) -> int:
 
 def run_trust(file: str | None) -> int:
     """Vouch for a project's file, as it is now. Raises TrustError, ConfigError."""
-    trusted = trust(Path(file) if file else None, Environment.from_process())
+    environment = Environment.from_process()
+    trusted = trust(Path(file) if file else None, environment)
     print_line(f"trusted {trusted.path} as it is now; any change of it ends that")
+    try:
+        load(replace(environment, cwd=trusted.path.parent))
+    except ConfigError as error:  # it is trusted, and still no consent to send a key to a place of its choice
+        for message in error.every or (str(error),):
+            say(f"llmr: it cannot be used yet: {message}")
+    return int(ExitCode.OK)
+
+
+def run_schema() -> int:
+    """Print the JSON Schema of routing.toml."""
+    disable_pydantic_plugins()
+    from llmr.config.json_schema import routing_schema
+
+    print_line(json.dumps(routing_schema(), indent=2))
     return int(ExitCode.OK)

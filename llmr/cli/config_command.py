@@ -71,3 +71,14 @@ def edit() -> None:
     from llmr.cli.config_edit import run_edit
 
     raise typer.Exit(run_edit())
+
+
+@app.command()
+def schema() -> None:
+    """The JSON Schema of routing.toml, for your editor's completion.
+
+    llmr config schema > ~/.config/llmr/routing.schema.json, and `#:schema ./routing.schema.json` as routing.toml's first line.
+    """
+    from llmr.cli.config import run_schema
+
+    raise typer.Exit(run_schema())

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from llmr.catalog import Catalog, Dialect, Model, NamedModel, Provider, RateLimit, Strategy, WireFormat
 from llmr.config.build_routing import overrides_of, policy_of, rule_of, spend_of
@@ -21,21 +21,23 @@ from llmr.routing.rules import Rule
 from llmr.secret import Secret
 
 Json = dict[str, Any]
+MEMORY: Final = ":memory:"  # what `[state] path` says for "remember nothing"; the word is SQLite's
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
     """Everything that is configured, frozen.
 
-    `state_path` None: keep state in memory. `notices`: what a person should be told, one line each. `sources`: the files
-    that speak, weakest first. `ca_file`: SSL_CERT_FILE, None for the client's own authorities. `missing_keys`: variables
-    that would turn a provider on, in the order of the providers.
+    `state_path` None: keep state in memory, as the user wishes, or for the reason in `state_note`. `notices`: what a person
+    should be told, one line each. `sources`: the files that speak, weakest first. `ca_file`: SSL_CERT_FILE, None for the
+    client's own authorities. `missing_keys`: variables that would turn a provider on, in the order of the providers.
     """
 
     catalog: Catalog
     rules: tuple[Rule, ...]
     policy: Policy
     state_path: Path | None
+    state_note: str | None = None
     notices: tuple[str, ...] = ()
     sources: tuple[Path, ...] = ()
     missing_keys: tuple[str, ...] = ()
@@ -64,11 +66,14 @@ def build(normal: Json, environment: Environment, *, notices: Iterable[str], sou
     keyring = Keyring(environment)
     equipped = {name: _equipped(name, row, environment, keyring) for name, row in normal["providers"].items()}
     providers = {name: one.provider for name, one in equipped.items()}
+    state_path = _state_path(normal["state_path"], environment)
+    forced = state_path is None and normal["state_path"] != MEMORY
     return Config(
         catalog=_catalog(normal, providers, environment),
         rules=tuple(rule_of(row) for row in normal["rules"]),
         policy=policy_of(normal["policy"]),
-        state_path=_state_path(normal["state_path"], environment),
+        state_path=state_path,
+        state_note="no home directory: nothing is remembered after this run" if forced else None,
         notices=(*notices, *normal["notices"], *_insecure(providers.values())),
         sources=tuple(sources),
         missing_keys=tuple(dict.fromkeys(p.missing_key for p in providers.values() if p.missing_key)),
@@ -243,7 +248,7 @@ def _named_model(name: str, row: Json) -> NamedModel:
 
 
 def _state_path(said: str | None, environment: Environment) -> Path | None:
-    if said == ":memory:":
+    if said == MEMORY:
         return None
     if said is not None:
         return _located(said, environment)

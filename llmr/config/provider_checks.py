@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from llmr.catalog import CREDENTIAL_HEADERS, FRAMING_HEADERS
 from llmr.config.origin import Fault, KeyPath
 from llmr.config.schema import FromVariable, ProviderTable
 from llmr.config.urls import Address, UnfitUrl, address_of, origin_of
@@ -15,13 +16,6 @@ VARIABLE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")  # RFC 9110 §5.6.2, token
 HEADER_VALUE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,4094}[\x21-\x7e])?")  # trust.md T15
 
-FRAMING_HEADERS: Final = frozenset(
-    {"host", "content-length", "transfer-encoding", "connection", "te", "upgrade", "trailer"}
-)
-CREDENTIAL_HEADERS: Final = frozenset(
-    {"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "x-goog-api-key"}
-)
-"""Headers that carry keys: a key is bound to an origin (C3), so it travels in api_key_env or not at all."""
 CREDENTIAL_QUERIES: Final = frozenset({"key", "api_key", "api-key", "apikey", "token", "access_token"})
 """A key in a URL ends in logs (wire.md §B.4, auth)."""
 

@@ -45,7 +45,7 @@ Tokens = Annotated[int, Field(ge=1, le=2**53)]
 
 
 class PriceTable(Table):
-    """US dollars per million tokens."""
+    """What a model costs."""
 
     input_usd: Dollars = Field(description="Per million tokens of the prompt.")
     output_usd: Dollars = Field(description="Per million tokens of the answer.")

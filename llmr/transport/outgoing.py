@@ -9,17 +9,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from llmr import __version__
+from llmr.catalog import CREDENTIAL_HEADERS, FRAMING_HEADERS
 from llmr.errors import ConfigError, CredentialError
 from llmr.wire.contract import Credential, HttpRequest
 
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2, token
 _VALUE: Final = re.compile(r"[\x21-\x7e]([\x20-\x7e\t]*[\x21-\x7e])?|")  # trust.md T15: visible ASCII
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,4096}")  # trust.md T15
-_OURS: Final = frozenset(
-    # What frames the message and who it is for is not for a dialect or a configuration to say: trust.md T15.
-    {"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect", "cookie"}
-    | {"authorization", "proxy-authorization", "proxy-connection", "keep-alive", "accept-encoding"}
-)
+_OURS: Final = FRAMING_HEADERS | CREDENTIAL_HEADERS
 
 
 def outgoing_headers(request: HttpRequest, *, provider_name: str) -> Sequence[tuple[str, str]]:

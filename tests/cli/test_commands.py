@@ -1,6 +1,7 @@
 """The commands, in this process: arguments in, exit code out, the right words on the right stream."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -456,6 +457,24 @@ def test_a_projects_file_is_trusted_by_hand(shell: Any) -> None:
     assert "a project's file may not set it" in shell("chat", "-m", "openai/gpt-4o", "x").err
     assert "as it is now" in shell("config", "trust").out
     assert shell("config", "path").err == ""
+
+
+def test_a_trusted_file_that_sends_a_key_somewhere_says_what_it_still_needs(shell: Any) -> None:
+    project: Path = shell.home / "project"
+    (project / ".git").mkdir(parents=True)
+    theirs = '[providers.theirs]\nbase_url = "https://llm.corp.example/v1"\napi_key_env = "WORK_LLM_KEY"\n'
+    (project / "routing.toml").write_text(theirs)
+    told = shell("config", "trust", str(project))
+    assert told.code == 0
+    assert "as it is now" in told.out
+    assert "it cannot be used yet: " in told.err
+    assert '[providers.theirs] key_origins = ["https://llm.corp.example"]' in told.err
+
+
+def test_the_schema_is_one_json_document(shell: Any) -> None:
+    said = shell("config", "schema")
+    assert (said.code, said.err) == (0, "")
+    assert json.loads(said.out)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
 
 
 @pytest.mark.parametrize(("topic", "word"), [("exit-codes", "130"), ("json", "llmr.chat/1"), ("env", "LLMR_CONFIG")])

@@ -146,7 +146,8 @@ def test_a_user_file_that_others_can_write_is_an_error_that_says_how_to_mend_it(
 def test_a_missing_home_is_no_error(world: World, variables: dict[str, str]) -> None:
     config = load(Environment.of(variables, cwd=world.project))
     assert config.catalog.default_model == "everyday"
-    assert (config.state_path is None) is (variables.get("HOME") != "/nonexistent")
+    homeless = variables.get("HOME") != "/nonexistent"
+    assert (config.state_path is None, config.state_note is not None) == (homeless, homeless)
 
 
 def test_a_working_directory_that_is_gone_is_no_error(world: World) -> None:
@@ -168,7 +169,8 @@ def test_state_path_is_where_it_is_said(world: World) -> None:
     assert world.user('[state]\npath = "~/s.db"').load().state_path == world.home / "s.db"
     assert world.user('[state]\npath = "s.db"').load().state_path == world.user_file.parent / "s.db"
     assert world.user('[state]\npath = "/abs/s.db"').load().state_path == Path("/abs/s.db")
-    assert world.user('[state]\npath = ":memory:"').load().state_path is None
+    wished = world.user('[state]\npath = ":memory:"').load()
+    assert (wished.state_path, wished.state_note) == (None, None), "who asked for it is told nothing"
     assert world.load(LLMR_STATE__PATH="here.db").state_path == world.project / "here.db"
 
 

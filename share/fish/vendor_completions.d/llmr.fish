@@ -21,7 +21,7 @@ function __llmr_at # whether the commands typed so far are exactly these
     set -l path
     for word in (commandline -opc)[2..-1]
         switch "$path $word"
-            case ' chat' ' rank' ' explain' ' simulate' ' providers' ' providers status' ' providers list' ' providers reset' ' providers open' ' providers close' ' providers probe' ' stats' ' models' ' models list' ' models refresh' ' keys' ' keys set' ' keys list' ' keys rm' ' keys import' ' keys test' ' config' ' config path' ' config check' ' config trust' ' config show' ' config init' ' config edit' ' doctor' ' completion' ' man' ' help'
+            case ' chat' ' rank' ' explain' ' simulate' ' providers' ' providers status' ' providers list' ' providers reset' ' providers open' ' providers close' ' providers probe' ' stats' ' models' ' models list' ' models refresh' ' keys' ' keys set' ' keys list' ' keys rm' ' keys import' ' keys test' ' config' ' config path' ' config check' ' config trust' ' config show' ' config init' ' config edit' ' config schema' ' doctor' ' completion' ' man' ' help'
                 set path "$path $word"
         end
     end
@@ -167,6 +167,7 @@ complete -c llmr -n '__llmr_at \' config\'' -a trust -d 'Let a project\'s routin
 complete -c llmr -n '__llmr_at \' config\'' -a show -d 'The settings that are in force, all sources laid over each other'
 complete -c llmr -n '__llmr_at \' config\'' -a init -d 'Write a routing.toml of your own, commented'
 complete -c llmr -n '__llmr_at \' config\'' -a edit -d 'Open your own routing.toml in your editor, and check it before it counts'
+complete -c llmr -n '__llmr_at \' config\'' -a schema -d 'The JSON Schema of routing.toml, for your editor\'s completion'
 complete -c llmr -n '__llmr_at \' config path\'' -l config -r -d 'As chat --config'
 complete -c llmr -n '__llmr_at \' config path\'' -l config -r -F
 complete -c llmr -n '__llmr_at \' config check\'' -l config -r -d 'As chat --config'
