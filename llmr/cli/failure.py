@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from llmr.cli.exit_codes import BY_KIND, ExitCode, exit_code_of
 from llmr.errors import AllAttemptsFailed, ErrorKind, Failure, LlmrError, NoProviderReady, StateError, StreamInterrupted
 from llmr.render.chat_json import ErrorNote
-from llmr.render.transcript import milliseconds
+from llmr.render.figures import left
 
 _HINTS = {
     ExitCode.NO_KEY: "check the key: `llmr providers status` shows which one was rejected",
@@ -13,6 +13,7 @@ _HINTS = {
     ExitCode.RATE_LIMITED: "wait, or name another model with --model",
     ExitCode.TIMEOUT: "raise [timeouts] in routing.toml, or name another model with --model",
     ExitCode.REJECTED: "change the request: no other provider would take it as it is",
+    ExitCode.BUDGET: "raise [budget] in routing.toml, or the rule's max_price_usd, or wait: days and months are local time",
     ExitCode.CONTENT_FILTER: "the provider's policy refuses this content",
 }
 
@@ -47,7 +48,7 @@ def failure_lines(error: LlmrError) -> Iterator[str]:
         case AllAttemptsFailed():
             yield from (f"  {failure.candidate}: {_reason(failure)}" for failure in _each_once(error.failures))
             if error.retry_after_s:
-                yield f"  the first of them may be asked again in {milliseconds(error.retry_after_s)}"
+                yield f"  the first of them may be asked again in {left(error.retry_after_s)}"
         case _:
             pass
     hint = _HINTS.get(exit_code_of(error))

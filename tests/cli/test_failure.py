@@ -101,7 +101,7 @@ def test_the_lines_say_what_who_why_and_what_next() -> None:
         "  a/m: 503 server: a/m said server",
         "  b/m: connect: b/m said connect",
         "  z/m: its circuit is open",
-        "  the first of them may be asked again in 12.0 s",
+        "  the first of them may be asked again in 12 s",
         "  `llmr providers status` shows who is down, and until when nobody is asked",
     ]
 
