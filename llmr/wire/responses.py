@@ -140,12 +140,11 @@ def _message(message: Message, parts: list[Part], model: Model) -> dict[str, Any
     if message.role is Role.ASSISTANT:
         spoken = "".join(part.text for part in parts if isinstance(part, Text))
         return {"type": "message", "role": "assistant", "content": spoken}
-    content: list[dict[str, Any]] = []
-    for part in parts:
-        if isinstance(part, Media):
-            content.append(_media(part, model))
-        elif isinstance(part, Text):
-            content.append({"type": "input_text", "text": part.text})
+    content = [
+        _media(part, model) if isinstance(part, Media) else {"type": "input_text", "text": part.text}
+        for part in parts
+        if isinstance(part, Media | Text)
+    ]
     role = model.provider.dialect.system_role if message.role is Role.SYSTEM else message.role.value
     alone = len(parts) == 1 and isinstance(parts[0], Text)
     return {"type": "message", "role": role, "content": content[0]["text"] if alone else content}

@@ -1,16 +1,18 @@
 """Real traffic of some forty providers against what their official SDKs made of it (shared/wire, see its README).
 
-Each recording is decoded whole, and streams once more byte by byte: the strictest cut there is. Text, reasoning, calls,
-finish reason and usage must equal `oracle.jsonl`; what the SDK itself got wrong, or cannot say, is listed by id in
-`EXCEPTIONS`. The kind of each error was judged by hand against wire.md §A.4 and is listed here; message, code and delay are
-the oracle's. Nothing of the traffic is copied into this repository: without it, these tests are skipped.
+Each recording is decoded whole, and streams once more byte by byte, the strictest cut there is, and once more ended early.
+Text, reasoning, calls, finish reason and usage must equal `oracle.jsonl`; what the SDK itself got wrong, or cannot say, is
+listed by id in `EXCEPTIONS`. The kind of each error was judged by hand against wire.md §A.4 and is listed here; message, code
+and delay are the oracle's. Nothing of the traffic is copied into this repository: without it, these tests are skipped.
 """
 
 import base64
 import contextlib
 import json
 import random
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +20,10 @@ import pytest
 
 from llmr.catalog import Model, Provider, WireFormat
 from llmr.chat import ChatResponse, Delta, FinishReason, Usage
+from llmr.config.model_files import SHIPPED
 from llmr.errors import ProviderError
+from llmr.model_table.table import ModelTable
+from llmr.routing.score import request_cost_usd
 from llmr.wire import wire_for
 
 TRAFFIC: Final = Path(__file__).parents[2].parent / "shared" / "wire"
@@ -403,6 +408,7 @@ def test_each_completion_is_read_as_the_official_sdk_reads_it(row: dict[str, Any
         } == EXPECTED_USAGE[row["api"]](result["usage"])
 
 
+TABLE: Final = ModelTable.parsed(SHIPPED.read_bytes())
 PRICED: Final = [row for row in COMPLETIONS if "genai_prices" in row]
 
 
@@ -421,6 +427,46 @@ def test_tokens_are_counted_as_an_independent_library_counts_them(row: dict[str,
     )  # it takes xAI's completion_tokens as billed
     assert usage.output_tokens == theirs["output_tokens"] + (usage.reasoning_tokens or 0 if xai else 0)
     assert (usage.cached_tokens or 0) == (read or 0)
+
+
+@pytest.mark.parametrize("row", PRICED, ids=ids(PRICED))
+def test_what_we_read_costs_what_an_independent_library_charges(row: dict[str, Any]) -> None:
+    theirs = row["genai_prices"]
+    facts = TABLE.facts({"vertex": "google"}.get(row["provider"], row["provider"]), theirs["model"])
+    usage = ChatResponse.from_deltas(decode(row)).usage
+    assert usage is not None
+    ours = request_cost_usd(facts.price if facts is not None else None, replace(usage, cost_usd=None))
+    if theirs["usd"] == "0":
+        assert ours is None, "no price is not a price of nothing"
+    else:
+        assert ours == pytest.approx(float(theirs["usd"]), rel=0.01)
+
+
+@pytest.mark.parametrize("row", STREAMS, ids=ids(STREAMS))
+def test_a_stream_that_ends_early_is_never_taken_for_a_whole_answer(row: dict[str, Any]) -> None:
+    """Ended behind each event and within some: what came is a beginning, and a success has all of the words and calls."""
+    body, wire_format = body_of(recording(row)["response"]), FORMATS[row["api"]]
+    chance = random.Random(7)
+
+    def ended_at(end: int) -> tuple[ChatResponse, bool]:
+        decoder = wire_for(wire_format).decoder(Model(Provider("p", wire_format, "https://x"), "m"), streamed=True)
+        deltas = list[Delta]()
+        with contextlib.suppress(ProviderError):
+            deltas += decoder.feed(body[:end])
+            deltas += decoder.end()
+            return ChatResponse.from_deltas(deltas), True
+        return ChatResponse.from_deltas(deltas), False
+
+    whole, _ = ended_at(len(body))
+    boundaries = [found.end() for found in re.finditer(rb"\r?\n\r?\n|,\r?\n", body)]
+    ends = [*(chance.sample(boundaries, 60) if len(boundaries) > 60 else boundaries), *boundaries[-8:]]
+    for end in (*ends, *(chance.randint(0, len(body)) for _ in range(20))):
+        got, succeeded = ended_at(end)
+        assert whole.text.startswith(got.text)
+        assert whole.reasoning.startswith(got.reasoning)
+        if succeeded:
+            assert got.finish_reason is not None
+            assert (got.text, got.tool_calls) == (whole.text, whole.tool_calls)
 
 
 @pytest.mark.parametrize("row", STREAMS, ids=ids(STREAMS))
