@@ -14,7 +14,7 @@ from llmr.app import LateTransport
 from llmr.catalog import Catalog, KeySource, Provider, Strategy
 from llmr.cli.exit_codes import ExitCode
 from llmr.cli.listing import configured
-from llmr.cli.model_list import Answer, Outcome, ask
+from llmr.cli.model_list import Answer, Outcome, ask, counted
 from llmr.cli.output import print_line
 from llmr.cli.say import say
 from llmr.config.build import Config, local_servers
@@ -77,7 +77,8 @@ def run_init(*, force: bool) -> int:
         raise ConfigError(wrong[0])
     old = write_own(text, environment)
     print_line(f"{path} is written" + (f"; what was there is {old.name}" if old is not None else ""))
-    say("llmr: try it: llmr chat hello; change it: llmr config edit; what is in force: llmr config show --origin")
+    for line in ("  try it   llmr chat hello", "  change   llmr config edit", "  see      llmr config show --origin"):
+        say(line)
     return int(ExitCode.OK)
 
 
@@ -99,7 +100,7 @@ async def _look(config: Config) -> Machine:
 
 def _found_lines(machine: Machine) -> list[str]:
     lines = [f"  found    {p.name}: {_source(p)}" for p in machine.keyed]
-    lines += [f"  found    {a.provider.name} on this machine, {len(a.models)} models" for a in machine.servers]
+    lines += [f"  found    {a.provider.name} on this machine, {counted(a.models)}" for a in machine.servers]
     return lines or ["  found    no key and no local server yet: llmr keys set openai"]
 
 

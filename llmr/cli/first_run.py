@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from llmr.app import LateTransport
 from llmr.catalog import Provider
-from llmr.cli.model_list import Answer, Outcome, ask
+from llmr.cli.model_list import Answer, Outcome, ask, counted
 from llmr.config.build import Config, local_servers
 from llmr.errors import NoProviderReady
 
@@ -23,7 +23,7 @@ _NAMED: Final = 3  # more variables than that are no help on one line
 def first_run_lines(error: NoProviderReady, config: Config) -> Iterator[str]:
     """What is said below the error. Looks for the local servers."""
     found = asyncio.run(_look(config))
-    told = [f"{answer.provider.name} at {_place(answer.provider)} ({_count(answer)})" for answer in found]
+    told = [f"{answer.provider.name} at {_place(answer.provider)} ({counted(answer.models)})" for answer in found]
     widest = max(map(len, told), default=0)
     for answer, line in zip(found, told, strict=True):
         yield f"  found    {line:<{widest}}   {_command(answer)}"
@@ -40,10 +40,6 @@ async def _look(config: Config) -> list[Answer]:
         asked = (ask(transport, provider, within_s=LOOK_S) for provider in local_servers(config))
         answers = await asyncio.gather(*asked)
     return [answer for answer in answers if answer.outcome is Outcome.OK]
-
-
-def _count(answer: Answer) -> str:
-    return "1 model" if len(answer.models) == 1 else f"{len(answer.models) or 'no'} models"
 
 
 def _command(answer: Answer) -> str:

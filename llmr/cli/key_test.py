@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from llmr.app import LateTransport
@@ -10,11 +10,13 @@ from llmr.catalog import Provider
 from llmr.cli.exit_codes import ExitCode
 from llmr.cli.keys import SCHEMA, provider_of
 from llmr.cli.listing import configured, shown_seconds
-from llmr.cli.model_list import Answer, Outcome, ask
+from llmr.cli.model_list import Answer, Outcome, ask, counted
 from llmr.cli.output import print_line
+from llmr.cli.screen import screen, show
 from llmr.config.build import Config
 from llmr.errors import CredentialError, UsageError
-from llmr.render.table import table_lines
+from llmr.render.ink import Line, Tone, ink, wrapped_line
+from llmr.render.table import Align, Column, table
 from llmr.secret import Redactor
 
 WITHIN_S: Final = 10.0
@@ -27,6 +29,14 @@ _SAID: Final = {
     Outcome.NO_KEY: "no key",
 }
 
+_TONES: Final = {
+    Outcome.OK: Tone.GOOD,
+    Outcome.REJECTED: Tone.BAD,
+    Outcome.UNCLEAR: Tone.WARN,
+    Outcome.DOWN: Tone.BAD,
+    Outcome.NO_KEY: Tone.BAD,
+}
+
 
 def run_test(name: str | None, *, as_json: bool) -> int:
     """Print what each provider makes of its key. Raises LlmrError. The code: 0, 4 for a bad key, 5 for one not reached."""
@@ -37,9 +47,8 @@ def run_test(name: str | None, *, as_json: bool) -> int:
         rows = [_row(answer, redact) for answer in answers]
         print_line(json.dumps({"schema": SCHEMA, "tests": rows}, allow_nan=False))
     else:
-        head = ("provider", "key", "", "took", "")
-        for line in table_lines(head, [_cells(answer, redact) for answer in answers]):
-            print_line(line)
+        on = screen()
+        show(_lines(answers, redact, on.width), on)
     outcomes = {answer.outcome for answer in answers}
     if outcomes & {Outcome.REJECTED, Outcome.NO_KEY}:
         return int(ExitCode.NO_KEY)
@@ -65,12 +74,33 @@ async def _ask_all(providers: Sequence[Provider], config: Config) -> list[Answer
         return await asyncio.gather(*(ask(transport, provider, within_s=WITHIN_S) for provider in providers))
 
 
-def _cells(answer: Answer, redact: Redactor) -> tuple[str, ...]:
-    said = redact(answer.detail) or f"{len(answer.models)} models" if answer.models else redact(answer.detail)
-    status = f"{answer.status} " if answer.status and answer.outcome is not Outcome.OK else ""
-    took = shown_seconds(answer.took_s) if answer.took_s else "–"
-    key = answer.provider.api_key_env or "api_key_cmd"
-    return (answer.provider.name, key, _SAID[answer.outcome], took, f"{status}{said}")
+_COLUMNS: Final = (
+    Column("provider"),
+    Column("key", least=12, rank=2),
+    Column(""),
+    Column("took", Align.RIGHT, rank=1),
+    Column(""),
+)
+
+
+def _lines(answers: Sequence[Answer], redact: Redactor, width: int | None) -> Iterator[Line]:
+    """The table, and below it what needs a sentence."""
+    yield from table(_COLUMNS, [_cells(answer) for answer in answers], width)
+    for answer in answers:
+        if answer.detail:
+            status = f"{answer.status} " if answer.status else ""
+            said = f"{answer.provider.name}: {status}{redact(answer.detail)}"
+            yield from wrapped_line((*ink("  "), *ink(said)), width)
+
+
+def _cells(answer: Answer) -> tuple[Line, ...]:
+    return (
+        ink(answer.provider.name),
+        ink(answer.provider.api_key_env or "api_key_cmd", Tone.FAINT),
+        ink(_SAID[answer.outcome], _TONES[answer.outcome]),
+        ink(shown_seconds(answer.took_s) if answer.took_s else ""),
+        ink(counted(answer.models) if answer.models else "", Tone.FAINT),
+    )
 
 
 def _row(answer: Answer, redact: Redactor) -> dict[str, object]:

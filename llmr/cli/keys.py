@@ -6,6 +6,7 @@ for OPENAI_API_KEY goes to https://api.openai.com, whatever table names it.
 
 import json
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -14,13 +15,15 @@ from llmr.cli.exit_codes import ExitCode
 from llmr.cli.listing import configured
 from llmr.cli.output import print_line
 from llmr.cli.say import say
+from llmr.cli.screen import screen, show
 from llmr.config.build import Config
 from llmr.config.credentials import InKeyring, forget, store, stored_keys
 from llmr.config.environment import Environment
 from llmr.config.key_sources import drop_from_keyring, fingerprint_of, flaw_in, put_into_keyring
 from llmr.config.wording import suggestion
 from llmr.errors import CredentialError, UsageError
-from llmr.render.table import table_lines
+from llmr.render.ink import Line, Tone, ink, wrapped_line
+from llmr.render.table import Column, table
 from llmr.secret import Secret
 
 SCHEMA: Final = "llmr.keys/1"
@@ -69,24 +72,47 @@ def run_list(*, as_json: bool) -> int:
     config = configured(None)
     providers = [p for p in config.catalog.providers.values() if p.key_source is not None]
     unused = _unused(config, environment)
-    lacking = config.missing_keys
     if as_json:
         rows = [_row_json(provider) for provider in providers]
-        print_line(json.dumps({"schema": SCHEMA, "keys": rows, "missing": list(lacking), "unused": unused}))
+        print_line(json.dumps({"schema": SCHEMA, "keys": rows, "missing": list(config.missing_keys), "unused": unused}))
         return int(ExitCode.OK)
-    head = ("provider", "key", "from", "fingerprint", "")
-    rows_shown = [
-        (p.name, p.api_key_env or "–", _SHOWN[p.key_source], _fingerprint(p), p.off_reason or "")
+    on = screen()
+    show(_lines(config, providers, unused, on.width), on)
+    return int(ExitCode.OK)
+
+
+_COLUMNS: Final = (
+    Column("provider"),
+    Column("key", least=12),
+    Column("from"),
+    Column("fingerprint", rank=1),
+)
+
+
+def _lines(config: Config, providers: Sequence[Provider], unused: Sequence[str], width: int | None) -> Iterator[Line]:
+    """The keys that there are; below them what is stored in vain, and who lacks one."""
+    rows = [
+        (
+            ink(p.name),
+            ink(p.api_key_env or "–"),
+            ink(_SHOWN[p.key_source]),
+            ink(_fingerprint(p), Tone.FAINT),
+        )
         for p in providers
         if p.key_source is not None
     ]
-    for line in table_lines(head, rows_shown) if rows_shown else ("no keys",):
-        print_line(line)
+    yield from table(_COLUMNS, rows, width) if rows else [ink("no keys")]
+    for provider in providers:
+        if provider.off_reason is not None:
+            said = f"{provider.name} is off: {provider.off_reason}"
+            yield from wrapped_line(ink(said, Tone.WARN), width, indent="  ")
     for variable in unused:
-        print_line(f"stored, but not used: {variable} (another source outranks it, or no provider names it)")
+        said = f"stored in vain: {variable}: another source outranks it, or no provider names it"
+        yield from wrapped_line(ink(said, Tone.WARN), width, indent="  ")
+    lacking = [p.name for p in config.catalog.providers.values() if p.missing_key is not None]
     if lacking:
-        print_line(f"not set: {', '.join(lacking)}")
-    return int(ExitCode.OK)
+        said = f"without a key: {', '.join(lacking)}; llmr keys set {lacking[0]}"
+        yield from wrapped_line(ink(said, Tone.FAINT), width, indent="  ")
 
 
 def run_rm(name: str) -> int:

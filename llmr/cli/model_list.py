@@ -5,7 +5,7 @@ run, `llmr config init`). It touches no books: nothing that is asked for here sa
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -55,6 +55,11 @@ class Answer:
     status: int | None = None
     detail: str = ""
     models: tuple[str, ...] = ()
+
+
+def counted(models: Sequence[str]) -> str:
+    """How many there are, in words."""
+    return "1 model" if len(models) == 1 else f"{len(models) or 'no'} models"
 
 
 async def ask(transport: LateTransport, provider: Provider, *, within_s: float) -> Answer:

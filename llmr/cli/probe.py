@@ -35,6 +35,7 @@ from llmr.routing.policy import FallbackPolicy, HedgingPolicy
 SCHEMA: Final = "llmr.probe/1"
 PROMPT: Final = "Reply with the one word: ok"
 MOST_TOKENS: Final = 1024  # a word needs two; a reasoning model thinks first, and an answer without a word is none
+LIST_S: Final = 5.0  # how long a provider's list of models is waited for, where the settings name none
 LOCAL_S: Final = 0.5  # a server on this machine that lists no models by then is not up
 
 
@@ -94,7 +95,7 @@ def _ready(config: Config) -> list[Provider]:
 
 
 async def _probe_all(app: App, providers: Sequence[Provider], *, explicit: bool) -> tuple[list[Probe], list[str]]:
-    """The probes, and the names of local servers that are not up."""
+    """The probes, and who could not be asked for anything."""
     async with app.transport:
         models = await asyncio.gather(*(_model_for(app, provider, explicit=explicit) for provider in providers))
         probes = await asyncio.gather(*(_probe(app, model) for model in models if model is not None))
@@ -103,16 +104,17 @@ async def _probe_all(app: App, providers: Sequence[Provider], *, explicit: bool)
 
 
 async def _model_for(app: App, provider: Provider, *, explicit: bool) -> Model | None:
-    """The model to ask for; None for a local server that is not up, and that nobody asked about by name."""
+    """The model to ask for: the cheapest that the settings name, else one that the provider lists. None: a local server that
+    is not up (and that nobody asked about by name), or a provider that says of no model."""
     catalog = app.config.catalog
-    if provider.local:
-        answer = await ask(app.transport, provider, within_s=LOCAL_S)
-        if answer.models:
-            served = [model for model in answer.models if f"{provider.name}/{model}" in catalog.models]
-            return catalog.model(f"{provider.name}/{(served or list(answer.models))[0]}")
-        if answer.outcome is not Outcome.OK and not explicit:
-            return None
-    return min(_named(catalog, provider), key=_price, default=None)
+    cheapest = min(_named(catalog, provider), key=_price, default=None)
+    if cheapest is not None and not provider.local:
+        return cheapest
+    answer = await ask(app.transport, provider, within_s=LOCAL_S if provider.local else LIST_S)
+    if answer.models:
+        served = [model for model in answer.models if f"{provider.name}/{model}" in catalog.models]
+        return catalog.model(f"{provider.name}/{(served or list(answer.models))[0]}")
+    return cheapest if explicit or answer.outcome is Outcome.OK else None
 
 
 def _named(catalog: Catalog, provider: Provider) -> Iterator[Model]:
@@ -170,7 +172,8 @@ def _lines(probes: Sequence[Probe], absent: Sequence[str], app: App, width: int 
             said = f"{probe.model.key}: {_status(probe)}{app.redact(probe.why)}"
             yield from wrapped_line((*ink("  "), *ink(said)), width)
     if absent:
-        yield ink(f"not up on this machine: {', '.join(absent)}", Tone.FAINT)
+        said = f"not up, or without a model to ask for: {', '.join(absent)}"
+        yield from wrapped_line(ink(said, Tone.FAINT), width, indent="  ")
 
 
 def _row(probe: Probe) -> tuple[Line, ...]:

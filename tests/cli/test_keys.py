@@ -112,7 +112,7 @@ def test_a_variable_that_outranks_the_stored_key_is_told(shell, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-variable-12345")
     said = shell("keys", "set", "openai", stdin=KEY.encode())
     assert "outranks the stored key" in said.err
-    assert "stored, but not used: OPENAI_API_KEY" in shell("keys", "list").out
+    assert "stored in vain: OPENAI_API_KEY" in shell("keys", "list").out
     shell("keys", "rm", "openai")
     said = shell("keys", "rm", "openai")
     assert (said.code, "unset it" in said.err) == (2, True)

@@ -105,3 +105,10 @@ def test_a_key_that_a_provider_echoes_is_masked(shell, monkeypatch):
     assert said.code == 4
     assert KEY not in said.out + said.err
     assert "\x1b" not in said.out
+
+
+def test_a_provider_whose_models_nobody_named_is_asked_for_one_that_it_lists(shell):
+    lab = shell.serve(a=[Behavior("ok")], b=[Behavior("ok")])
+    shell.configure(f'[providers.c]\nbase_url = "{lab.url("a")}"\n')
+    said = shell("providers", "probe", "c", "--json")
+    assert (said.code, _rows(said)["c"]["model"]) == (0, "lab-model")
