@@ -1,7 +1,7 @@
 """One request's story: what was asked, how it was decided, who was tried with what outcome, what would have flipped it.
 
 It is told from what history keeps, so it can be told of a request that another process made, last week, of a provider that is
-no longer configured. A wait is the time between the end of one attempt and the begin of the next that is not its hedge.
+no longer configured. A wait is the time before an attempt in which nobody was being asked.
 """
 
 from collections.abc import Sequence
@@ -59,7 +59,7 @@ class Story:
         waits: list[float] = []
         free_at = self.request.at
         for each in self.attempts:
-            waits.append(0.0 if each.hedge else max(0.0, each.at - free_at))
+            waits.append(max(0.0, each.at - free_at))
             free_at = max(free_at, each.at + each.total_s)
         return tuple(waits)
 

@@ -63,6 +63,10 @@ def test_no_line_is_wider_than_asked_for(width: int) -> None:
     assert all(len(line) <= width for line in shown(width))
 
 
+def test_more_room_than_is_wanted_is_left_free() -> None:
+    assert shown(200) == shown(None)
+
+
 def test_what_never_gives_way_is_shown_even_where_it_does_not_fit() -> None:
     assert shown(5)[1] == "open…-4o  412 ms"
 
