@@ -116,7 +116,7 @@ def streamed_answer(environment: Environment, *, raw: bool, wish: ColorWish, saf
     in_pipe = (environment.columns or _PIPE_COLUMNS, 1)  # one row: there are none to take back
 
     def size() -> tuple[int, int]:
-        return _terminal_size(environment) if terminal else in_pipe
+        return terminal_size(environment) if terminal else in_pipe
 
     if terminal and not takes_rows_back(*size()):
         return AnswerText(terminal=True, safe=True)
@@ -135,7 +135,7 @@ def seam_line(event: BrokeOff) -> str:
     return f"\n\n--- {name} broke off; from the beginning: ---\n\n"
 
 
-def _terminal_size(environment: Environment) -> tuple[int, int]:
+def terminal_size(environment: Environment) -> tuple[int, int]:
     """Columns and rows. COLUMNS may narrow it, never widen it: a row that the terminal breaks could not be taken back."""
     try:
         columns, rows = os.get_terminal_size(STDOUT)

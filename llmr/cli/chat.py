@@ -10,6 +10,7 @@ import random
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from llmr.app import App, SystemClock, opened
 from llmr.chat import ChatRequest, Delta, FinishReason, Message, OutputFormat, ResponseFormat, Role
@@ -38,6 +39,9 @@ from llmr.render.transcript import (
 from llmr.router import Answering, AttemptStarted, BrokeOff, Decided, Event, Waiting
 from llmr.secret import Redactor
 
+if TYPE_CHECKING:
+    from llmr.cli.compare import Contender
+
 
 @dataclass(frozen=True, slots=True)
 class ChatArguments:
@@ -53,6 +57,8 @@ class ChatArguments:
     stream: bool
     output: OutputWish
     schema: str | None
+    compare: str | None
+    times: int | None
     max_output_tokens: int | None
     temperature: float | None
     tags: tuple[str, ...]
@@ -85,11 +91,13 @@ class _Run:
         self._config: Config | None = None
         self._began_s = self._clock.monotonic()
         self._waited_for: str | None = None
+        self._everyone: list[Contender] = []
 
     def begin(self) -> int:
         """Everything before the first byte leaves, then the request. Raises LlmrError."""
         self._delivery = delivery = Delivery(self._arguments.output, self._environment, self._transcript, self._clock)
         request = _with_schema(_request(self._arguments), self._arguments.schema)
+        self._everyone = self._contenders(request)
         if self._arguments.demo:
             return asyncio.run(self._demo(request, delivery))
         from llmr.config.load import load
@@ -119,6 +127,8 @@ class _Run:
     async def _ask(self, app: App, request: ChatRequest, delivery: Delivery) -> int:
         """One request under signal handlers. Raises LlmrError."""
         self._redact = app.redact
+        if self._everyone:
+            return await self._compare(app, request)
         delivery.start()
         asking = asyncio.get_running_loop().create_task(self._stream(app, request, delivery))
         with Signals(asking) as signals:
@@ -144,6 +154,27 @@ class _Run:
                 self._tell(event, spinner)
                 if isinstance(event, AttemptStarted):  # before its clock starts: a vault may wait for a finger
                     await app.transport.prepare(event.candidate.model.provider)
+
+    def _contenders(self, request: ChatRequest) -> "list[Contender]":
+        """Who is asked beside each other; nobody, where one answer is wanted. Raises UsageError."""
+        said = self._arguments
+        if said.compare is None and said.times is None:
+            return []
+        from llmr.cli.compare import contenders, refuse_with_several
+
+        refuse_with_several(said.output)
+        return contenders(request, said.compare, said.times)
+
+    async def _compare(self, app: App, request: ChatRequest) -> int:
+        from llmr.cli.compare import compare
+
+        for one in self._everyone:  # --demo has its own default
+            one.request = replace(one.request, model=one.request.model or request.model)
+        spinning = spinner_wanted(dumb=self._environment.dumb_terminal) and self._loud(0)
+        code, said = await compare(app, self._everyone, self._arguments.output, self._environment, spinning=spinning)
+        for line in said:
+            self._note(line)
+        return int(code)
 
     def _tell(self, event: Event, spinner: Spinner) -> None:
         """What a person hears of it, on stderr."""

@@ -39,6 +39,12 @@ def chat(
     schema: Annotated[
         str | None, typer.Option(metavar="FILE|JSON", help="JSON that meets this schema; who does not is passed over.")
     ] = None,
+    compare: Annotated[
+        str | None, typer.Option(metavar="A,B,…", help="Ask these models at once, and show the answers side by side.")
+    ] = None,
+    times: Annotated[
+        int | None, typer.Option("--n", min=2, max=8, help="Ask the same one so many times at once.")
+    ] = None,
     raw: Annotated[bool, typer.Option("--raw", help="On a terminal: the text as it came, no Markdown drawn.")] = False,
     color: Annotated[str | None, typer.Option(help="auto, always (Markdown in a pipe too) or never.")] = None,
     safe_output: Annotated[
@@ -90,6 +96,8 @@ def chat(
                     schema=schema is not None,
                 ),
                 schema=schema,
+                compare=compare,
+                times=times,
                 max_output_tokens=max_tokens,
                 temperature=temperature,
                 tags=tuple(tag or ()),

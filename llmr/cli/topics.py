@@ -49,6 +49,9 @@ llmr chat --jsonl writes llmr.events/1, a line per event, each with t_ms since t
   reasoning {text} · delta {text} · usage {input, output, reasoning, cached}
   end | error                                the document above without the words that went out before
 
+llmr chat --compare A,B --json, and --n N --json: llmr.compare/1
+  answers [{title, …}]                       each as chat --json has it, in the order of the names
+
 llmr rank --json: llmr.rank/1
   model, strategy, prompt_tokens, explored
   ranked [{place, candidate, provider, model, name, tier, favour, index_s, terms_s, price_usd, expected}]

@@ -64,6 +64,9 @@ complete -c llmr -n '__llmr_at \' chat\'' -l out -s o -x -d 'Write the answer to
 complete -c llmr -n '__llmr_at \' chat\'' -l copy -d 'Copy the answer to the terminal\'s clipboard too'
 complete -c llmr -n '__llmr_at \' chat\'' -l schema -r -d 'JSON that meets this schema; who does not is passed over'
 complete -c llmr -n '__llmr_at \' chat\'' -l schema -r -F
+complete -c llmr -n '__llmr_at \' chat\'' -l compare -x -d 'Ask these models at once, and show the answers side by side'
+complete -c llmr -n '__llmr_at \' chat\'' -l compare -x -a '(__llmr_models)'
+complete -c llmr -n '__llmr_at \' chat\'' -l n -x -d 'Ask the same one so many times at once'
 complete -c llmr -n '__llmr_at \' chat\'' -l raw -d 'On a terminal: the text as it came, no Markdown drawn'
 complete -c llmr -n '__llmr_at \' chat\'' -l color -x -d 'auto, always (Markdown in a pipe too) or never'
 complete -c llmr -n '__llmr_at \' chat\'' -l safe-output -x -d 'Make control characters visible: auto (on a terminal), always or never'
