@@ -61,10 +61,10 @@ class PriceCap:
         nothing, unless its price is said."""
         if price_usd is not None:
             over = price_usd > self.usd
-            return f"~${price_usd:.6f} is over rule {self.rule!r}'s cap of ${self.usd:g}" if over else None
+            return f"~${price_usd:.6f} is over the cap of ${self.usd:g} (rule {self.rule!r})" if over else None
         if local or self.allow_unknown:
             return None
-        return f"price unknown, and rule {self.rule!r} caps it at ${self.usd:g} (or say allow_unknown_price = true)"
+        return f"price unknown, and the cap is ${self.usd:g} (rule {self.rule!r}; allow_unknown_price = true would let it pass)"
 
 
 @dataclass(frozen=True, slots=True)
