@@ -27,7 +27,7 @@ class RulesEngine:
         """The models whose circuits or habits some rule asks about: what a Situation for `request` is to know of. Models
         that cannot be asked at all have neither."""
         globs = [glob for rule in self._rules for glob, _ in rule.when.circuit]
-        found = [model for model in catalog.models.values() if matches_any(model.key, globs)]
+        found = [model for model in catalog.models.values() if matches_any(model.key, globs)] if globs else []
         exact = (glob for glob in globs if not _WILDCARDS & set(glob))
         found += [model for key in exact if (model := catalog.model(key)) is not None]
         if any(rule.when.output_tokens is not None for rule in self._rules):
