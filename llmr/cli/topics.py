@@ -59,7 +59,7 @@ llmr rank --json: llmr.rank/1
     expected {p50_s, p95_s, success, tokens_per_s, samples}              samples 0: nobody measured it
   rejected [{candidate, barrier, reason, retry_at}]
   flips {winner, margin_s, others [{candidate, margin_s, p50_below_s, input_usd_below, output_usd_below}]} or null
-  rules [{rule, matched, because}]
+  rules [{rule, matched, because, unmet, effects}]   unmet {condition, wanted, actual} or null; effects: what it did
 
 llmr providers status --json and list --json: llmr.providers/1
   providers [{name, on, off_reason, wire, base_url, local, models}]
