@@ -9,6 +9,7 @@ import time
 from collections.abc import Generator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, final
 
@@ -24,6 +25,7 @@ from llmr.wire import wire_for
 from llmr.wire.contract import HttpRequest
 
 if TYPE_CHECKING:
+    from llmr.conversations.store import ConversationStore
     from llmr.transport import HttpTransport
 
 
@@ -134,6 +136,13 @@ def opened(config: Config, *, remember: bool = True) -> Generator[App]:
             yield App(config, store, registry, router, transport, clock, Redactor(config.secrets()))
         finally:
             registry.flush()
+
+
+def open_conversations(path: Path) -> "ConversationStore":
+    """The conversations in `path`, made where it is missing. Raises StateBusy, StateUnusable."""
+    from llmr.conversations.store import ConversationStore
+
+    return ConversationStore(path, SystemClock().now, random.Random())  # noqa: S311 - ids that nobody has to guess
 
 
 def _store(config: Config, clock: SystemClock, *, remember: bool) -> StateStore:

@@ -29,6 +29,7 @@ from llmr.catalog import (
     WireFormat,
 )
 from llmr.chat import ChatRequest, Message, Role
+from llmr.conversations import Turn
 from llmr.errors import ErrorKind, ProviderError
 from llmr.secret import Secret
 from llmr.state import AttemptRecord, RequestRecord, Row, Step
@@ -398,9 +399,15 @@ def request(text: str = PROMPT, **facts: Any) -> ChatRequest:
     return ChatRequest(messages=(Message.text(Role.USER, text),), **facts)
 
 
+def turn(prompt: str, answer: str | None = "fine", *, outcome: str = "ok", at: float = NOON, **more: Any) -> Turn:
+    """A turn of plain text, as a conversation keeps it."""
+    said = Message.text(Role.ASSISTANT, answer) if answer is not None else None
+    return Turn((Message.text(Role.USER, prompt),), said, outcome, at, **more)
+
+
 __all__ = [
     "EMPTY_DELTA", "KEEP_ALIVE", "KEY", "NOON", "PATIENCE_S", "PROMPT", "Answer", "Capabilities", "Dialect",
     "FakeClock", "FaultyStore", "Price", "RacingClock", "RateLimit", "ScriptedTransport", "TimeoutOverrides",
     "VirtualLoop", "breaks_off", "catalog", "completion", "event", "fails", "finish", "hangs", "hangs_before_head",
-    "model", "provider", "request", "says", "token", "unreachable",
+    "model", "provider", "request", "says", "token", "turn", "unreachable",
 ]  # fmt: skip

@@ -35,6 +35,8 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "models": "List models: windows, capabilities, prices, on or off; refresh the table.",
         "keys": "Keep keys in the keyring or a private file, list, import and try them.",
         "config": "Write, see, edit, check and trust configuration files.",
+        "log": "Conversations that were kept: list, search, show, export, purge.",
+        "templates": "Your own ways of asking: list, show, save, edit, rm.",
         "doctor": "Look over versions, settings, keys, files, state, clock, network and terminal.",
         "completion": "Print the completion script for bash, zsh or fish.",
         "man": "Print the manual page.",

@@ -13,19 +13,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmr.app import App, SystemClock, opened
-from llmr.chat import ChatRequest, Delta, FinishReason, Message, OutputFormat, ResponseFormat, Role
-from llmr.cli.choices import check_on_break, check_strategy
+from llmr.chat import ChatRequest, Delta, FinishReason, OutputFormat, ResponseFormat
+from llmr.cli.asking import Asking, check_urls, request_for
 from llmr.cli.delivery import Delivery, OutputWish
 from llmr.cli.exit_codes import ExitCode, exit_code_of
 from llmr.cli.failure import failure_lines, note_of
+from llmr.cli.keeping import Keeping, Speaking, turn_of
 from llmr.cli.listing import unknown_tags
 from llmr.cli.output import ClosedPipe
-from llmr.cli.prompt import read_prompt
 from llmr.cli.say import say
 from llmr.cli.signals import Signals
 from llmr.cli.spinner import Spinner, spinner_wanted
 from llmr.config.build import Config
 from llmr.config.environment import Environment
+from llmr.conversations import CANCELLED, OK
 from llmr.errors import ErrorKind, LlmrError, NoProviderReady, StreamInterrupted
 from llmr.render.chat_json import ErrorNote
 from llmr.render.transcript import (
@@ -47,7 +48,8 @@ if TYPE_CHECKING:
 class ChatArguments:
     """The command line, understood. `loudness` −2: silent, −1: errors, 0: events, 1: receipt, 2: decision."""
 
-    words: tuple[str, ...]
+    asking: Asking
+    speaking: Speaking
     model: str | None
     provider: str | None
     strategy: str | None
@@ -73,6 +75,7 @@ def run_chat(arguments: ChatArguments) -> int:
     try:
         return run.begin()
     except ClosedPipe:
+        run.left()
         return int(ExitCode.CLOSED_PIPE)
     except LlmrError as error:
         return run.failed(error)
@@ -89,24 +92,32 @@ class _Run:
         self._delivery: Delivery | None = None
         self._redact = Redactor()
         self._config: Config | None = None
-        self._began_s = self._clock.monotonic()
+        self._began_s, self._began_at = self._clock.monotonic(), self._clock.now()
+        self._keeping: Keeping | None = None
+        self._asked: ChatRequest | None = None
         self._waited_for: str | None = None
         self._everyone: list[Contender] = []
 
     def begin(self) -> int:
         """Everything before the first byte leaves, then the request. Raises LlmrError."""
         self._delivery = delivery = Delivery(self._arguments.output, self._environment, self._transcript, self._clock)
-        request = _with_schema(_request(self._arguments), self._arguments.schema)
+        arguments = self._arguments
+        request = _with_schema(_request(arguments), arguments.schema)
+        request = request_for(arguments.asking, request, arguments.system, self._environment)
         self._everyone = self._contenders(request)
-        if self._arguments.demo:
+        if arguments.demo:
             return asyncio.run(self._demo(request, delivery))
         from llmr.config.load import load
 
-        file = self._arguments.config_file
+        file = arguments.config_file
         config = load(self._environment, config_file=Path(file) if file else None)
         self._config = config
+        check_urls(request, arguments.asking, config)
         for notice in (*config.notices, *unknown_tags(request, config)):
             self._note(notice)
+        self._keeping = Keeping.of(config, self._environment, arguments.speaking)
+        self._asked = self._keeping.settled(request)
+        request = self._keeping.continued(self._asked)
         app: App | None = None
         try:
             with opened(config) as app:
@@ -114,6 +125,15 @@ class _Run:
         finally:  # after the flush, and however the request ended
             if app is not None:
                 self._tell_notices(app)
+
+    def _keep(self, outcome: str) -> list[str]:
+        """Keep what was asked and what came, whole or not, before the JSON names the conversation; what to say of that."""
+        if self._keeping is None or self._asked is None or self._transcript.request_id is None:
+            return []
+        turn = turn_of(self._asked, self._transcript, outcome, self._redact, self._began_at)
+        notes = list(self._keeping.keep(turn, loud=self._loud(0)))
+        self._transcript.conversation_id = self._keeping.conversation_id
+        return notes
 
     async def _demo(self, request: ChatRequest, delivery: Delivery) -> int:
         """Ask the lab's three demo providers, served by this very process, over state that is gone with it."""
@@ -168,8 +188,8 @@ class _Run:
     async def _compare(self, app: App, request: ChatRequest) -> int:
         from llmr.cli.compare import compare
 
-        for one in self._everyone:  # --demo has its own default
-            one.request = replace(one.request, model=one.request.model or request.model)
+        for one in self._everyone:  # --demo has its own default, a conversation its history
+            one.request = replace(one.request, messages=request.messages, model=one.request.model or request.model)
         spinning = spinner_wanted(dumb=self._environment.dumb_terminal) and self._loud(0)
         code, said = await compare(app, self._everyone, self._arguments.output, self._environment, spinning=spinning)
         for line in said:
@@ -205,7 +225,8 @@ class _Run:
 
     def _finish(self, delivery: Delivery) -> int:
         """A whole answer came."""
-        for line in delivery.whole(self._redact):
+        notes = self._keep(OK)
+        for line in (*delivery.whole(self._redact), *notes):
             self._note(line)
         response = self._transcript.response
         self._tell_receipt()
@@ -225,10 +246,17 @@ class _Run:
         self._transcript.total_s = self._clock.monotonic() - self._began_s
         if code is ExitCode.INTERRUPTED:
             delivery.disturbed()
-        for line in delivery.cut_short(ErrorNote(ErrorKind.CANCELLED.value, "interrupted", int(code)), self._redact):
+        notes = self._keep(CANCELLED)
+        told = ErrorNote(ErrorKind.CANCELLED.value, "interrupted", int(code))
+        for line in (*delivery.cut_short(told, self._redact), *notes):
             self._note(line)
         self._tell_receipt()
         return int(code)
+
+    def left(self) -> None:
+        """The reader of stdout went away; what came until then is kept."""
+        self._transcript.cancelled()
+        self._keep(CANCELLED)
 
     def failed(self, error: LlmrError) -> int:
         """The request failed: tell it on stderr, and in the JSON where that was asked for."""
@@ -238,6 +266,7 @@ class _Run:
             self._transcript.broke(error)
         else:
             self._transcript.cancelled()
+        notes = self._keep(note_of(error).kind)
         try:
             if self._delivery is not None:
                 for line in self._delivery.cut_short(note_of(error), self._redact):
@@ -246,6 +275,8 @@ class _Run:
             return int(ExitCode.CLOSED_PIPE)
         except LlmrError as second:  # the output is broken too: that is what the person must mend first
             self._note(str(second))
+        for line in notes:
+            self._note(line)
         if self._loud(-1):
             for line in failure_lines(error):
                 self._say(line)
@@ -294,12 +325,9 @@ def _with_schema(request: ChatRequest, said: str | None) -> ChatRequest:
 
 
 def _request(arguments: ChatArguments) -> ChatRequest:
-    check_strategy(arguments.strategy)
-    check_on_break(arguments.on_break)
-    prompt = Message.text(Role.USER, read_prompt(arguments.words))
-    system = (Message.text(Role.SYSTEM, arguments.system),) if arguments.system else ()
+    """The request without its messages: what of it is routing's business."""
     return ChatRequest(
-        messages=(*system, prompt),
+        messages=(),
         model=arguments.model or "",
         stream=arguments.stream,
         max_output_tokens=arguments.max_output_tokens,

@@ -11,7 +11,9 @@ app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_com
 def chat(
     prompt: Annotated[
         list[str] | None,
-        typer.Argument(help="What to ask. Standard input is added below it; `-` puts it in its place."),
+        typer.Argument(
+            help="What to ask. Standard input is added below it; `-` puts it in its place; @FILE is that file's text."
+        ),
     ] = None,
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="A name from routing.toml, or provider/model-id.")
@@ -28,6 +30,27 @@ def chat(
         bool | None, typer.Option("--hedge/--no-hedge", help="Ask a second candidate when the first is late.")
     ] = None,
     system: Annotated[str | None, typer.Option("--system", "-s", help="Instructions to the model.")] = None,
+    attach: Annotated[
+        list[str] | None,
+        typer.Option("--attach", "-a", metavar="FILE", help="Send a file along: image, PDF, sound, text; `-`: stdin."),
+    ] = None,
+    attach_urls: Annotated[
+        bool | None,
+        typer.Option("--attach-urls/--no-attach-urls", help="Let -a name URLs, which the provider fetches."),
+    ] = None,
+    prompt_file: Annotated[str | None, typer.Option(metavar="FILE", help="Read the prompt from a file.")] = None,
+    edit: Annotated[bool, typer.Option("--edit", help="Write the prompt in your editor.")] = False,
+    template: Annotated[str | None, typer.Option("--template", "-t", help="Ask as a template of yours says.")] = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", "-P", metavar="NAME=VALUE", help="Fill a place of the template.")
+    ] = None,
+    continue_last: Annotated[
+        bool, typer.Option("--continue", "-c", help="Go on with the last conversation of this terminal.")
+    ] = False,
+    conversation: Annotated[
+        str | None, typer.Option(metavar="ID", help="Go on with this conversation; `last`: the newest of all.")
+    ] = None,
+    save: Annotated[bool | None, typer.Option("--save/--no-save", help="Keep this turn in `llmr log`, or not.")] = None,
     no_stream: Annotated[bool, typer.Option("--no-stream", help="Ask for the answer in one piece.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document, failures included.")] = False,
     as_jsonl: Annotated[bool, typer.Option("--jsonl", help="Write a line of JSON per event, as it happens.")] = False,
@@ -70,13 +93,24 @@ def chat(
 
     If a provider fails before its first token, the next one is asked. Everything but the answer goes to stderr.
     """
+    from llmr.cli.asking import Asking
     from llmr.cli.chat import ChatArguments, run_chat
     from llmr.cli.delivery import OutputWish
+    from llmr.cli.keeping import Speaking
 
     raise typer.Exit(
         run_chat(
             ChatArguments(
-                words=tuple(prompt or ()),
+                asking=Asking(
+                    words=tuple(prompt or ()),
+                    attach=tuple(attach or ()),
+                    prompt_file=prompt_file,
+                    edit=edit,
+                    template=template,
+                    parameters=tuple(parameter or ()),
+                    attach_urls=attach_urls,
+                ),
+                speaking=Speaking(continue_last, conversation, save),
                 model=model,
                 provider=provider,
                 strategy=strategy,

@@ -1,37 +1,151 @@
-"""What was typed and piped → the prompt.
+"""What was typed, piped and attached → the prompt.
 
-Arguments are joined by blanks; standard input follows after a blank line, or stands where `-` does. Input that is not
-text is refused with its place, never sent half-decoded.
+Arguments are joined by blanks; standard input follows after a blank line, or stands where `-` does. `@FILE` stands for the
+file's content, in its place; a picture, PDF or sound that is meant so is attached. A word that begins with a literal `@` is
+written `@@word`: a file name with a typo must not reach a model as prose, so nothing is guessed. `-a FILE` sends a file
+along, text below the prompt under its name, the rest as what it is by content; `-a -` is standard input, binary or not.
+
+Input that is not text is refused with its place, never sent half-decoded.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
+from llmr.chat import Media, Message, Part, Role, Text
 from llmr.errors import UsageError
 
 MOST_BYTES: Final = 10 * 1024 * 1024  # ~2.5 million tokens: more than the largest window of 2026 (2 million)
+_STDIN: Final = "-"
 
 
-def read_prompt(words: Sequence[str]) -> str:
-    """The prompt. Raises UsageError where there is none, or where it is not text or too long."""
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """The words of it, and what is sent along."""
+
+    text: str
+    attached: tuple[Media, ...] = ()
+
+    def message(self) -> Message:
+        """The user's turn: attachments first, as the makers advise, then the question about them."""
+        text: tuple[Part, ...] = (Text(self.text),) if self.text.strip() else ()
+        return Message(Role.USER, (*self.attached, *text))
+
+
+def read_prompt(
+    words: Sequence[str], attach: Sequence[str] = (), *, prompt_file: str | None = None, may_be_empty: bool = False
+) -> Prompt:
+    """The prompt. Raises UsageError where there is none, or where it is not text or too long.
+
+    `may_be_empty`: a template or an editor will say more.
+    """
     on_terminal = sys.stdin is None or sys.stdin.isatty()  # pyright: ignore[reportUnnecessaryComparison] - after `<&-`
-    piped = "" if on_terminal else _read_stdin()
-    if "-" in words:
-        if on_terminal:
-            piped = _read_stdin()
-        prompt = " ".join(piped.strip("\n") if word == "-" else word for word in words)
-    else:
-        prompt = "\n\n".join(part for part in (" ".join(words), piped) if part.strip())
-    if not prompt.strip():
+    as_word, as_attachment = _STDIN in words, _STDIN in attach
+    if as_word and as_attachment:
+        raise UsageError("standard input can stand for `-` or for `-a -`, not for both")
+    piped = "" if as_attachment or (on_terminal and not as_word) else _read_stdin()
+    media: list[Media] = []
+    blocks: list[str] = [_file(Path(prompt_file), media)] if prompt_file is not None else []
+    blocks.append(_joined(list(_pieces(words, piped, media))))
+    if not as_word:
+        blocks.append(piped)
+    for name in attach:
+        blocks += _attached(name, media)
+    text = "\n\n".join(block for block in blocks if block.strip())
+    if not text.strip() and not media and not may_be_empty:
         raise UsageError(_nothing(on_terminal=on_terminal))
+    _check(text, media)
+    return Prompt(text, tuple(media))
+
+
+def _pieces(words: Sequence[str], piped: str, media: list[Media]) -> Iterator[str]:
+    for word in words:
+        if word == _STDIN:
+            yield piped.strip("\n")
+        elif word.startswith("@@"):
+            yield word[1:]
+        elif word.startswith("@") and len(word) > 1:
+            yield _file(Path(word[1:]), media).strip("\n")
+        else:
+            yield word
+
+
+def _joined(pieces: Sequence[str]) -> str:
+    """Words by blanks; what has lines of its own stands apart."""
+    text = ""
+    apart = False
+    for piece in (piece for piece in pieces if piece):
+        gap = "\n\n" if apart or "\n" in piece else " "
+        text += (gap if text else "") + piece
+        apart = "\n" in piece
+    return text
+
+
+def _file(path: Path, media: list[Media]) -> str:
+    """The file's text; "" where it is something else, which is attached."""
+    from llmr.attachments import read_file, shown, sniffed, text_in
+
     try:
-        size = len(prompt.encode())
+        content = read_file(path)
+    except UsageError as error:
+        hint = f"; for the text itself write @@{shown(str(path))}" if not path.exists() else ""
+        raise UsageError(f"{error}{hint}") from error
+    found = sniffed(content)
+    if found is None:
+        return text_in(content, shown(str(path)))
+    media.append(Media(*found, content=content, name=path.name))
+    return ""
+
+
+def _attached(name: str, media: list[Media]) -> Iterator[str]:
+    """The text of one attachment, if it is text; else it is added to `media`."""
+    from llmr.attachments import by_url, from_bytes, from_file, is_url
+
+    if is_url(name):
+        part: Part = by_url(name)
+    elif name == _STDIN:
+        part = from_bytes(_stdin_bytes(), name=None)
+    else:
+        part = from_file(Path(name))
+    if isinstance(part, Media):
+        media.append(part)
+    elif isinstance(part, Text):
+        yield part.text
+
+
+def _check(text: str, media: Sequence[Media]) -> None:
+    try:
+        size = len(text.encode())
     except UnicodeEncodeError as error:  # argv that is no UTF-8 arrives as lone surrogates
         raise UsageError("the prompt is not valid UTF-8; check your terminal's encoding") from error
     if size > MOST_BYTES:
         raise UsageError(_too_long(size))
-    return prompt
+    if not media:
+        return
+    from llmr.attachments import MOST_TOGETHER_BYTES
+
+    together = sum(len(one.content or b"") for one in media)
+    if together > MOST_TOGETHER_BYTES:
+        raise UsageError(
+            f"the attachments have {together / 1e6:.0f} MB together; no provider takes more than "
+            f"{MOST_TOGETHER_BYTES // 1024**2} MiB in one request"
+        )
+
+
+def _stdin_bytes() -> bytes:
+    if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] - it is, after `<&-`
+        return b""
+    from llmr.attachments import MOST_BYTES as MOST_ATTACHED_BYTES
+
+    try:
+        raw = sys.stdin.buffer.read(MOST_ATTACHED_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"standard input cannot be read: {error.strerror}") from error
+    if len(raw) > MOST_ATTACHED_BYTES:
+        raise UsageError(f"standard input: is larger than {MOST_ATTACHED_BYTES // 1024**2} MiB; send a part of it")
+    return raw
 
 
 def _read_stdin() -> str:
@@ -48,10 +162,13 @@ def _read_stdin() -> str:
     except UnicodeDecodeError as error:
         byte, offset = error.object[error.start], error.start + len(raw) - len(error.object)  # it has lost its mark
         raise UsageError(
-            f"standard input is not UTF-8 text (byte 0x{byte:02x} at offset {offset}); convert it with iconv first"
+            f"standard input is not UTF-8 text (byte 0x{byte:02x} at offset {offset}); convert it with iconv first, "
+            "or attach it with `-a -`"
         ) from error
     if "\0" in text:
-        raise UsageError(f"standard input is binary (a NUL at offset {text.index(chr(0))}); llmr chat sends text")
+        raise UsageError(
+            f"standard input is binary (a NUL at offset {text.index(chr(0))}); `-a -` attaches an image, PDF or sound"
+        )
     return text
 
 

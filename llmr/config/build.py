@@ -31,6 +31,8 @@ class Config:
     `state_path` None: keep state in memory, as the user wishes, or for the reason in `state_note`. `notices`: what a person
     should be told, one line each. `sources`: the files that speak, weakest first. `ca_file`: SSL_CERT_FILE, None for the
     client's own authorities. `missing_keys`: variables that would turn a provider on, in the order of the providers.
+    `conversations_path` None: there is no place for them; `saves`: whether they are kept when nobody says otherwise.
+    `sends_urls`: attachments may be URLs, which providers fetch.
     """
 
     catalog: Catalog
@@ -43,6 +45,9 @@ class Config:
     missing_keys: tuple[str, ...] = ()
     ca_file: str | None = None
     masked: tuple[Secret, ...] = field(default=(), repr=False)
+    conversations_path: Path | None = None
+    saves: bool = False
+    sends_urls: bool = False
 
     def secrets(self) -> tuple[Secret, ...]:
         """All that must never be printed, for the Redactor: keys, unusable ones too, header values, proxy passwords."""
@@ -66,7 +71,7 @@ def build(normal: Json, environment: Environment, *, notices: Iterable[str], sou
     keyring = Keyring(environment)
     equipped = {name: _equipped(name, row, environment, keyring) for name, row in normal["providers"].items()}
     providers = {name: one.provider for name, one in equipped.items()}
-    state_path = _state_path(normal["state_path"], environment)
+    state_path = _kept_in(normal["state_path"], "state.db", environment)
     forced = state_path is None and normal["state_path"] != MEMORY
     return Config(
         catalog=_catalog(normal, providers, environment),
@@ -79,6 +84,9 @@ def build(normal: Json, environment: Environment, *, notices: Iterable[str], sou
         missing_keys=tuple(dict.fromkeys(p.missing_key for p in providers.values() if p.missing_key)),
         ca_file=(environment.variable("SSL_CERT_FILE") or "").strip() or None,
         masked=tuple(dict.fromkeys(secret for one in equipped.values() for secret in one.secrets)),
+        conversations_path=_kept_in(normal["conversations"]["path"], "conversations.db", environment),
+        saves=_saves(normal["conversations"].get("save"), environment),
+        sends_urls=bool(normal["attachments"].get("urls")),
     )
 
 
@@ -247,12 +255,25 @@ def _named_model(name: str, row: Json) -> NamedModel:
 # Files
 
 
-def _state_path(said: str | None, environment: Environment) -> Path | None:
+def _kept_in(said: str | None, name: str, environment: Environment) -> Path | None:
+    """The file that is meant, by default `name` among the user's state; None: nowhere."""
     if said == MEMORY:
         return None
     if said is not None:
         return _located(said, environment)
-    return environment.state_dir / "state.db" if environment.state_dir is not None else None
+    return environment.state_dir / name if environment.state_dir is not None else None
+
+
+def _saves(said: bool | None, environment: Environment) -> bool:
+    """LLMR_LOG=off keeps nothing at all, LLMR_SAVE speaks for this run, the file in general."""
+    if (environment.log or "").lower() in _NO:
+        return False
+    if environment.save is not None:
+        return environment.save.lower() not in _NO
+    return said is not False
+
+
+_NO: Final = frozenset({"0", "off", "no", "false"})
 
 
 def _located(name: str, environment: Environment) -> Path | None:

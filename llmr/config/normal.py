@@ -15,7 +15,8 @@ from llmr.config.schema_types import Table
 from llmr.config.urls import address_of
 
 Normal = dict[str, Any]
-"""JSON. Keys: policy, default_model, providers, names, rules, state_path; settle.py adds known, notices, protected."""
+"""JSON. Keys: policy, default_model, providers, names, rules, state_path, conversations, attachments; settle.py adds known,
+notices, protected."""
 
 _CAPABILITIES = (
     "context_window_tokens",
@@ -51,6 +52,13 @@ def normal_form(settings: RoutingFile, origins: Origins, consent: Consent) -> No
         "names": {name: _named_model(named) for name, named in settings.models.items()},
         "rules": [_rule(index, rule) for index, rule in enumerate(settings.rules)],
         "state_path": _anchored(settings.state.path if settings.state else None, ("state", "path"), origins),
+        "conversations": {
+            **_said(settings.conversations),
+            "path": _anchored(
+                settings.conversations.path if settings.conversations else None, ("conversations", "path"), origins
+            ),
+        },
+        "attachments": _said(settings.attachments),
     }
 
 

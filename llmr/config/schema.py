@@ -231,6 +231,19 @@ class StateTable(Table):
     path: str | None = Field(None, description='The state file; ":memory:": nothing is remembered.')
 
 
+class ConversationsTable(Table):
+    """`[conversations]`: what was asked and answered."""
+
+    save: bool | None = Field(None, description="Whether conversations are kept; true if nobody says.")
+    path: str | None = Field(None, description="The file of conversations.")
+
+
+class AttachmentsTable(Table):
+    """`[attachments]`: what may be sent along."""
+
+    urls: bool | None = Field(None, description="Whether -a may name URLs, which the provider fetches.")
+
+
 class RoutingFile(Table):
     """llmr's routing.toml. Every key is optional; what you leave out is as shipped."""
 
@@ -251,3 +264,5 @@ class RoutingFile(Table):
     hedging: HedgingTable | None = Field(None, description="A second request while the first is slow.")
     budget: SpendTable | None = Field(None, description="What may be spent, over all providers.")
     state: StateTable | None = Field(None, description="What one run leaves to the next.")
+    conversations: ConversationsTable | None = Field(None, description="What is kept of what you ask.")
+    attachments: AttachmentsTable | None = Field(None, description="What may be sent along.")

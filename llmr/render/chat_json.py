@@ -96,7 +96,7 @@ def _words(delta: Delta, redact: Redactor) -> Iterator[dict[str, Any]]:
 
 
 def _head(transcript: Transcript) -> dict[str, Any]:
-    return {"schema": CHAT_SCHEMA, "id": transcript.request_id, "conversation_id": None}
+    return {"schema": CHAT_SCHEMA, "id": transcript.request_id, "conversation_id": transcript.conversation_id}
 
 
 def _rest(transcript: Transcript, error: ErrorNote | None, redact: Redactor) -> dict[str, Any]:

@@ -42,6 +42,7 @@ class Transcript:
     deltas: list[Delta] = field(default_factory=list[Delta])
     waits: list[Waiting] = field(default_factory=list[Waiting])
     finished: Finished | None = None
+    conversation_id: str | None = None
 
     def add(self, event: Event) -> None:  # noqa: C901 - a case per event
         """Take the next event."""

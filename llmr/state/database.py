@@ -227,13 +227,13 @@ def _examined(path: Path, schema: Schema) -> tuple[sqlite3.Connection, int]:
 
 
 def _check_ownership(connection: sqlite3.Connection, path: Path, schema: Schema, version: int) -> None:
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    if application_id != schema.application_id and (version or _has_tables(connection)):
+        raise StateUnusable(f"{path} is a database of another program")
     if version > schema.version:
         raise StateUnusable(
             f"{path} has schema {version}{_author(connection)}; this llmr {__version__} knows {schema.version}"
         )
-    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-    if application_id != schema.application_id and (version or _has_tables(connection)):
-        raise StateUnusable(f"{path} is a database of another program")
 
 
 def _migrate(connection: sqlite3.Connection, directory: PrivateDirectory, path: Path, schema: Schema) -> None:

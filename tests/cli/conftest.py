@@ -71,6 +71,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Capture
         if name not in {"PATH", "LANG"} and not name.startswith(("COV", "PYTEST")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("LLMR_SAVE", "0")  # a test about conversations says otherwise
     monkeypatch.chdir(tmp_path)
     made = Shell(tmp_path, monkeypatch, capfd)
     yield made

@@ -2,11 +2,13 @@
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from llmr.cli.prompt import MOST_BYTES, read_prompt
+from llmr.chat import Media, MediaKind, Text
+from llmr.cli.prompt import MOST_BYTES, Prompt, read_prompt
 from llmr.errors import UsageError
 
 Put = Callable[..., None]
@@ -34,13 +36,13 @@ def refused(words: list[str]) -> str:
 )
 def test_words_and_standard_input_make_the_prompt(stdin: Put, words: list[str], piped: bytes, prompt: str) -> None:
     stdin(piped)
-    assert read_prompt(words) == prompt
+    assert read_prompt(words) == Prompt(prompt)
 
 
 def test_a_terminal_is_not_read_unless_it_is_asked_for(stdin: Put) -> None:
     stdin(b"typed", terminal=True)
-    assert read_prompt(["hi"]) == "hi"
-    assert read_prompt(["hi", "-"]) == "hi typed"
+    assert read_prompt(["hi"]).text == "hi"
+    assert read_prompt(["hi", "-"]).text == "hi typed"
 
 
 def test_nothing_at_all_is_refused(stdin: Put) -> None:
@@ -52,7 +54,7 @@ def test_nothing_at_all_is_refused(stdin: Put) -> None:
 
 def test_a_closed_standard_input_is_no_input(stdin: Put) -> None:
     stdin(None)
-    assert read_prompt(["hi"]) == "hi"
+    assert read_prompt(["hi"]).text == "hi"
     assert refused(["-"]).startswith("no prompt;")
 
 
@@ -78,7 +80,7 @@ def test_a_prompt_above_the_limit_is_refused_before_anything_is_sent(stdin: Put)
     stdin(b"x" * (MOST_BYTES + 1))
     assert "more than 10 MB" in refused([])
     stdin(b"x" * MOST_BYTES)
-    assert len(read_prompt([])) == MOST_BYTES
+    assert len(read_prompt([]).text) == MOST_BYTES
     stdin(b"x" * MOST_BYTES)
     assert "no model takes more than 10 MiB" in refused(["and", "more"])
 
@@ -90,3 +92,59 @@ def test_input_that_cannot_be_read_says_why(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(Broken()))
     assert refused([]) == "standard input cannot be read: Is a directory"
+
+
+PNG = b"\x89PNG\r\n\x1a\n picture"
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with a text of one line, one of two, and a picture."""
+    (tmp_path / "one").write_text("one line\n")
+    (tmp_path / "two").write_text("first\nsecond\n")
+    (tmp_path / "picture").write_bytes(PNG)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_file_stands_in_its_place_and_one_with_lines_apart(stdin: Put, files: Path) -> None:
+    stdin(b"", terminal=True)
+    assert read_prompt(["say", "@one", "twice"]).text == "say one line twice"
+    assert read_prompt(["explain", "@two", "briefly"]).text == "explain\n\nfirst\nsecond\n\nbriefly"
+    assert read_prompt([], prompt_file="two").text == "first\nsecond\n"
+
+
+def test_a_literal_at_sign_is_doubled_and_a_missing_file_says_so(stdin: Put, files: Path) -> None:
+    stdin(b"", terminal=True)
+    assert read_prompt(["@@alice", "@", "bob@example.org"]).text == "@alice @ bob@example.org"
+    assert refused(["@alice"]) == "alice: no such file or directory; for the text itself write @@alice"
+
+
+def test_attachments_come_before_the_question_and_texts_below_it(stdin: Put, files: Path) -> None:
+    stdin(b"piped\n")
+    prompt = read_prompt(["what?", "@picture"], ["two", "picture"])
+    assert prompt.text == 'what?\n\npiped\n\n\n<file name="two">\nfirst\nsecond\n</file>'
+    picture = Media(MediaKind.IMAGE, "image/png", content=PNG, name="picture")
+    assert prompt.message().parts == (picture, picture, Text(prompt.text))
+
+
+def test_standard_input_can_be_the_attachment_binary_or_not(stdin: Put, files: Path) -> None:
+    stdin(PNG)
+    assert read_prompt(["what?"], ["-"]) == Prompt("what?", (Media(MediaKind.IMAGE, "image/png", content=PNG),))
+    stdin(b"text")
+    assert read_prompt(["what?"], ["-"]).text == "what?\n\ntext"
+    stdin(b"")
+    with pytest.raises(UsageError, match="not for both"):
+        read_prompt(["-"], ["-"])
+
+
+def test_a_picture_needs_no_words(stdin: Put, files: Path) -> None:
+    stdin(b"", terminal=True)
+    assert [type(part) for part in read_prompt([], ["picture"]).message().parts] == [Media]
+
+
+def test_attachments_have_a_limit_together(stdin: Put, files: Path) -> None:
+    stdin(b"", terminal=True)
+    (files / "large").write_bytes(PNG + b"x" * 19_000_000)
+    with pytest.raises(UsageError, match="57 MB together"):
+        read_prompt(["x"], ["large", "large", "large"])

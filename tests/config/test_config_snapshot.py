@@ -180,7 +180,7 @@ def test_a_snapshot_is_json_with_its_own_checksum(world: World) -> None:
     assert len(checksum) == 64
     assert set(json.loads(payload)) == {
         "policy", "default_model", "providers", "names", "rules", "state_path", "known", "notices",
-            "protected",
+            "protected", "conversations", "attachments",
     }  # fmt: skip
 
 

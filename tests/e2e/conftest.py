@@ -62,6 +62,7 @@ class Box:
             "PATH": os.environ["PATH"],
             "LANG": "C.UTF-8",
             "LLMR_CONFIG": str(self.config_file),
+            "LLMR_SAVE": "0",  # a test about conversations says otherwise
             **self.variables,
         }
 

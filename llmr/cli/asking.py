@@ -1,0 +1,97 @@
+"""The command line of `chat` → the request, before anything is looked up: prompt, attachments, template, editor."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from llmr.chat import ChatRequest, Media, Message, Role
+from llmr.cli.choices import check_on_break, check_strategy
+from llmr.cli.prompt import Prompt, read_prompt
+from llmr.config.build import Config
+from llmr.config.environment import Environment
+from llmr.errors import UsageError
+
+if TYPE_CHECKING:
+    from llmr.templates import Template
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What is asked, and how, apart from routing's own options."""
+
+    words: tuple[str, ...]
+    attach: tuple[str, ...] = ()
+    prompt_file: str | None = None
+    edit: bool = False
+    template: str | None = None
+    parameters: tuple[str, ...] = ()
+    attach_urls: bool | None = None
+
+
+def request_for(asking: Asking, request: ChatRequest, system: str | None, environment: Environment) -> ChatRequest:
+    """`request` with its messages, and with what the template says where the command line says nothing. Raises UsageError,
+    ConfigError."""
+    check_strategy(request.strategy)
+    check_on_break(request.on_break)
+    prompt = read_prompt(
+        asking.words,
+        asking.attach,
+        prompt_file=asking.prompt_file,
+        may_be_empty=asking.template is not None or asking.edit,
+    )
+    if asking.template is not None:
+        from llmr import templates
+
+        template = templates.read(asking.template, environment.config_dir, owner=environment.uid)
+        filled = templates.fill(template, asking.template, parameters(asking.parameters), prompt.text)
+        prompt, system = replace(prompt, text=filled.prompt), system or filled.system
+        request = _over(request, template)
+        check_strategy(request.strategy)
+    elif asking.parameters:
+        raise UsageError("-P fills the places of a template; name one with -t")
+    if asking.edit:
+        from llmr.cli.editor import edited
+
+        prompt = replace(prompt, text=edited(prompt.text, environment, suffix=".md"))
+    return replace(request, messages=_messages(prompt, system))
+
+
+def check_urls(request: ChatRequest, asking: Asking, config: Config) -> None:
+    """Raises UsageError where a URL is attached and that was not allowed: a provider would fetch it, and learn of it."""
+    allowed = config.sends_urls if asking.attach_urls is None else asking.attach_urls
+    if not allowed and any(isinstance(part, Media) and part.url for one in request.messages for part in one.parts):
+        raise UsageError(
+            "attached URLs are off: the provider would fetch them. Say --attach-urls, or [attachments] urls = true, or "
+            "download it and attach the file"
+        )
+
+
+def parameters(given: tuple[str, ...]) -> dict[str, str]:
+    """`-P name=value`, as typed. Raises UsageError."""
+    values: dict[str, str] = {}
+    for one in given:
+        name, sign, value = one.partition("=")
+        if not sign or not name.isidentifier():
+            raise UsageError(f"-P {one[:80]!r}: write it as name=value")
+        if name == "input":
+            raise UsageError("-P input=…: the input is what is typed and piped")
+        values[name] = value
+    return values
+
+
+def _messages(prompt: Prompt, system: str | None) -> tuple[Message, ...]:
+    message = prompt.message()
+    if not message.parts:
+        raise UsageError("no prompt: the text is empty")
+    return (*((Message.text(Role.SYSTEM, system),) if system else ()), message)
+
+
+def _over(request: ChatRequest, template: "Template") -> ChatRequest:
+    return replace(
+        request,
+        model=request.model or template.model or "",
+        provider=request.provider or template.provider,
+        strategy=request.strategy or template.strategy,
+        temperature=template.temperature if request.temperature is None else request.temperature,
+        max_output_tokens=request.max_output_tokens or template.max_tokens,
+        tags=(*request.tags, *(tag for tag in template.tags if tag not in request.tags)),
+    )

@@ -1,0 +1,106 @@
+"""Messages as JSON and back, without loss: thinking with its signatures and tool calls go back to their maker unchanged.
+
+Attachments stand outside, in a table by their hash: `{"type": "media", …, "sha256": …}`. What cannot be read (a newer
+llmr's part) is left out, never guessed.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from llmr.chat import Media, MediaKind, Message, Part, Role, Text, Thinking, ToolCall, ToolResult
+
+Keep = Callable[[bytes], str]
+"""Takes an attachment's bytes, gives the name to find them by."""
+
+Fetch = Callable[[str], bytes | None]
+"""Gives the bytes that were kept under a name, None: they are gone."""
+
+
+def encoded(messages: Iterable[Message], keep: Keep) -> str:
+    """The messages as JSON text, in ASCII: a lone surrogate survives."""
+    document = [
+        {"role": message.role.value, "parts": [_part_json(part, keep) for part in message.parts]}
+        for message in messages
+    ]
+    return json.dumps(document, separators=(",", ":"))
+
+
+def decoded(text: str, fetch: Fetch) -> tuple[Message, ...]:
+    """The messages that `encoded` was given. Raises ValueError for text that is none of ours."""
+    try:
+        return tuple(
+            Message(
+                Role(one["role"]),
+                tuple(part for said in one["parts"] if (part := _part(said, fetch)) is not None),
+            )
+            for one in json.loads(text)
+        )
+    except (KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"not a message of ours: {error!r}") from error
+
+
+def _part_json(part: Part, keep: Keep) -> dict[str, Any]:
+    match part:
+        case Text():
+            said: dict[str, Any] = {"type": "text", "text": part.text, "signature": part.signature}
+        case Thinking():
+            said = {
+                "type": "thinking",
+                "text": part.text,
+                "signature": part.signature,
+                "redacted": part.redacted,
+                "format": part.format,
+            }
+        case ToolCall():
+            said = {
+                "type": "tool_call",
+                "id": part.id,
+                "name": part.name,
+                "arguments": part.arguments,
+                "signature": part.signature,
+            }
+        case ToolResult():
+            said = {
+                "type": "tool_result",
+                "call_id": part.call_id,
+                "name": part.name,
+                "content": part.content,
+                "is_error": part.is_error or None,
+            }
+        case Media():  # pragma: no branch - the set is closed
+            said = {
+                "type": "media",
+                "kind": part.kind.value,
+                "media_type": part.media_type,
+                "url": part.url,
+                "name": part.name,
+                "detail": part.detail,
+                "sha256": keep(part.content) if part.content is not None else None,
+            }
+    return {key: value for key, value in said.items() if value is not None}
+
+
+def _part(said: Mapping[str, Any], fetch: Fetch) -> Part | None:
+    fields = {key: value for key, value in said.items() if key != "type"}
+    match said["type"]:
+        case "text":
+            return Text(**fields)
+        case "thinking":
+            return Thinking(**fields)
+        case "tool_call":
+            return ToolCall(**fields)
+        case "tool_result":
+            return ToolResult(**fields)
+        case "media":
+            return _media(fields, fetch)
+        case _:
+            return None
+
+
+def _media(fields: dict[str, Any], fetch: Fetch) -> Media | Text:
+    name = fields.pop("sha256", None)
+    content = fetch(name) if name is not None else None
+    if name is not None and content is None:
+        return Text(f"[the attachment {fields.get('name') or name[:8]} is gone]")
+    return Media(**{**fields, "kind": MediaKind(fields["kind"])}, content=content)

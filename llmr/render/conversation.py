@@ -1,0 +1,159 @@
+"""A conversation as Markdown for people and as JSON for programs.
+
+`llmr.conversation/1` is a promise, as chat's JSON is: keys are added, never changed. Markdown repeats what was said as it
+is; the caller neutralises it for a terminal.
+"""
+
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from llmr.chat import Media, Message, Part, Text, Thinking, ToolCall, ToolResult
+from llmr.conversations import Overview, Turn
+
+SCHEMA: Final = "llmr.conversation/1"
+
+
+def markdown_lines(conversation_id: str, turns: Sequence[Turn]) -> Iterator[str]:
+    """The turns, each with who said it and how it ended."""
+    began = local_time(turns[0].at) if turns else "never"
+    yield f"# Conversation {conversation_id}, {began}"
+    system: str | None = None
+    for turn in turns:
+        if turn.system is not None and turn.system != system:
+            system = turn.system
+            yield from ("", "## System", "", system)
+        yield from ("", "## You", "")
+        yield from _said(turn.asked)
+        yield from ("", f"## {_answered_by(turn)}", "")
+        if turn.answer is not None:
+            yield from _said([turn.answer])
+        if not turn.whole:
+            yield from ("" if turn.answer is not None else "*no answer*", f"*{how_it_ended(turn)}*")
+
+
+def how_it_ended(turn: Turn) -> str:
+    """The outcome in words."""
+    if turn.whole:
+        return "whole"
+    why = "interrupted" if turn.outcome == "cancelled" else turn.outcome.replace("_", " ")
+    return f"broken off: {why}" if turn.answer is not None else f"failed: {why}"
+
+
+def document(conversation_id: str, title: str, turns: Sequence[Turn], *, content: bool) -> dict[str, Any]:
+    """The JSON of a conversation with all its branches. `content`: attachments too, in base64."""
+    return {
+        "schema": SCHEMA,
+        "id": conversation_id,
+        "title": title,
+        "turns": [_turn_json(turn, content=content) for turn in turns],
+    }
+
+
+def overview_json(overview: Overview) -> dict[str, Any]:
+    """One conversation of a list."""
+    return {
+        "id": overview.id,
+        "title": overview.title,
+        "began_at": utc_time(overview.began_at),
+        "at": utc_time(overview.at),
+        "turns": overview.turns,
+        "failed": overview.failed,
+        "provider": overview.provider,
+        "model": overview.model,
+        "outcome": overview.outcome,
+        "cost_usd": overview.cost_usd,
+    }
+
+
+def local_time(at: float) -> str:
+    """A moment for people, to the minute."""
+    try:
+        return datetime.fromtimestamp(at, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+    except (ValueError, OverflowError, OSError):  # a clock that was far off
+        return "?"
+
+
+def utc_time(at: float) -> str | None:
+    """A moment for programs, ISO 8601; None where no calendar has it."""
+    try:
+        return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _answered_by(turn: Turn) -> str:
+    return f"{turn.provider}/{turn.model}" if turn.provider else "Nobody"
+
+
+def _said(messages: Iterable[Message]) -> Iterator[str]:
+    for message in messages:
+        for part in message.parts:
+            yield from _part_lines(part)
+
+
+def _part_lines(part: Part) -> Iterator[str]:
+    match part:
+        case Text():
+            yield part.text
+        case Media():
+            yield f"*[{part.kind.value}: {part.name or part.url or part.media_type}]*"
+        case ToolCall():
+            yield f"*[calls {part.name} {part.arguments}]*"
+        case ToolResult():
+            yield f"*[{part.name} gave {part.content}]*"
+        case Thinking():  # pragma: no branch - the set is closed
+            return
+
+
+def _turn_json(turn: Turn, *, content: bool) -> dict[str, Any]:
+    return {
+        "number": turn.number,
+        "parent": turn.parent,
+        "at": utc_time(turn.at),
+        "outcome": turn.outcome,
+        "partial": turn.answer is not None and not turn.whole,
+        "asked_model": turn.asked_model,
+        "provider": turn.provider,
+        "model": turn.model,
+        "request_id": turn.request_id,
+        "system": turn.system,
+        "prompt": turn.prompt_text,
+        "answer": turn.answer_text,
+        "messages": [
+            {"role": message.role.value, "parts": [_part_json(part, content=content) for part in message.parts]}
+            for message in (*turn.asked, *((turn.answer,) if turn.answer is not None else ()))
+        ],
+        "usage": {"input": turn.input_tokens, "output": turn.output_tokens},
+        "cost_usd": turn.cost_usd,
+        "timing_ms": {"first_token": _ms(turn.ttft_s), "total": _ms(turn.total_s)},
+    }
+
+
+def _part_json(part: Part, *, content: bool) -> dict[str, Any]:
+    match part:
+        case Text():
+            said: dict[str, Any] = {"type": "text", "text": part.text, "signature": part.signature}
+        case Thinking():
+            said = {"type": "thinking", "text": part.text, "signature": part.signature, "redacted": part.redacted}
+        case ToolCall():
+            said = {"type": "tool_call", "id": part.id, "name": part.name, "arguments": part.arguments}
+        case ToolResult():
+            said = {"type": "tool_result", "call_id": part.call_id, "name": part.name, "content": part.content}
+        case Media():  # pragma: no branch - the set is closed
+            size = len(part.content) if part.content is not None else None
+            data = b64encode(part.content).decode() if content and part.content is not None else None
+            said = {
+                "type": part.kind.value,
+                "media_type": part.media_type,
+                "name": part.name,
+                "url": part.url,
+                "bytes": size,
+                "base64": data,
+            }
+    return {key: value for key, value in said.items() if value is not None}
+
+
+def _ms(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)
