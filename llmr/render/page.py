@@ -60,8 +60,9 @@ div.wide { overflow-x: auto; }
 table { width: 100%; border-collapse: collapse; font-size: .9rem; }
 th { padding: .3rem .75rem .3rem 0; text-align: right; font-weight: 400; color: var(--faint); white-space: nowrap; }
 td { padding: .3rem .75rem .3rem 0; text-align: right; border-top: 1px solid var(--rule); white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; } td:first-child { white-space: normal; overflow-wrap: anywhere; }
-table.few { width: auto; min-width: 16rem; }
+th:first-child, td:first-child { text-align: left; }
+td:first-child { white-space: normal; overflow-wrap: anywhere; min-width: 13rem; }
+table.few { width: auto; }
 td.poor { color: var(--failed); }
 footer { margin-top: 3rem; font-size: .85rem; }
 """

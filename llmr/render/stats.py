@@ -11,6 +11,7 @@ from llmr.render.decision import wrapped
 from llmr.render.figures import NOTHING, clock_of, count, counted, day_of, dollars, dollars_alike, seconds, share, span
 from llmr.render.ink import Keep, Line, Span, Tone, clipped, ink, wrapped_line
 from llmr.render.pictures import Bin, Glyphs, bar, bins, legend, linear_sparkline, sparkline, success_strip
+from llmr.render.status import success_tone
 from llmr.render.summary import By, Group, Sum, Summary
 from llmr.render.table import Align, Column, table
 from llmr.render.transcript import milliseconds
@@ -117,11 +118,10 @@ def _groups(summary: Summary, width: int | None, glyphs: Glyphs) -> list[Line]:
 
 def _figures(name: str, total: Sum) -> list[Line]:
     speed = total.tokens_per_s
-    poor = total.success is not None and total.success < 0.95
     return [
         ink(name),
         ink(count(total.asked)),
-        ink(share(total.success), Tone.WARN if poor else Tone.PLAIN),
+        ink(share(total.success), success_tone(total.success)),
         ink(seconds(total.ttft_s(0.5))),
         ink(seconds(total.ttft_s(0.95))),
         ink(NOTHING if speed is None else f"{speed:.0f}"),

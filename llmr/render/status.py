@@ -106,7 +106,7 @@ class StatusView:
             _light(blocking(status.circuits), self.now, glyphs),
             ink(seconds(status.p50_s, expected=status.fitted)),
             ink(seconds(status.p95_s, expected=status.fitted)),
-            ink(share(status.success), _success_tone(status.success)),
+            ink(share(status.success), success_tone(status.success)),
             ink(count(status.attempts)),
             ink(dollars(spent) if (spent := self.spent.get(status.model.key)) else ""),
             strip(drawn, glyphs),
@@ -197,7 +197,8 @@ def _glyph(glyphs: Glyphs, light: str, tone: Tone) -> Line:
     return (Span(getattr(glyphs, light), tone),)
 
 
-def _success_tone(success: float | None) -> Tone:
+def success_tone(success: float | None) -> Tone:
+    """A warning below 95 %, an alarm below 80 %."""
     if success is None:
         return Tone.FAINT
     return Tone.PLAIN if success >= 0.95 else Tone.WARN if success >= 0.8 else Tone.BAD

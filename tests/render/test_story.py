@@ -79,6 +79,8 @@ def test_a_hedge_is_no_wait_and_is_said_to_be_one() -> None:
     hedge = attempt(NOON + 0.8, "b", total_s=0.6, ttft_s=0.3, hedge=True, cost_usd=0.01, cost_estimated=True)
     story = Story.of(REQUEST, [hedge, slow])
     assert story.waits_s == (0.0, 0.0)
+    after_both = attempt(NOON + 1.7, "c")
+    assert Story.of(REQUEST, [hedge, slow, after_both]).waits_s[2] == pytest.approx(0.2)
     lines = told(story)
     assert any(line.split()[:4] == ["1.", "a/m", "cancelled", "(outpaced)"] for line in lines)
     (line,) = [line for line in lines if "(hedge)" in line]

@@ -65,6 +65,8 @@ def test_no_line_is_wider_than_asked_for(width: int) -> None:
 
 def test_more_room_than_is_wanted_is_left_free() -> None:
     assert shown(200) == shown(None)
+    two = [row[:2] for row in ROWS]
+    assert table([NAME, FIGURE], two, 200) == table([NAME, FIGURE], two)
 
 
 def test_what_never_gives_way_is_shown_even_where_it_does_not_fit() -> None:
