@@ -21,7 +21,7 @@ function __llmr_at # whether the commands typed so far are exactly these
     set -l path
     for word in (commandline -opc)[2..-1]
         switch "$path $word"
-            case ' chat' ' rank' ' explain' ' simulate' ' providers' ' providers status' ' providers list' ' providers reset' ' providers open' ' providers close' ' providers probe' ' stats' ' models' ' models list' ' models refresh' ' keys' ' keys set' ' keys list' ' keys rm' ' keys import' ' keys test' ' config' ' config path' ' config check' ' config trust' ' config show' ' config init' ' config edit' ' config schema' ' doctor' ' completion' ' man' ' help'
+            case ' chat' ' rank' ' explain' ' simulate' ' providers' ' providers status' ' providers list' ' providers reset' ' providers open' ' providers close' ' providers probe' ' stats' ' models' ' models list' ' models refresh' ' keys' ' keys set' ' keys list' ' keys rm' ' keys import' ' keys test' ' config' ' config path' ' config check' ' config trust' ' config show' ' config init' ' config edit' ' config schema' ' log' ' log list' ' log show' ' log export' ' log purge' ' templates' ' templates list' ' templates show' ' templates save' ' templates edit' ' templates rm' ' doctor' ' completion' ' man' ' help'
                 set path "$path $word"
         end
     end
@@ -39,6 +39,8 @@ complete -c llmr -n '__llmr_at \'\'' -a stats -d 'Latency, success, tokens and s
 complete -c llmr -n '__llmr_at \'\'' -a models -d 'List models with their windows, capabilities and prices'
 complete -c llmr -n '__llmr_at \'\'' -a keys -d 'Keep keys in the keyring or a private file; see where each comes from; try them'
 complete -c llmr -n '__llmr_at \'\'' -a config -d 'Write, see, check and trust configuration files'
+complete -c llmr -n '__llmr_at \'\'' -a log -d 'Conversations that were kept: list, search, show, export, purge'
+complete -c llmr -n '__llmr_at \'\'' -a templates -d 'Your own ways of asking, for `llmr chat -t NAME`: TOML files with a prompt, a system prompt, a model and $places'
 complete -c llmr -n '__llmr_at \'\'' -a doctor -d 'Look over versions, settings, keys, files and their modes, state, clock, network and terminal'
 complete -c llmr -n '__llmr_at \'\'' -a completion -d 'Print the completion script for a shell'
 complete -c llmr -n '__llmr_at \'\'' -a man -d 'Print the manual page, as roff: llmr man | man -l -'
@@ -56,6 +58,17 @@ complete -c llmr -n '__llmr_at \' chat\'' -l on-break -x -d 'When the answer bre
 complete -c llmr -n '__llmr_at \' chat\'' -l on-break -x -a 'fail restart continue buffer'
 complete -c llmr -n '__llmr_at \' chat\'' -l no-hedge -l hedge -d 'Ask a second candidate when the first is late'
 complete -c llmr -n '__llmr_at \' chat\'' -l system -s s -x -d 'Instructions to the model'
+complete -c llmr -n '__llmr_at \' chat\'' -l attach -s a -r -d 'Send a file along: image, PDF, sound, text; `-`: stdin'
+complete -c llmr -n '__llmr_at \' chat\'' -l attach -s a -r -F
+complete -c llmr -n '__llmr_at \' chat\'' -l no-attach-urls -l attach-urls -d 'Let -a name URLs, which the provider fetches'
+complete -c llmr -n '__llmr_at \' chat\'' -l prompt-file -r -d 'Read the prompt from a file'
+complete -c llmr -n '__llmr_at \' chat\'' -l prompt-file -r -F
+complete -c llmr -n '__llmr_at \' chat\'' -l edit -d 'Write the prompt in your editor'
+complete -c llmr -n '__llmr_at \' chat\'' -l template -s t -x -d 'Ask as a template of yours says'
+complete -c llmr -n '__llmr_at \' chat\'' -l parameter -s P -x -d 'Fill a place of the template'
+complete -c llmr -n '__llmr_at \' chat\'' -l continue -s c -d 'Go on with the last conversation of this terminal'
+complete -c llmr -n '__llmr_at \' chat\'' -l conversation -x -d 'Go on with this conversation; `last`: the newest of all'
+complete -c llmr -n '__llmr_at \' chat\'' -l no-save -l save -d 'Keep this turn in `llmr log`, or not'
 complete -c llmr -n '__llmr_at \' chat\'' -l no-stream -d 'Ask for the answer in one piece'
 complete -c llmr -n '__llmr_at \' chat\'' -l json -d 'Write one JSON document, failures included'
 complete -c llmr -n '__llmr_at \' chat\'' -l jsonl -d 'Write a line of JSON per event, as it happens'
@@ -182,6 +195,42 @@ complete -c llmr -n '__llmr_at \' config show\'' -l json -d 'One JSON document'
 complete -c llmr -n '__llmr_at \' config show\'' -l config -r -d 'As chat --config'
 complete -c llmr -n '__llmr_at \' config show\'' -l config -r -F
 complete -c llmr -n '__llmr_at \' config init\'' -l force -d 'Replace a file that is there; it is kept beside it'
+complete -c llmr -n '__llmr_at \' log\'' -a list -d 'The newest conversations, or the turns that match a query, the best first'
+complete -c llmr -n '__llmr_at \' log\'' -a show -d 'One conversation, from its first turn to its newest'
+complete -c llmr -n '__llmr_at \' log\'' -a export -d 'JSON Lines, one conversation a line, attachments included'
+complete -c llmr -n '__llmr_at \' log\'' -a purge -d 'Take conversations away for good: their bytes leave the file, and the copies beside it'
+complete -c llmr -n '__llmr_at \' log list\'' -l limit -s n -x -d 'At most so many'
+complete -c llmr -n '__llmr_at \' log list\'' -l json -d 'One JSON document'
+complete -c llmr -n '__llmr_at \' log list\'' -l config -r -d 'As chat --config'
+complete -c llmr -n '__llmr_at \' log list\'' -l config -r -F
+complete -c llmr -n '__llmr_at \' log show\'' -l json -d 'One JSON document, all branches'
+complete -c llmr -n '__llmr_at \' log show\'' -l markdown -d 'Markdown as it is, on a terminal too'
+complete -c llmr -n '__llmr_at \' log show\'' -l all -d 'Every branch, not only the one it stands at'
+complete -c llmr -n '__llmr_at \' log show\'' -l config -r -d 'As chat --config'
+complete -c llmr -n '__llmr_at \' log show\'' -l config -r -F
+complete -c llmr -n '__llmr_at \' log export\'' -l config -r -d 'As chat --config'
+complete -c llmr -n '__llmr_at \' log export\'' -l config -r -F
+complete -c llmr -n '__llmr_at \' log purge\'' -l before -x -d 'Those that ended before 2026-01-31, or 30d, 4w, 12h ago'
+complete -c llmr -n '__llmr_at \' log purge\'' -l all -d 'All of them'
+complete -c llmr -n '__llmr_at \' log purge\'' -l yes -s y -d 'Do not ask'
+complete -c llmr -n '__llmr_at \' log purge\'' -l config -r -d 'As chat --config'
+complete -c llmr -n '__llmr_at \' log purge\'' -l config -r -F
+complete -c llmr -n '__llmr_at \' templates\'' -a list -d 'The templates there are, with their places'
+complete -c llmr -n '__llmr_at \' templates\'' -a show -d 'One template, as its file has it'
+complete -c llmr -n '__llmr_at \' templates\'' -a save -d 'Make a template, of what is said here or of a conversation'
+complete -c llmr -n '__llmr_at \' templates\'' -a edit -d 'Open a template in your editor; it is made if it is not there, and checked when you leave'
+complete -c llmr -n '__llmr_at \' templates\'' -a rm -d 'Remove a template'
+complete -c llmr -n '__llmr_at \' templates list\'' -l json -d 'One JSON document'
+complete -c llmr -n '__llmr_at \' templates save\'' -l system -s s -x -d 'Its system prompt'
+complete -c llmr -n '__llmr_at \' templates save\'' -l model -s m -x -d 'Its model'
+complete -c llmr -n '__llmr_at \' templates save\'' -l model -s m -x -a '(__llmr_models)'
+complete -c llmr -n '__llmr_at \' templates save\'' -l temperature -x -d ''
+complete -c llmr -n '__llmr_at \' templates save\'' -l max-tokens -x -d ''
+complete -c llmr -n '__llmr_at \' templates save\'' -l default -s P -x -d 'What a place holds if nobody says'
+complete -c llmr -n '__llmr_at \' templates save\'' -l from-conversation -x -d 'Take the first prompt, system and model of this one'
+complete -c llmr -n '__llmr_at \' templates save\'' -l replace -d 'Write over one of that name'
+complete -c llmr -n '__llmr_at \' templates save\'' -l config -r -d 'As chat --config'
+complete -c llmr -n '__llmr_at \' templates save\'' -l config -r -F
 complete -c llmr -n '__llmr_at \' doctor\'' -l json -d 'One JSON document'
 complete -c llmr -n '__llmr_at \' doctor\'' -l config -r -d 'As chat --config'
 complete -c llmr -n '__llmr_at \' doctor\'' -l config -r -F
