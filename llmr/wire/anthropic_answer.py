@@ -31,10 +31,11 @@ _FINISH: Final = {  # wire.md §B.3
 
 @dataclass(slots=True)
 class _Call:
-    """A tool call under way: its number among the calls, and whether any argument came."""
+    """A tool call under way: its number among the calls, what it began with, and whether arguments came since."""
 
     number: int
-    begun: bool
+    given: str
+    begun: bool = False
 
 
 class MessageReader:
@@ -118,11 +119,10 @@ class MessageReader:
             case "tool_use":
                 self._said = True
                 given = block.get("input")
-                call = _Call(self._call_count, begun=bool(given))
+                call = _Call(self._call_count, json_text.dump(given) if given else "{}")
                 self._call_count += 1
                 self._calls[index] = call
-                arguments = json_text.dump(given) if given else ""
-                piece = ToolCallDelta(call.number, text_of(block.get("id")), text_of(block.get("name")), arguments)
+                piece = ToolCallDelta(call.number, text_of(block.get("id")), text_of(block.get("name")))
                 out.append(Delta(tool_calls=(piece,)))
             case _:  # a tool that Anthropic runs, its result, and blocks of the future
                 pass
@@ -159,13 +159,15 @@ class MessageReader:
                 pass
 
     def _close(self, index: int | None, out: list[Delta]) -> None:
-        """A call that ends without arguments has none: `{}`."""
+        """The arguments that came in pieces are all of them; else those that the call began with, `{}` if it had none."""
         call = self._calls.get(index)
         if call is not None and not call.begun:
             call.begun = True
-            out.append(Delta(tool_calls=(ToolCallDelta(call.number, arguments="{}"),)))
+            out.append(Delta(tool_calls=(ToolCallDelta(call.number, arguments=call.given),)))
 
     def _end(self, said: dict[str, Any], usage_said: Any, out: list[Delta]) -> None:
+        for index in self._calls:
+            self._close(index, out)
         reason = text_of(said.get("stop_reason"))
         finish = _FINISH.get(reason, FinishReason.STOP) if reason else None
         self._finish = finish or self._finish

@@ -525,6 +525,13 @@ def test_events_are_known_by_their_name_where_the_data_does_not_repeat_it() -> N
     assert ChatResponse.from_deltas(deltas(body)).text == "x"
 
 
+def test_arguments_in_pieces_are_all_of_them_and_those_of_the_beginning_count_without_any() -> None:
+    call = opened(0, type="tool_use", id="t", name="f", input={"a": 1})
+    pieces = [piece(0, type="input_json_delta", partial_json=said) for said in ('{"a"', ":1}")]
+    for events in ((call, *pieces, closed(0)), (call, closed(0)), (call,)):
+        assert stream(start(), *events, ended("tool_use"), STOP).tool_calls == (ToolCall("t", "f", '{"a":1}'),)
+
+
 def test_an_index_of_a_strange_kind_is_one_index() -> None:
     call = opened(0, type="tool_use", id="t", name="f", input={})
     call["index"] = [1]

@@ -1,40 +1,28 @@
 """Real traffic of some forty providers against what their official SDKs made of it (shared/wire, see its README).
 
-Each recording is decoded whole, and streams once more byte by byte, the strictest cut there is, and once more ended early.
+Each recording is decoded whole; what happens to it when it is cut, spoiled or said otherwise is next door.
 Text, reasoning, calls, finish reason and usage must equal `oracle.jsonl`; what the SDK itself got wrong, or cannot say, is
 listed by id in `EXCEPTIONS`. The kind of each error was judged by hand against wire.md §A.4 and is listed here; message, code
 and delay are the oracle's. Nothing of the traffic is copied into this repository: without it, these tests are skipped.
 """
 
-import base64
-import contextlib
 import json
-import random
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from recorded import FORMATS, ORACLE, TRAFFIC, body_of, decode, ids, rows, where_recorded
 
-from llmr.catalog import Model, Provider, WireFormat
-from llmr.chat import ChatResponse, Delta, FinishReason, Usage
+from llmr.catalog import WireFormat
+from llmr.chat import ChatResponse, FinishReason, Usage
 from llmr.config.model_files import SHIPPED
 from llmr.errors import ProviderError
 from llmr.model_table.table import ModelTable
 from llmr.routing.score import request_cost_usd
 from llmr.wire import wire_for
 
-TRAFFIC: Final = Path(__file__).parents[2].parent / "shared" / "wire"
-pytestmark = pytest.mark.skipif(not TRAFFIC.is_dir(), reason=f"no recorded traffic at {TRAFFIC}")
-
-FORMATS: Final = {
-    "openai-chat": WireFormat.OPENAI,
-    "anthropic-messages": WireFormat.ANTHROPIC,
-    "gemini": WireFormat.GEMINI,
-    "openai-responses": WireFormat.RESPONSES,
-}
+pytestmark = where_recorded
 
 # Where we differ from the SDK on purpose: id → what differs, and why.
 EXCEPTIONS: Final = {
@@ -249,45 +237,8 @@ BESIDE_KINDS: Final[Mapping[str, tuple[str, ...]]] = {  # of APIs that no wire s
 NOT_SPOKEN: Final = {"ollama-200-stream-midstream-error-documented": "Ollama's native protocol; llmr speaks its /v1"}
 
 
-def rows(name: str) -> list[dict[str, Any]]:
-    path = TRAFFIC / name
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-
-ORACLE: Final = [row for row in rows("oracle.jsonl") if row["api"] in FORMATS]
-
-
 def kind_in(table: Mapping[str, tuple[str, ...]], name: str) -> str:
     return next(kind for kind, ids in table.items() if name in ids)
-
-
-def recording(row: dict[str, Any]) -> dict[str, Any]:
-    if "response" in row:
-        return row
-    found: dict[str, Any] = json.loads((TRAFFIC / "recorded" / row["api"] / f"{row['id']}.json").read_text())
-    return found
-
-
-def body_of(response: dict[str, Any]) -> bytes:
-    if response.get("body_text") is not None:
-        return str(response["body_text"]).encode()
-    return base64.b64decode(response["body_base64"])
-
-
-def decode(row: dict[str, Any], size: int | None = None) -> list[Delta]:
-    """The deltas of a recorded answer, fed in pieces of `size` bytes."""
-    response = recording(row)["response"]
-    body = body_of(response)
-    wire_format = FORMATS[row["api"]]
-    model = Model(Provider(row["provider"], wire_format, "https://api.example/v1"), "m")
-    wire = wire_for(wire_format)
-    if response["status"] >= 300:
-        headers = {name.lower(): value for name, value in response["headers"].items()}
-        raise wire.classify(response["status"], headers, body, now=0.0)
-    decoder = wire.decoder(model, streamed=response["is_stream"])
-    size = size or len(body) or 1
-    deltas = [delta for at in range(0, len(body), size) for delta in decoder.feed(body[at : at + size])]
-    return [*deltas, *decoder.end()]
 
 
 def said_by_sdk(usage: Mapping[str, Any], *path: str) -> Any:
@@ -377,15 +328,10 @@ def calls_of(got: ChatResponse) -> list[tuple[str, str, Any]]:
     return [(call.id, call.name, arguments(call.arguments)) for call in got.tool_calls]
 
 
-def ids(items: list[dict[str, Any]]) -> list[str]:
-    return [item["id"] for item in items]
-
-
 COMPLETIONS: Final = [
     row for row in ORACLE if row["kind"] == "completion" and EXCEPTIONS.get(row["id"], [""])[0] != "error"
 ]
 ERRORS: Final = [row for row in ORACLE if row["kind"] == "error"]
-STREAMS: Final = [row for row in ORACLE if recording(row)["response"]["is_stream"]] if ORACLE else []
 
 
 @pytest.mark.parametrize("row", COMPLETIONS, ids=ids(COMPLETIONS))
@@ -440,85 +386,6 @@ def test_what_we_read_costs_what_an_independent_library_charges(row: dict[str, A
         assert ours is None, "no price is not a price of nothing"
     else:
         assert ours == pytest.approx(float(theirs["usd"]), rel=0.01)
-
-
-@pytest.mark.parametrize("row", STREAMS, ids=ids(STREAMS))
-def test_a_stream_that_ends_early_is_never_taken_for_a_whole_answer(row: dict[str, Any]) -> None:
-    """Ended behind each event and within some: what came is a beginning, and a success has all of the words and calls."""
-    body, wire_format = body_of(recording(row)["response"]), FORMATS[row["api"]]
-    chance = random.Random(7)
-
-    def ended_at(end: int) -> tuple[ChatResponse, bool]:
-        decoder = wire_for(wire_format).decoder(Model(Provider("p", wire_format, "https://x"), "m"), streamed=True)
-        deltas = list[Delta]()
-        with contextlib.suppress(ProviderError):
-            deltas += decoder.feed(body[:end])
-            deltas += decoder.end()
-            return ChatResponse.from_deltas(deltas), True
-        return ChatResponse.from_deltas(deltas), False
-
-    whole, _ = ended_at(len(body))
-    boundaries = [found.end() for found in re.finditer(rb"\r?\n\r?\n|,\r?\n", body)]
-    ends = [*(chance.sample(boundaries, 60) if len(boundaries) > 60 else boundaries), *boundaries[-8:]]
-    for end in (*ends, *(chance.randint(0, len(body)) for _ in range(20))):
-        got, succeeded = ended_at(end)
-        assert whole.text.startswith(got.text)
-        assert whole.reasoning.startswith(got.reasoning)
-        if succeeded:
-            assert got.finish_reason is not None
-            assert (got.text, got.tool_calls) == (whole.text, whole.tool_calls)
-
-
-@pytest.mark.parametrize("row", STREAMS, ids=ids(STREAMS))
-def test_a_stream_cut_at_every_byte_gives_the_same_deltas(row: dict[str, Any]) -> None:
-    def outcome(size: int | None) -> tuple[ChatResponse, object]:
-        response = recording(row)["response"]
-        wire_format = FORMATS[row["api"]]
-        decoder = wire_for(wire_format).decoder(Model(Provider("p", wire_format, "https://x"), "m"), streamed=True)
-        body, deltas = body_of(response), list[Delta]()
-        step = size or len(body) or 1
-        try:
-            for at in range(0, len(body), step):
-                deltas += decoder.feed(body[at : at + step])
-            deltas += decoder.end()
-        except ProviderError as error:
-            return ChatResponse.from_deltas(deltas), (error.kind, error.message, error.code)
-        return ChatResponse.from_deltas(deltas), tuple(deltas)
-
-    whole = outcome(None)
-    assert outcome(1) == whole
-    assert outcome(997) == whole
-
-
-SPOILERS: Final = (b"\n\n", b"\r", b"null", b"{", b"]", b'"', b"\xff", b"\\ud800", b"1e999", b"[" * 300)
-
-
-@pytest.mark.parametrize("api", FORMATS)
-def test_spoiled_traffic_raises_nothing_but_provider_errors(api: str) -> None:
-    chance = random.Random(7)
-    bodies = [body_of(recording(row)["response"]) for row in ORACLE if row["api"] == api]
-    wire = wire_for(FORMATS[api])
-    for _ in range(400):
-        body = bytearray(chance.choice(bodies))
-        for _ in range(chance.randint(1, 6)):
-            at, end = sorted((chance.randint(0, len(body)), chance.randint(0, len(body))))
-            match chance.randint(0, 3):
-                case 0:
-                    body[at : at + 1] = chance.randbytes(1)
-                case 1:
-                    del body[at : min(end, at + 50)]
-                case 2:
-                    body[at:at] = body[at : min(end, at + 200)]
-                case _:
-                    body[at:at] = chance.choice(
-                        [b"\n\n", b"\r", b"null", b"{", b"]", b'"', b"\xff", b"\\ud800", b"1e999", b"[" * 300]
-                    )
-        decoder = wire.decoder(Model(Provider("p", FORMATS[api], "https://x"), "m"), streamed=chance.random() < 0.5)
-        with contextlib.suppress(ProviderError):
-            decoder.feed(bytes(body[: len(body) // 2]))
-            decoder.feed(bytes(body[len(body) // 2 :]))
-            decoder.end()
-        assert wire.classify(chance.choice([400, 429, 500]), {}, bytes(body), now=0.0).message
 
 
 @pytest.mark.parametrize("row", ERRORS, ids=ids(ERRORS))
