@@ -160,11 +160,11 @@ def test_fewer_rows_are_open_than_the_screen_has() -> None:
 def test_after_a_resize_nothing_is_taken_back_and_nothing_comes_twice(columns: int) -> None:
     terminal = FakeTerminal(60, 40)
     screen = terminal.markdown()
-    screen.feed("one **two** three")
+    screen.feed("one **two** three ")
     screen.paint()
     terminal.resize(columns, 40)
     before = len(terminal.written)
-    for piece in (" four", " five\nsix\n", "\nseven **eight**\n\n"):
+    for piece in ("four", " five\nsix\n", "\nseven **eight**\n\n"):
         screen.feed(piece)
         screen.paint()
     screen.end()
@@ -178,6 +178,59 @@ def test_after_a_resize_nothing_is_taken_back_and_nothing_comes_twice(columns: i
         "eight",
     ]
     assert [line for line in terminal.lines if "eight" in line] == ["seven eight"]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.sampled_from(["{} ", "{}\n\n", "\n- {} ", "**{}** ", "\n1. {}\n", "\n> {} ", "`{}`\n", "\n\n# {}\n", "{}\n"]),
+             min_size=5, max_size=60),
+    st.dictionaries(st.integers(0, 59), st.tuples(st.integers(12, 90), st.integers(4, 40)), max_size=4),
+)  # fmt: skip
+def test_no_resize_loses_a_word(pieces: list[str], sizes: dict[int, tuple[int, int]]) -> None:
+    terminal = FakeTerminal(60, 30)
+    screen = terminal.markdown()
+    for number, piece in enumerate(pieces):
+        screen.feed(piece.format(f"w{number}x"))
+        screen.paint()
+        if number in sizes:
+            terminal.resize(*sizes[number])
+    screen.end()
+    joined = "".join(terminal.plain.split())
+    assert [number for number in range(len(pieces)) if f"w{number}x" not in joined] == []
+
+
+def test_a_resize_in_a_list_repeats_no_item() -> None:
+    terminal = FakeTerminal(60, 60)
+    screen = terminal.markdown()
+    for piece in ("intro\n\n- one\n- tw", "o\n- three\n\nend **x**\n"):
+        screen.feed(piece)
+        screen.paint()
+        terminal.resize(50, 60)
+    screen.end()
+    assert terminal.lines == ["intro", "", "• one", "• two", "• three", "", "end x"]
+
+
+def test_a_resize_while_a_table_is_held_draws_it_below() -> None:
+    terminal = FakeTerminal(60, 60)
+    screen = terminal.markdown()
+    for piece in ("| a | b |\n|---|---|\n| 1", "| 2 |\n\nend\n"):
+        screen.feed(piece)
+        screen.paint()
+        terminal.resize(40, 60)
+    screen.end()
+    assert [line.split() for line in terminal.lines[1:2]] == [["a", "b"]]
+    assert terminal.lines[-1] == "end"
+
+
+def test_an_item_and_a_heading_look_like_themselves_while_they_come() -> None:
+    terminal = FakeTerminal(20)
+    screen = terminal.markdown()
+    screen.feed("# He")
+    screen.paint()
+    assert terminal.lines == ["He"]
+    screen.feed("ad\n1. one item that wraps in the m")
+    screen.paint()
+    assert terminal.lines == ["Head", "1. one item that", "   wraps in the m"]
 
 
 def test_a_resize_between_two_blocks_draws_the_next_to_the_new_width() -> None:
@@ -207,7 +260,7 @@ def test_a_table_is_held_behind_one_line_until_it_ends() -> None:
 
 def test_of_a_line_of_code_without_end_the_last_rows_are_shown_while_it_comes() -> None:
     block = Block(Kind.CODE, "x" * 100_000 + "END")
-    rows = tail_rows(block, 80, 0, 8)
+    rows = tail_rows([block], 80, 0, 8)
     assert len(rows) <= 8
     assert rows[-1].endswith("END")
 

@@ -94,7 +94,9 @@ class Splitter:
         self._limit = window
         self._rows = 0  # of the open table
         self._fence: _Fence | None = None
-        self._lists: list[int] = []  # the least columns that belong to each surrounding item
+        self._lists: list[
+            tuple[int, int]
+        ] = []  # of each surrounding item: its least columns, and where its text is shown
         self._gap = False
         self._started = False
         self._out: list[Block] = []
@@ -116,19 +118,36 @@ class Splitter:
         return self._taken()
 
     @property
-    def open(self) -> Block | None:
-        """What is under way, to be shown until it is finished: the open block and the line that is not decided yet."""
+    def open(self) -> tuple[Block, ...]:
+        """What is under way, to be shown until it is finished: the open block, and the line that is not decided yet as what it
+        will probably be."""
         line = self._partial
         if self._fence is not None:
-            if not line:
-                return None
-            text = self._dedented(line, self._fence)
-            return Block(Kind.CODE, text, gap=self._gap, indent=self._fence.shown_indent, quote=self._fence.quote)
-        if self._open is None:
-            return Block(Kind.PARAGRAPH, line, gap=self._gap and self._started) if line.strip() else None
-        if not line.strip() or self._open.kind is Kind.TABLE:
-            return self._open
-        return replace(self._open, text=f"{self._open.text}\n{line.strip()}")
+            fence = self._fence
+            code = Block(
+                Kind.CODE, self._dedented(line, fence), gap=self._gap, indent=fence.shown_indent, quote=fence.quote
+            )
+            return (code,) if line else ()
+        before = () if self._open is None else (self._open,)
+        if not line.strip() or (self._open is not None and self._open.kind is Kind.TABLE):
+            return before
+        likely = self._likely(line)
+        if self._open is None or likely.kind is not Kind.PARAGRAPH:
+            return (*before, likely)
+        return (replace(self._open, text=f"{self._open.text}\n{line.strip()}"),)
+
+    def _likely(self, line: str) -> Block:
+        """What the undecided line will be unless its end says otherwise."""
+        quote, rest = _unquoted(line)
+        gap = self._gap and self._started
+        heading, item = _HEADING.match(rest), _ITEM.match(rest)
+        if heading is not None and heading[2]:
+            return Block(Kind.HEADING, heading[2], heading[1], gap=gap, quote=quote)
+        if item is not None and item[5] and self._may_be_item(item) and _RULE.match(rest) is None:
+            least = _columns(item[1])
+            indent = max((shown for columns, shown in self._lists if columns <= least), default=0)
+            return Block(Kind.ITEM, item[5], item[2], gap=gap, quote=quote, indent=indent)
+        return Block(Kind.PARAGRAPH, rest, gap=gap, quote=quote)
 
     def _taken(self) -> list[Block]:
         out, self._out = self._out, []
@@ -241,7 +260,7 @@ class Splitter:
         columns, text = _columns(item[1]), item[5] or ""
         self._leave_lists(columns)
         block = Block(Kind.ITEM, "", item[2], quote=quote, indent=self._shown_indent)
-        self._lists.append(columns + _NESTED)
+        self._lists.append((columns + _NESTED, self._shown_indent + marker_cells(item[2])))
         if _FENCE.match(text) is None or len(text) > _INFO:
             self._begin(replace(block, text=text))
         else:
@@ -302,12 +321,12 @@ class Splitter:
     # Lists
 
     def _leave_lists(self, columns: int) -> None:
-        while self._lists and columns < self._lists[-1]:
+        while self._lists and columns < self._lists[-1][0]:
             self._lists.pop()
 
     @property
     def _shown_indent(self) -> int:
-        return 2 * len(self._lists)
+        return self._lists[-1][1] if self._lists else 0
 
     # The open block
 
@@ -349,6 +368,11 @@ class Splitter:
         """`gap` is set where it was not when the block began."""
         self._out.append(replace(block, gap=block.gap or (self._gap and block.begins)))
         self._gap, self._started, self._limit = False, True, self._window
+
+
+def marker_cells(marker: str) -> int:
+    """Columns that an item's marker takes: a bullet is one, whatever it was written as."""
+    return (len(marker) if marker[0].isdigit() else 1) + 1
 
 
 def _unquoted(line: str) -> tuple[int, str]:

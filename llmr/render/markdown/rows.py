@@ -5,6 +5,7 @@ joined, coloured or flags: some draw them as one, others as each part. Here a ch
 draws, and a row is broken before that is wider than the terminal: it may end early, it never runs over.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
@@ -52,20 +53,23 @@ def prefix_of(block: Block) -> tuple[str, str]:
     return around + marker, around + " " * len(marker)
 
 
-def tail_rows(block: Block, width: int, column: int, most: int) -> list[str]:
-    """The open block as plain text in at most `most` rows, none wider than `width`; the first begins at `column`."""
-    if block.kind is Kind.TABLE:
-        rows = [HELD_TABLE.format(rows=block.text.count("\n") - 1)[:width]]
-    else:
-        room = most * width  # of a line of code as long as a book, its last rows
-        start = max(0, len(block.text) // width * width - room + width) if block.kind is Kind.CODE else 0
-        first, others = prefix_of(block)
-        text = block.text[start:]
-        if not block.begins and not column:
-            text, first = text.lstrip(" \n"), others
-        rows = wrapped(text, width, column, "" if column else first, others)
-    rows = ["", *rows] if block.gap else rows
+def tail_rows(blocks: Sequence[Block], width: int, column: int, most: int) -> list[str]:
+    """The open blocks as plain text in at most `most` rows, none wider than `width`; the first begins at `column`."""
+    rows = [row for block in blocks for row in _rows(block, width, 0 if block.begins else column, most)]
     return rows if len(rows) <= most else rows[:1] + rows[1 - most :]
+
+
+def _rows(block: Block, width: int, column: int, most: int) -> list[str]:
+    gap = [""] if block.gap else []
+    if block.kind is Kind.TABLE:
+        return [*gap, HELD_TABLE.format(rows=block.text.count("\n") - 1)[:width]]
+    room = most * width  # of a line of code as long as a book, its last rows
+    start = max(0, len(block.text) // width * width - room + width) if block.kind is Kind.CODE else 0
+    first, others = prefix_of(block)
+    text = block.text[start:]
+    if not block.begins and not column:
+        text, first = text.lstrip(" \n"), others
+    return [*gap, *wrapped(text, width, column, "" if column else first, others)]
 
 
 def wrapped(text: str, width: int, column: int, first: str, others: str) -> list[str]:

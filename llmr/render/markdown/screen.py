@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, final
 
-from llmr.render.markdown.blocks import Block, Splitter
+from llmr.render.markdown.blocks import Block, Kind, Splitter
 from llmr.render.markdown.rows import cells, is_certain, prefix_of, tail_rows
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ class MarkdownScreen:
         self._column = 0  # at which the unfinished last line stops
         self._shown: list[str] = []  # the open rows on the screen
         self._start = 0  # the column at which the first of them begins
-        self._stuck: str | None = None  # what a resize left of the open block, as plain text
+        self._plain: str | None = ""  # the open blocks as they are shown; None: a table is held, which is not
+        self._stuck: str | None = None  # what a resize left of the open blocks, as plain text
 
     def feed(self, text: str) -> None:
         """Take text; `paint` shows it."""
@@ -101,40 +102,49 @@ class MarkdownScreen:
         self._column = column
         return out
 
-    def _repaint(self, finished: list[str], block: Block | None) -> None:
+    def _repaint(self, finished: list[str], blocks: Sequence[Block]) -> None:
         before = self._start
         width, height = self._at
         roomy = takes_rows_back(width, height)
-        rows = tail_rows(block, width, self._column, min(MOST_ROWS, height - 2)) if block is not None and roomy else []
+        rows = tail_rows(blocks, width, self._column, min(MOST_ROWS, height - 2)) if roomy else []
         open_rows = rows or [""]
         target = [*finished[:-1], finished[-1] + open_rows[0], *open_rows[1:]] if finished else open_rows
         change = _difference(self._shown or [""], target, before)
         if change:
             self._put(change)
         self._shown, self._start = rows, self._column
+        self._plain = _plain(blocks)
 
     def _resized(self, now: tuple[int, int]) -> None:
         """The rows on the screen are no longer ours to take back."""
         self._at = now
-        self._stuck = (self._stuck or "") + "\n".join(self._shown) if self._shown or self._column else None
+        if self._stuck is not None or not (self._shown or self._column):
+            return
+        if self._plain is None:
+            self._put("\n")
+            self._column = self._start = 0
+        else:
+            self._stuck = self._plain.rstrip(" ")  # a blank at the end is not on the screen yet
         self._shown = []
 
     def _go_on_plainly(self, blocks: list[Block], shown: str) -> list[Block]:
-        """Write what is new of the block that was open when the terminal was resized; the blocks behind it are returned."""
-        if not blocks and (block := self._splitter.open) is not None:
-            text = _plain(block)
-            if text.startswith(shown):
-                self._put(text[len(shown) :])
-                self._stuck = text
-            return []
+        """Write what is new of the blocks that were open when the terminal was resized. Blocks behind them are returned."""
         for number, block in enumerate(blocks):
-            text = _plain(block)
-            self._put(text[len(shown) :] if text.startswith(shown) else f"\n{text}")
-            self._stuck = shown = ""
-            if block.ends:
+            text = _plain([block]) or ""
+            there = shown[: len(text)] if shown.startswith(text) else ""
+            if there != text:
+                self._put(text[len(shown) :] if text.startswith(shown) else f"\n{text}")
+            shown = shown[len(text) :] if shown.startswith(text) else ""
+            if block.ends and not shown.startswith("\n"):
                 self._put("\n")
                 self._stuck, self._column, self._start = None, 0, 0
                 return blocks[number + 1 :]
+            shown = shown.removeprefix("\n")
+        still_open = _plain(self._splitter.open)
+        if still_open is not None and still_open.startswith(shown):
+            self._put(still_open[len(shown) :])
+            shown = still_open
+        self._stuck = shown
         return []
 
 
@@ -161,8 +171,11 @@ def _difference(old: list[str], new: list[str], column: int) -> str:
     return _BEGIN + move + _ERASE_BELOW + "\n".join(new[same:]) + _END
 
 
-def _plain(block: Block) -> str:
-    return (prefix_of(block)[0] if block.begins else "") + block.text
+def _plain(blocks: Sequence[Block]) -> str | None:
+    """Blocks as the plain text that is shown of them while they are open; None where that is not their text."""
+    if any(block.kind is Kind.TABLE for block in blocks):
+        return None
+    return "\n".join((prefix_of(block)[0] if block.begins else "") + block.text for block in blocks)
 
 
 def _plain_cells(line: str) -> int:
