@@ -17,11 +17,10 @@ The candidate that nobody stands behind gets all the time that is left: giving u
 slow answer for none. (routing.md §4 has no such exception; a cold local model needs it.)
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from random import Random
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from llmr.catalog import Catalog
 from llmr.chat import ChatRequest, ChatResponse
@@ -29,7 +28,6 @@ from llmr.errors import (
     AllAttemptsFailed,
     ErrorKind,
     LlmrError,
-    NoProviderReady,
     ProviderError,
     StreamInterrupted,
     kind_named,
@@ -37,18 +35,24 @@ from llmr.errors import (
 from llmr.exchange import Clock, Transport, Wires
 from llmr.registry import ProviderRegistry
 from llmr.router.asking import Asker, Asking
+from llmr.router.endings import (
+    after_break,
+    all_failed,
+    interrupted,
+    not_sent,
+    refuse_if_nobody_is_ready,
+    refuse_unless_accepted,
+)
 from llmr.router.events import Answering, AttemptFailed, BrokeOff, Decided, Event, Finished, Waiting
 from llmr.router.planning import Planner
 from llmr.router.progress import Progress
 from llmr.routing.decision_record import DecisionRecord
-from llmr.routing.disposition import Onward, disposition
-from llmr.routing.fallback import Ending, FallbackHandler, GiveUp, Try, Wait
+from llmr.routing.fallback import FallbackHandler, GiveUp, Try, Wait
 from llmr.routing.hedging import hedge_after_s, partner
 from llmr.routing.policy import OnBreak, Policy
 from llmr.routing.rules import RulesEngine
 from llmr.routing.score import request_cost_usd
-from llmr.routing.seam import may_continue
-from llmr.routing.selector import Barrier, Selection
+from llmr.routing.selector import Selection
 from llmr.state import RequestRecord
 
 if TYPE_CHECKING:
@@ -101,7 +105,7 @@ class Router:
         seed = self._chance.getrandbits(64)
         explore = self._chance.random() < self._policy.exploration
         selection = self._planner.select(request, plan, seed=seed, explore=explore)
-        _refuse_if_nobody_is_ready(selection)
+        refuse_if_nobody_is_ready(selection)
         progress = Progress(
             request=request,
             plan=plan,
@@ -234,7 +238,7 @@ class Router:
 
     def _fail(self, progress: Progress, asking: Asking, problem: LlmrError) -> AttemptFailed:
         """Book a failure, and tell the handler."""
-        error = problem if isinstance(problem, ProviderError) else _not_sent(problem)
+        error = problem if isinstance(problem, ProviderError) else not_sent(problem)
         after_s = self._asker.took_s(asking)
         self._asker.report(progress, asking, error)
         progress.handler.failed(asking.candidate, error, self._elapsed_s(progress))
@@ -252,8 +256,8 @@ class Router:
             if not leader.shown:
                 yield failure
                 return
-            progress.broken = _interrupted(failure)
-            then = _after_break(progress, failure.error)
+            progress.broken = interrupted(failure)
+            then = after_break(progress, failure.error)
             if then is OnBreak.FAIL:
                 self._record(progress, failure.error.kind.value, leader)
                 raise progress.broken from failure.error
@@ -276,11 +280,9 @@ class Router:
                     leader.shown = spoke
                     yield delta
                 if begins and race is not None:
-                    await self._settle(
-                        progress, race
-                    )  # behind the first text: closing and booking may wait, a reader not
+                    await self._settle(progress, race)  # behind the first text: booking may wait, a reader not
         finished = self._finished(progress, leader)
-        _refuse_unless_accepted(progress.request, finished.response)
+        refuse_unless_accepted(progress.request, finished.response)
         self._asker.report(progress, leader, None)
         self._record(progress, "ok", leader)
         if buffered:
@@ -327,11 +329,7 @@ class Router:
         self._record(progress, last.value if last else "refused", None)
         if progress.broken is not None:
             return progress.broken
-        retry_after_s = None if end.retry_at is None else max(0.0, end.retry_at - self._clock.now())
-        tried = sum(failure.error is not None for failure in end.failures)
-        attempts = f"{tried} attempt" if tried == 1 else f"{tried} attempts"
-        message = f"no answer for {progress.plan.asked!r}: {_ENDINGS[end.ending]}, {attempts}"
-        return AllAttemptsFailed(message, failures=end.failures, retry_after_s=retry_after_s)
+        return all_failed(progress.plan.asked, end, self._clock.now())
 
     def _elapsed_s(self, progress: Progress) -> float:
         return self._clock.monotonic() - progress.started_s
@@ -347,67 +345,9 @@ class Router:
         )
 
 
-_ENDINGS: Final[Mapping[Ending, str]] = MappingProxyType(
-    {
-        Ending.EXHAUSTED: "nobody else can be asked",
-        Ending.FATAL: "the request itself was rejected",
-        Ending.DEADLINE: "the deadline is over",
-        Ending.ATTEMPTS: "enough has been tried",
-    }
-)
-
-
 def _hedge_after_s(progress: Progress, first: Asking) -> float:
     """Seconds after which `first` is late: a rule's word, else by its own habits."""
     if progress.plan.hedge_after_s is not None:
         return progress.plan.hedge_after_s
     habits = progress.handler.selection.habits_of(first.candidate.key)
     return first.limits.first_token_s if habits is None else hedge_after_s(habits)
-
-
-def _not_sent(problem: LlmrError) -> ProviderError:
-    """A request that our own side could not send: a header, an authority, an origin. Somebody else may still be asked."""
-    error = ProviderError(ErrorKind.NOT_SENT, str(problem))
-    error.__cause__ = problem
-    return error
-
-
-def _refuse_unless_accepted(request: ChatRequest, response: ChatResponse) -> None:
-    """Raise ProviderError(NOT_ACCEPTED) with what the request's own check has against the answer."""
-    wrong = request.accept(response) if request.accept is not None else None
-    if wrong is not None:
-        raise ProviderError(ErrorKind.NOT_ACCEPTED, wrong)
-
-
-def _after_break(progress: Progress, error: ProviderError) -> OnBreak:
-    """What follows a break after text was shown: the user's wish, as far as it can be met."""
-    if disposition(error.kind).onward is Onward.NOBODY:
-        return OnBreak.FAIL
-    match progress.on_break:
-        case OnBreak.CONTINUE:
-            return OnBreak.CONTINUE if may_continue(progress.request) else OnBreak.FAIL
-        case OnBreak.RESTART:
-            return OnBreak.RESTART
-        case OnBreak.FAIL | OnBreak.BUFFER:  # pragma: no branch - a wish is one of the four
-            return OnBreak.FAIL
-
-
-def _interrupted(failure: AttemptFailed) -> StreamInterrupted:
-    key, error = failure.candidate.key, failure.error
-    return StreamInterrupted(f"{key} broke off: {error.message}", candidate=key, error=error, after_s=failure.after_s)
-
-
-def _refuse_if_nobody_is_ready(selection: Selection) -> None:
-    """Raise NoProviderReady where no candidate is so much as set up: there is nothing to try, wait for or book.
-
-    Absent keys are facts on the error; only what else is in the way is spelt out.
-    """
-    if selection.ranked or any(r.barrier not in (Barrier.OFF, Barrier.RULE) for r in selection.rejected):
-        return
-    lacking = [r.candidate.model.provider.missing_key for r in selection.rejected if r.barrier is Barrier.OFF]
-    missing = dict.fromkeys(name for name in lacking if name)
-    ruled = dict.fromkeys(r.reason for r in selection.rejected if r.barrier is Barrier.RULE)
-    off = (r for r in selection.rejected if r.barrier is Barrier.OFF and not r.candidate.model.provider.missing_key)
-    reasons = "; ".join([*ruled, *dict.fromkeys(f"{r.candidate.key}: {r.reason}" for r in off)])
-    message = f"no provider is ready for {selection.asked!r}" + (f" ({reasons})" if reasons else "")
-    raise NoProviderReady(message, missing=tuple(missing))

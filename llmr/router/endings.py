@@ -1,0 +1,82 @@
+"""How a request ends that does not end in a whole answer: which error says so, and in which words."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from llmr.chat import ChatRequest, ChatResponse
+from llmr.errors import AllAttemptsFailed, ErrorKind, LlmrError, NoProviderReady, ProviderError, StreamInterrupted
+from llmr.router.events import AttemptFailed
+from llmr.router.progress import Progress
+from llmr.routing.disposition import Onward, disposition
+from llmr.routing.fallback import Ending, GiveUp
+from llmr.routing.policy import OnBreak
+from llmr.routing.seam import may_continue
+from llmr.routing.selector import Barrier, Selection
+
+_ENDINGS: Final[Mapping[Ending, str]] = MappingProxyType(
+    {
+        Ending.EXHAUSTED: "nobody else can be asked",
+        Ending.FATAL: "the request itself was rejected",
+        Ending.DEADLINE: "the deadline is over",
+        Ending.ATTEMPTS: "enough has been tried",
+    }
+)
+
+
+def all_failed(asked: str, end: GiveUp, now: float) -> AllAttemptsFailed:
+    """Nobody answered. `now` is wall-clock seconds."""
+    retry_after_s = None if end.retry_at is None else max(0.0, end.retry_at - now)
+    tried = sum(failure.error is not None for failure in end.failures)
+    attempts = f"{tried} attempt" if tried == 1 else f"{tried} attempts"
+    message = f"no answer for {asked!r}: {_ENDINGS[end.ending]}, {attempts}"
+    return AllAttemptsFailed(message, failures=end.failures, retry_after_s=retry_after_s)
+
+
+def not_sent(problem: LlmrError) -> ProviderError:
+    """A request that our own side could not send: a header, an authority, an origin. Somebody else may still be asked."""
+    error = ProviderError(ErrorKind.NOT_SENT, str(problem))
+    error.__cause__ = problem
+    return error
+
+
+def refuse_unless_accepted(request: ChatRequest, response: ChatResponse) -> None:
+    """Raise ProviderError(NOT_ACCEPTED) with what the request's own check has against the answer."""
+    wrong = request.accept(response) if request.accept is not None else None
+    if wrong is not None:
+        raise ProviderError(ErrorKind.NOT_ACCEPTED, wrong)
+
+
+def after_break(progress: Progress, error: ProviderError) -> OnBreak:
+    """What follows a break after text was shown: the user's wish, as far as it can be met."""
+    if disposition(error.kind).onward is Onward.NOBODY:
+        return OnBreak.FAIL
+    match progress.on_break:
+        case OnBreak.CONTINUE:
+            return OnBreak.CONTINUE if may_continue(progress.request) else OnBreak.FAIL
+        case OnBreak.RESTART:
+            return OnBreak.RESTART
+        case OnBreak.FAIL | OnBreak.BUFFER:  # pragma: no branch - a wish is one of the four
+            return OnBreak.FAIL
+
+
+def interrupted(failure: AttemptFailed) -> StreamInterrupted:
+    """An answer broke off after text was shown, and nobody goes on from it."""
+    key, error = failure.candidate.key, failure.error
+    return StreamInterrupted(f"{key} broke off: {error.message}", candidate=key, error=error, after_s=failure.after_s)
+
+
+def refuse_if_nobody_is_ready(selection: Selection) -> None:
+    """Raise NoProviderReady where no candidate is so much as set up: there is nothing to try, wait for or book.
+
+    Absent keys are facts on the error; only what else is in the way is spelt out.
+    """
+    if selection.ranked or any(r.barrier not in (Barrier.OFF, Barrier.RULE) for r in selection.rejected):
+        return
+    lacking = [r.candidate.model.provider.missing_key for r in selection.rejected if r.barrier is Barrier.OFF]
+    missing = dict.fromkeys(name for name in lacking if name)
+    ruled = dict.fromkeys(r.reason for r in selection.rejected if r.barrier is Barrier.RULE)
+    off = (r for r in selection.rejected if r.barrier is Barrier.OFF and not r.candidate.model.provider.missing_key)
+    reasons = "; ".join([*ruled, *dict.fromkeys(f"{r.candidate.key}: {r.reason}" for r in off)])
+    message = f"no provider is ready for {selection.asked!r}" + (f" ({reasons})" if reasons else "")
+    raise NoProviderReady(message, missing=tuple(missing))
