@@ -4,7 +4,7 @@ from pathlib import Path
 
 from llmr.cli.completion_command import SHELLS
 from llmr.cli.exit_codes import ExitCode
-from llmr.cli.output import print_line, write_stdout
+from llmr.cli.output import print_line
 from llmr.cli.say import say
 from llmr.cli.tree import command_tree
 from llmr.config.environment import Environment
@@ -35,7 +35,7 @@ def run_completion(shell: str, *, install: bool) -> int:
     """Print the script, or put it where the shell looks. Raises UsageError, OutputError."""
     text = script(shell)
     if not install:
-        write_stdout(text.encode())
+        print_line(text.rstrip("\n"))
         return int(ExitCode.OK)
     path = _place(shell, Environment.from_process())
     try:

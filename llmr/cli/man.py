@@ -10,7 +10,7 @@ from typing import Final
 
 from llmr import __version__
 from llmr.cli.exit_codes import ExitCode
-from llmr.cli.output import write_stdout
+from llmr.cli.output import print_line
 from llmr.cli.topics import MEANINGS, variables
 from llmr.cli.tree import Argument, Node, Option, command_tree
 
@@ -31,7 +31,7 @@ _FILES: Final = (
 
 def run_man() -> int:
     """Print the page. Raises OutputError."""
-    write_stdout(man_page(command_tree()).encode())
+    print_line(man_page(command_tree()).rstrip("\n"))
     return int(ExitCode.OK)
 
 
@@ -68,7 +68,7 @@ def man_page(tree: Node) -> str:
 def _synopsis(node: Node) -> Iterator[str]:
     behind = "COMMAND" if node.children else " ".join(argument.shown for argument in node.arguments)
     yield f".B {_plain(' '.join(node.path))}"
-    yield f"[\\fIOPTIONS\\fR] {_plain(behind)}"
+    yield f"[\\fIOPTIONS\\fR] {_plain(behind)}".rstrip()
     yield ".br"
 
 

@@ -88,7 +88,27 @@ llmr simulate --json: llmr.simulate/1
   scenes [{scene, about, seeds, policies}]
     policies [{policy, requests, mean_s, p50_s, p99_s, p999_s, extra_per_1000, success, waste_share, usd_per_1000}]
       seconds to the first token, a failed request counted as 60; shares 0-1; usd_per_1000 requests
-llmr simulate --list --json: llmr.simulate.list/1   worlds [{world, about, duration_s, requests}], policies [{policy, about}]"""
+llmr simulate --list --json: llmr.simulate.list/1   worlds [{world, about, duration_s, requests}], policies [{policy, about}]
+
+llmr providers probe --json: llmr.probe/1
+  probes [{provider, model, asked, ok, http, kind, ttft_ms, ms, cost_usd, error}]   asked false: nothing was sent
+  not_up [name]                             local servers that are not up, and providers without a model to ask for
+
+llmr models --json: llmr.models/1
+  table {made, sources}, names [{name, candidates}], models [{name, provider, model, on, off_reason, context_window_tokens,
+    max_output_tokens, tools, images, json, reasoning, documents, audio, price, price_from, quality}]
+
+llmr keys list --json, keys test --json: llmr.keys/1; no document holds a key
+  keys [{provider, variable, source, fingerprint, off_reason}]   source: variable, command, keyring or file
+  missing [variable], unused [variable]
+  tests [{provider, variable, outcome, http, ms, models, error}]   outcome: ok, rejected, unclear, down or no_key
+
+llmr config show --json: llmr.config/1
+  settings [{key, value, scope, where}]     scope: known, shipped, user, given, project or environment
+
+llmr doctor --json: llmr.doctor/1
+  ok                                        false: the exit code is 3
+  findings [{section, name, verdict, text, mend}]   verdict: fine, note, warn or bad"""
 
 _ENV: Final[Mapping[str, str]] = MappingProxyType(
     {

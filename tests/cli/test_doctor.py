@@ -2,12 +2,16 @@
 
 import os
 import sqlite3
+import subprocess
+import sysconfig
 import time
+from pathlib import Path
 
 import pytest
 
 from llmr.lab import Behavior
 
+LLMR = Path(sysconfig.get_path("scripts")) / "llmr"
 KEY = "sk-test-0123456789abcdef"
 
 
@@ -139,3 +143,48 @@ def test_directories_are_made_for_their_owner_alone(shell):
         os.umask(previous)
     for directory in (".cache/llmr", ".cache/llmr/config", ".cache/llmr/names"):
         assert (shell.home / directory).stat().st_mode & 0o777 == 0o700
+
+
+READERS = [
+    (">/dev/full", (12,)),
+    (">&-", (12,)),
+    ("2>&-", (0,)),
+    ("| true; exit ${PIPESTATUS[0]}", (0, 141)),
+]
+VIEWS = (
+    ["doctor"],
+    ["keys", "list"],
+    ["config", "show", "--all", "--origin"],
+    ["help", "env"],
+    ["man"],
+    ["completion", "zsh"],
+)
+
+
+@pytest.mark.parametrize("arguments", VIEWS, ids=" ".join)
+@pytest.mark.parametrize("variables", [
+    {"TERM": "dumb"}, {"NO_COLOR": "1"}, {"COLUMNS": "1"}, {"COLUMNS": "20"}, {"LANG": "C", "PYTHONIOENCODING": "ascii"}, {},
+], ids=str)  # fmt: skip
+def test_b58_every_view_of_setting_up_stands_any_terminal(shell, monkeypatch, arguments, variables):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    said = shell(*arguments)
+    assert (said.code, said.err) == (0, "")
+    assert "\x1b" not in said.out
+    assert all(line == line.rstrip() for line in said.out.splitlines())
+
+
+@pytest.mark.parametrize("arguments", VIEWS, ids=" ".join)
+@pytest.mark.parametrize(("redirection", "codes"), READERS)
+def test_b56_every_view_of_setting_up_ends_well_whatever_reads_it(tmp_path, arguments, redirection, codes):
+    done = subprocess.run(
+        ["bash", "-c", f"{LLMR} {' '.join(arguments)} {redirection}"],
+        env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in codes
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == (1 if codes == (12,) else 0)
