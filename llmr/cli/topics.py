@@ -98,6 +98,14 @@ llmr models --json: llmr.models/1
   table {made, sources}, names [{name, candidates}], models [{name, provider, model, on, off_reason, context_window_tokens,
     max_output_tokens, tools, images, json, reasoning, documents, audio, price, price_from, quality}]
 
+llmr log --json: llmr.log/1
+  conversations [{id, title, began_at, at, turns, failed, provider, model, outcome, cost_usd}]
+llmr log QUERY --json: llmr.search/1   query, hits [{id, title, number, at, snippet}]
+llmr log show --json: llmr.conversation/1
+  id, title, turns [{number, parent, at, outcome, partial, asked_model, provider, model, request_id, system, prompt, answer,
+    messages, usage, cost_usd, timing_ms}]
+llmr templates --json: llmr.templates/1   templates [{name, model, places, prompt} or {name, error}]
+
 llmr keys list --json, keys test --json: llmr.keys/1; no document holds a key
   keys [{provider, variable, source, fingerprint, off_reason}]   source: variable, command, keyring or file
   missing [variable], unused [variable]
