@@ -19,6 +19,7 @@ from llmr.render.pictures import ASCII, UNICODE, Glyphs
 
 _STDOUT: Final = 1
 _USUAL_WIDTH: Final = 80
+_IN_ASCII: Final = str.maketrans("…–−≤✓·", ".--<+-")  # as wide as before
 _LEAST_WIDTH: Final = 20  # below that nothing lines up anyway
 
 
@@ -46,7 +47,9 @@ def show(lines: Iterable[Line], on: Screen) -> None:
     if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] - it is, after `>&-`
         raise OutputError("standard output is closed")
     text = "".join(f"{painted(line, color=on.color)}\n" for line in lines)
-    if text:
+    if on.glyphs is ASCII:  # what is written in words has a few characters more
+        write_stdout(text.translate(_IN_ASCII).encode("ascii", "replace"))
+    else:
         write_stdout(text.encode("utf-8", "replace"))
 
 

@@ -37,16 +37,14 @@ class Glyphs:
     closed: str
     half: str
     open: str
-    ellipsis: str
     dot: str
     arrow: str
     tick: str
     cross: str
-    dash: str
 
 
-UNICODE: Final = Glyphs("▁▂▃▄▅▆▇█", "▏▎▍▌▋▊▉█", "█", "▪", " ", "●", "◐", "○", "…", "·", "→", "✓", "✗", "–")
-ASCII: Final = Glyphs("_.:-=+*#", "#", "#", ".", " ", "*", "%", "o", "...", "-", "->", "+", "x", "-")
+UNICODE: Final = Glyphs("▁▂▃▄▅▆▇█", "▏▎▍▌▋▊▉█", "█", "▪", " ", "●", "◐", "○", "·", "→", "✓", "✗")
+ASCII: Final = Glyphs("_.:-=+*#", "#", "#", ".", " ", "*", "%", "o", "-", "->", "+", "x")
 
 
 @dataclass(frozen=True, slots=True)

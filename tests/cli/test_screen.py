@@ -42,6 +42,16 @@ def test_lines_are_written_with_and_without_colour(shell: Any) -> None:
     assert shell.capfd.readouterr().out == "fine\n\x1b[32mfine\x1b[0m\n\n"
 
 
+def test_where_there_are_no_blocks_there_is_nothing_but_ascii(shell: Any) -> None:
+    shell.serve(a=[])
+    shell("chat", "x")
+    shell.monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding="iso8859-1"))
+    shell.capfd.readouterr()
+    on = screen()
+    show([ink("a…b – ≤ 1 s é ␛")], on)
+    assert shell.capfd.readouterr().out == "a.b - < 1 s ? ?\n"
+
+
 def test_a_closed_stdout_is_an_output_error(shell: Any) -> None:
     on = screen()
     shell.monkeypatch.setattr("sys.stdout", None)

@@ -89,7 +89,7 @@ def test_bins_without_a_value_have_none_and_wild_ones_are_kept_in() -> None:
 
 
 @pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
-def test_every_glyph_is_one_column_but_the_arrows(glyphs: Glyphs) -> None:
+def test_every_glyph_of_a_picture_is_one_column(glyphs: Glyphs) -> None:
     assert len(glyphs.heights) == 8
     assert all(len(each) == 1 for each in (glyphs.whole, glyphs.fine, glyphs.none, glyphs.closed, glyphs.cross))
 
