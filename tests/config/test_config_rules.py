@@ -59,6 +59,7 @@ def test_every_condition_and_every_effect_is_read(world: World) -> None:
         """
     )
     first, second, third = world.load().rules
+    assert world.load().rules == (first, second, third), "from the snapshot too"
     assert first == Rule(
         name="all",
         when=Condition(
