@@ -12,6 +12,7 @@ import pytest
 
 from llmr.cli import COMMANDS
 from llmr.cli.exit_codes import ExitCode
+from llmr.config.json_schema import routing_schema
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -72,3 +73,11 @@ def test_commands_that_need_no_key_run_as_the_readme_has_them(tmp_path):
         done = run(line, tmp_path)
         assert done.returncode in (0, int(ExitCode.NOT_CONFIGURED)), (line, done.stderr)
         assert "Traceback" not in done.stderr
+
+
+def test_every_key_of_routing_toml_is_named():
+    schema = routing_schema()
+    section = README.partition("## Every key")[2].partition("\n## ")[0]
+    tables = [schema, *schema["$defs"].values()]
+    keys = {key for table in tables for key in table.get("properties", {})}
+    assert {key for key in keys if not re.search(rf"(?<![a-z_]){key}(?![a-z_])", section)} == set()

@@ -18,7 +18,6 @@ World = Any  # the fixture, see conftest.py
 SCHEMA = routing_schema()
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 README = (Path(__file__).parent.parent.parent / "README.md").read_text()
-KEYS_SECTION = README.partition("## Every key")[2].partition("\n## ")[0]
 WORK = '[providers.work]\nbase_url = "https://llm.corp.example/v1"\n'
 
 
@@ -121,9 +120,3 @@ def test_the_defaults_shown_are_the_real_ones() -> None:
     assert SCHEMA["properties"]["strategy"]["default"] == "balanced"
     assert SCHEMA["$defs"]["TimeoutsTable"]["properties"]["first_token_s"]["default"] == "auto"
     assert SCHEMA["$defs"]["FallbackTable"]["properties"]["content_filter"]["default"] == "stop"
-
-
-@pytest.mark.parametrize("name", sorted(name for name, _ in keys()))
-def test_the_readme_names_every_key(name: str) -> None:
-    key = name.rpartition(".")[2]
-    assert re.search(rf"(?<![a-z_]){key}(?![a-z_])", KEYS_SECTION), f"{name} is not in README's 'Every key'"
