@@ -117,7 +117,10 @@ def failure_phrase(tried: Tried) -> str:
     if error is None:
         return f"{tried.candidate.key} {tried.outcome}"
     status = f" {error.status}" if error.status else ""
-    again = f" (retry in {error.retry_after_s:.0f} s)" if error.retry_after_s else ""
+    mends = (
+        error.kind is not ErrorKind.TOO_LARGE_FOR_LIMIT
+    )  # else no waiting helps this request, whatever the header says
+    again = f" (retry in {error.retry_after_s:.0f} s)" if error.retry_after_s and mends else ""
     late = f" after {milliseconds(tried.after_s)}" if tried.after_s is not None and tried.after_s >= 1 else ""
     return f"{tried.candidate.key}{status} {error.kind.value.replace('_', ' ')}{late}{again}"
 

@@ -49,7 +49,7 @@ def classify(status: int, headers: Mapping[str, str], body: bytes, *, now: float
         said.message,
         status=status,
         code=said.code,
-        retry_after_s=None if kind is ErrorKind.TOO_LARGE_FOR_LIMIT else delay,
+        retry_after_s=delay,
         should_retry=verdict,
         request_id=_request_id(headers, value),
         raw=body[:RAW_LIMIT_BYTES],

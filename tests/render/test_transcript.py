@@ -40,6 +40,12 @@ def test_a_failure_that_cost_time_says_how_much(after_s: float, late: str) -> No
     assert failure_phrase(tried) == f"a/m 429 rate limit{late} (retry in 12 s)"
 
 
+def test_a_request_that_no_waiting_mends_is_not_told_to_wait() -> None:
+    too_large = ProviderError(ErrorKind.TOO_LARGE_FOR_LIMIT, "too large", status=429, retry_after_s=47.0)
+    tried = told(started(A), AttemptFailed(A, too_large, 0.1, 1)).attempts[0]
+    assert failure_phrase(tried) == "a/m 429 too large for limit"
+
+
 def test_the_receipt_says_once_how_long_a_failure_took() -> None:
     (line,) = receipt_lines(told(started(A), AttemptFailed(A, GONE, 5.0, 1)))
     assert line == "  1. a/m connect after 5.0 s: connection refused"

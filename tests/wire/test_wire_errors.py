@@ -183,7 +183,7 @@ def test_the_providers_verdict_is_kept_and_false_on_a_429_means_too_large() -> N
     waiting = said(429, body, x_should_retry="true", retry_after="47")
     assert (waiting.kind, waiting.should_retry, waiting.retry_after_s) == (K.RATE_LIMIT, True, 47.0)
     never = said(429, body, x_should_retry="False", retry_after="47")
-    assert (never.kind, never.should_retry, never.retry_after_s) == (K.TOO_LARGE_FOR_LIMIT, False, None)
+    assert (never.kind, never.should_retry, never.retry_after_s) == (K.TOO_LARGE_FOR_LIMIT, False, 47.0)
     assert said(429, body, x_should_retry="maybe").should_retry is None
     assert said(500, body, x_should_retry="false").should_retry is False
 
