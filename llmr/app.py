@@ -6,7 +6,7 @@ client is imported when the first request leaves, so that `rank` and `providers 
 
 import random
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self, final
 
 from llmr.catalog import Provider
 from llmr.config.build import Config
-from llmr.exchange import HttpReply
+from llmr.exchange import HttpReply, Transport
 from llmr.registry import ProviderRegistry
 from llmr.router import Router
 from llmr.routing.rules import RulesEngine
@@ -112,8 +112,11 @@ class App:
 
 
 @contextmanager
-def opened(config: Config, *, remember: bool = True) -> Generator[App]:
-    """The parts, put together over the configured state; `remember` False: over memory that is gone with the process.
+def opened(
+    config: Config, *, remember: bool = True, tap: Callable[[Transport], Transport] | None = None
+) -> Generator[App]:
+    """The parts, put together over the configured state; `remember` False: over memory that is gone with the process. `tap`
+    stands between the router and the transport.
 
     What had to wait for the store's lock is written at the end. Trouble with the store is told by `registry.notices`.
     """
@@ -127,7 +130,7 @@ def opened(config: Config, *, remember: bool = True) -> Generator[App]:
             rules=RulesEngine(config.rules, config.policy.strategy),
             policy=config.policy,
             registry=registry,
-            transport=transport,
+            transport=transport if tap is None else tap(transport),
             wires=wire_for,
             clock=clock,
             chance=chance,

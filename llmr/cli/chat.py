@@ -7,13 +7,14 @@ arguments ─▶ request ─▶ App ─▶ router events ─┬▶ Transcript   
 
 import asyncio
 import random
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmr.app import App, SystemClock, opened
-from llmr.chat import ChatRequest, Delta, FinishReason, OutputFormat, ResponseFormat
+from llmr.chat import ChatRequest, Delta, FinishReason
 from llmr.cli.asking import Asking, check_urls, request_for
 from llmr.cli.delivery import Delivery, OutputWish
 from llmr.cli.exit_codes import ExitCode, exit_code_of
@@ -22,12 +23,14 @@ from llmr.cli.keeping import Keeping, Speaking, turn_of
 from llmr.cli.listing import unknown_tags
 from llmr.cli.output import ClosedPipe
 from llmr.cli.say import say
+from llmr.cli.schema import with_schema
 from llmr.cli.signals import Signals
 from llmr.cli.spinner import Spinner, spinner_wanted
 from llmr.config.build import Config
 from llmr.config.environment import Environment
 from llmr.conversations import CANCELLED, OK
 from llmr.errors import ErrorKind, LlmrError, NoProviderReady, StreamInterrupted
+from llmr.exchange import Transport
 from llmr.render.chat_json import ErrorNote
 from llmr.render.transcript import (
     Transcript,
@@ -58,6 +61,7 @@ class ChatArguments:
     system: str | None
     stream: bool
     output: OutputWish
+    debug: bool
     schema: str | None
     compare: str | None
     times: int | None
@@ -102,7 +106,7 @@ class _Run:
         """Everything before the first byte leaves, then the request. Raises LlmrError."""
         self._delivery = delivery = Delivery(self._arguments.output, self._environment, self._transcript, self._clock)
         arguments = self._arguments
-        request = _with_schema(_request(arguments), arguments.schema)
+        request = with_schema(_request(arguments), arguments.schema)
         request = request_for(arguments.asking, request, arguments.system, self._environment)
         self._everyone = self._contenders(request)
         if arguments.demo:
@@ -120,7 +124,7 @@ class _Run:
         request = self._keeping.continued(self._asked)
         app: App | None = None
         try:
-            with opened(config) as app:
+            with opened(config, tap=self._tap()) as app:
                 return asyncio.run(self._ask(app, request, delivery))
         finally:  # after the flush, and however the request ended
             if app is not None:
@@ -141,7 +145,7 @@ class _Run:
 
         lab = demo_lab(random.Random())  # noqa: S311 - which demo provider fails is no secret
         async with lab.serving():
-            with opened(demo_config(lab), remember=False) as app:
+            with opened(demo_config(lab), remember=False, tap=self._tap()) as app:
                 return await self._ask(app, replace(request, model=request.model or "demo"), delivery)
 
     async def _ask(self, app: App, request: ChatRequest, delivery: Delivery) -> int:
@@ -174,6 +178,14 @@ class _Run:
                 self._tell(event, spinner)
                 if isinstance(event, AttemptStarted):  # before its clock starts: a vault may wait for a finger
                     await app.transport.prepare(event.candidate.model.provider)
+
+    def _tap(self) -> Callable[[Transport], Transport] | None:
+        """What tells of the wire, where that is wished."""
+        if not self._arguments.debug:
+            return None
+        from llmr.cli.wire_tap import WireTap
+
+        return lambda transport: WireTap(transport, lambda line: self._say(f"  {line}"))
 
     def _contenders(self, request: ChatRequest) -> "list[Contender]":
         """Who is asked beside each other; nobody, where one answer is wanted. Raises UsageError."""
@@ -312,16 +324,6 @@ class _Run:
 
     def _loud(self, least: int) -> bool:
         return self._arguments.loudness >= least
-
-
-def _with_schema(request: ChatRequest, said: str | None) -> ChatRequest:
-    """The request for JSON of that shape, and of no other. Raises UsageError, ConfigError."""
-    if said is None:
-        return request
-    from llmr.cli.schema import read_schema
-
-    check = read_schema(said)
-    return replace(request, output=OutputFormat(ResponseFormat.JSON_SCHEMA, schema=check.schema), accept=check)
 
 
 def _request(arguments: ChatArguments) -> ChatRequest:

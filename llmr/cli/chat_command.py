@@ -82,6 +82,9 @@ def chat(
     demo: Annotated[
         bool, typer.Option("--demo", help="Ask three demo providers inside llmr: no key, no network.")
     ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="What goes over the wire on stderr, without keys; implies --raw.")
+    ] = False,
     quiet: Annotated[
         int, typer.Option("--quiet", "-q", count=True, help="Only errors on stderr; twice: nothing at all.")
     ] = 0,
@@ -121,7 +124,7 @@ def chat(
                 output=OutputWish(
                     as_json=as_json,
                     as_jsonl=as_jsonl,
-                    raw=raw,
+                    raw=raw or debug,  # lines on stderr would tear what is drawn
                     color=color,
                     safe_output=safe_output,
                     extract=extract,
@@ -129,6 +132,7 @@ def chat(
                     copy=copy,
                     schema=schema is not None,
                 ),
+                debug=debug,
                 schema=schema,
                 compare=compare,
                 times=times,

@@ -10,10 +10,11 @@ what a `$ref` names, and knows the drafts by `$schema`. Models wrap JSON in a fe
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Never, cast, final
 
-from llmr.chat import ChatResponse
+from llmr.chat import ChatRequest, ChatResponse, OutputFormat, ResponseFormat
 from llmr.cli.delivery import extracted
 from llmr.errors import ConfigError, UsageError
 
@@ -64,6 +65,14 @@ def json_text(text: str) -> str:
     if bare.startswith(("```", "~~~")):
         return (extracted(bare) or "").strip()
     return bare
+
+
+def with_schema(request: ChatRequest, said: str | None) -> ChatRequest:
+    """The request for JSON of the shape that `--schema` says, and of no other. Raises UsageError, ConfigError."""
+    if said is None:
+        return request
+    check = read_schema(said)
+    return replace(request, output=OutputFormat(ResponseFormat.JSON_SCHEMA, schema=check.schema), accept=check)
 
 
 def read_schema(said: str) -> SchemaCheck:

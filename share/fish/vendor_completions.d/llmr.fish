@@ -89,6 +89,7 @@ complete -c llmr -n '__llmr_at \' chat\'' -l tag -x -d 'A tag for rules to match
 complete -c llmr -n '__llmr_at \' chat\'' -l config -r -d 'A routing.toml to use instead of yours; it is trusted'
 complete -c llmr -n '__llmr_at \' chat\'' -l config -r -F
 complete -c llmr -n '__llmr_at \' chat\'' -l demo -d 'Ask three demo providers inside llmr: no key, no network'
+complete -c llmr -n '__llmr_at \' chat\'' -l debug -d 'What goes over the wire on stderr, without keys; implies --raw'
 complete -c llmr -n '__llmr_at \' chat\'' -l quiet -s q -d 'Only errors on stderr; twice: nothing at all'
 complete -c llmr -n '__llmr_at \' chat\'' -l verbose -s v -d 'The receipt on stderr; twice: the decision too'
 complete -c llmr -n '__llmr_at \' rank\'' -l model -s m -x -d 'A name from routing.toml, or provider/model-id'
