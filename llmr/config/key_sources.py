@@ -7,7 +7,6 @@ line is the key and nothing is ever shown, its complaints included, for a vault'
 
 import os
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -49,6 +48,8 @@ def fingerprint_of(value: str) -> str:
 
 def key_of_command(command: Sequence[str], environment: Environment, *, within_s: float = COMMAND_S) -> str:
     """The first line that the command prints. Raises CredentialError, saying nothing of what it printed."""
+    import shlex
+
     what = f"api_key_cmd {shlex.quote(command[0])}"
     printed, code = _run(command, environment.for_programs(), what, within_s)
     if code != 0:

@@ -116,6 +116,8 @@ def failure_phrase(tried: Tried) -> str:
         return f"{tried.candidate.key} silent for {milliseconds(tried.after_s)}"
     if error is None:
         return f"{tried.candidate.key} {tried.outcome}"
+    if error.kind is ErrorKind.NOT_SENT:  # our own side's trouble: nobody else will tell, and it is the user's to mend
+        return f"{tried.candidate.key} not sent: {error.message}"
     status = f" {error.status}" if error.status else ""
     mends = (
         error.kind is not ErrorKind.TOO_LARGE_FOR_LIMIT
