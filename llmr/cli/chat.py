@@ -106,6 +106,8 @@ class _Run:
         """Everything before the first byte leaves, then the request. Raises LlmrError."""
         self._delivery = delivery = Delivery(self._arguments.output, self._environment, self._transcript, self._clock)
         arguments = self._arguments
+        if self._is_a_talk():
+            return self._talk()
         request = with_schema(_request(arguments), arguments.schema)
         request = request_for(arguments.asking, request, arguments.system, self._environment)
         self._everyone = self._contenders(request)
@@ -129,6 +131,34 @@ class _Run:
         finally:  # after the flush, and however the request ended
             if app is not None:
                 self._tell_notices(app)
+
+    def _is_a_talk(self) -> bool:
+        """Whether this is the interactive client: nothing was asked, and a person sits there."""
+        said = self._arguments
+        if (
+            said.asking.words
+            or said.demo
+            or said.schema is not None
+            or said.compare is not None
+            or said.times is not None
+        ):
+            return False
+        from llmr.cli.client.start import is_meant
+
+        return is_meant(said.asking, said.output)
+
+    def _talk(self) -> int:
+        from llmr.cli.client.start import talk
+
+        said = self._arguments
+        return talk(
+            _request(said),
+            system=said.system,
+            speaking=said.speaking,
+            output=said.output,
+            config_file=said.config_file,
+            loud=self._loud(0),
+        )
 
     def _keep(self, outcome: str) -> list[str]:
         """Keep what was asked and what came, whole or not, before the JSON names the conversation; what to say of that."""

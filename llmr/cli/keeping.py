@@ -97,18 +97,29 @@ class Keeping:
             system = [Message.text(Role.SYSTEM, held)]
         return replace(request, messages=(*system, *history(self.line), *said))
 
-    def keep(self, turn: Turn, *, loud: bool, wait_s: float = _ANSWER_WAITS_S) -> Iterator[str]:
-        """Keep the turn, if turns are kept; what a person should be told of that, one line each. `loud`: is anybody told."""
+    def begin_anew(self) -> None:
+        """What comes is another conversation."""
+        self.conversation_id, self.line = None, ()
+
+    def keep(
+        self, turn: Turn, *, loud: bool, line: tuple[Turn, ...] | None = None, wait_s: float = _ANSWER_WAITS_S
+    ) -> Iterator[str]:
+        """Keep the turn, if turns are kept; what a person should be told of that, one line each.
+
+        `loud`: is anybody told. `line`: the turns that it goes on from, None: from where it stands; fewer begin a branch.
+        """
+        before = self.line if line is None else line
+        turn = replace(turn, parent=(before[-1].number or None) if before else None)
+        self.line = (*before, turn)
         if not self._saves or self._path is None:
             return
-        turn = replace(turn, parent=self.line[-1].number if self.line else None)
         try:
             with closing(open_conversations(self._path)) as store:
                 store.wait_at_most(wait_s)
                 self.conversation_id, number = store.add(
                     turn, conversation_id=self.conversation_id, terminal=self._terminal
                 )
-                self.line = (*self.line, replace(turn, number=number))
+                self.line = (*before, replace(turn, number=number))
                 yield from store.notices
                 if loud and store.first_time():
                     yield (

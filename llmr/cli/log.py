@@ -126,12 +126,27 @@ def run_purge(names: tuple[str, ...], *, before: str | None, every: bool, yes: b
             if not yes:
                 _confirm(len(ids))
         gone = purge(store, ids)
+        if every:
+            _forget_typed()
         copies = [name for name in stray_copies(store.path) if every or ".backup-" in name]
         remove_copies(store.path, copies)
         say(f"llmr: purged {_counted(gone)}" + (f", and {', '.join(copies)}" if copies else ""))
         for name in stray_copies(store.path):
             say(f"llmr: {store.path.parent / name} was set aside as damaged and may hold more; --all removes it")
     return int(ExitCode.OK)
+
+
+def _forget_typed() -> None:
+    """The lines that were typed into the interactive client. Raises OutputError."""
+    from llmr.cli.client.reading import HISTORY_FILE
+    from llmr.config.environment import Environment
+
+    directory = Environment.from_process().state_dir
+    try:
+        if directory is not None:
+            (directory / HISTORY_FILE).unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{directory}/{HISTORY_FILE}: cannot be removed: {error.strerror}") from error
 
 
 def moment(said: str, now: float) -> float:

@@ -51,6 +51,12 @@ def run_status(*, config_file: str | None, as_json: bool, everyone: bool, watche
     return int(ExitCode.OK)
 
 
+def show_status(app: App) -> None:
+    """How the providers are, as `llmr providers status` shows it; for the interactive client. Raises LlmrError."""
+    on = screen()
+    show(_view(app, everyone=False).lines(on.width, on.glyphs), on)
+
+
 def _view(app: App, *, everyone: bool) -> StatusView:
     now = app.clock.now()
     known = app.config.catalog.providers.values()

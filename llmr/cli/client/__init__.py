@@ -1,0 +1,10 @@
+"""The interactive client: `llmr chat` without a prompt, on a terminal.
+
+    commands   a typed line → an action                       pure
+    session    what is asked, of whom, after what was said    pure
+    turns      one request of it, as one-shot chat asks it
+    reading    lines from the person: prompt-toolkit, or input() where the terminal is dumb
+    client     reads, does, says; the only loop
+
+Between turns it stands on the main screen, never on one of its own: scroll-back, copying and search stay the terminal's.
+"""

@@ -1,0 +1,317 @@
+"""The loop of the interactive client: read, do, say.
+
+Reading is synchronous and asking is not, so one `asyncio.Runner` keeps the loop, and with it the connections, from turn to
+turn. Everything but answers is said on stderr, where one-shot chat says it.
+"""
+
+import asyncio
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from llmr.app import App, opened
+from llmr.chat import ChatRequest, Message, Role, Text
+from llmr.cli.choices import check_strategy
+from llmr.cli.client.commands import Action, Ask, Do, Nothing, Shell, Verb, help_lines, parse
+from llmr.cli.client.reading import HISTORY_FILE, Reader, reader_for
+from llmr.cli.client.session import Session
+from llmr.cli.client.turns import Told, tell
+from llmr.cli.delivery import OutputWish
+from llmr.cli.editor import without_keys
+from llmr.cli.exit_codes import ExitCode
+from llmr.cli.keeping import Keeping, turn_of
+from llmr.cli.output import write_stdout
+from llmr.cli.say import say
+from llmr.config.build import Config
+from llmr.config.environment import Environment
+from llmr.errors import LlmrError, UsageError
+from llmr.render.transcript import milliseconds, tokens_per_s
+from llmr.routing.selector import Barrier
+
+_SHELL_OUTPUT_BYTES: Final = 256 * 1024  # of a command; a longer one is cut, and that is said
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the command line said of the whole session. `base` carries tags, temperature and the like."""
+
+    base: ChatRequest
+    system: str | None
+    output: OutputWish
+    loud: bool
+
+
+def run_client(config: Config, environment: Environment, wish: Wish, keeping: Keeping) -> int:
+    """Talk until the person leaves. The exit code. Raises OutputError, ClosedPipe."""
+    with opened(config) as app, asyncio.Runner() as runner:
+        runner.run(app.transport.__aenter__())
+        try:
+            return _Client(app, runner, environment, wish, keeping).talk()
+        finally:
+            runner.run(app.transport.__aexit__(None, None, None))
+            for notice in app.registry.notices:
+                say(f"llmr: {notice}", app.redact)
+
+
+class _Client:
+    """One session at one terminal."""
+
+    def __init__(
+        self, app: App, runner: asyncio.Runner, environment: Environment, wish: Wish, keeping: Keeping
+    ) -> None:
+        self._app = app
+        self._runner = runner
+        self._environment = environment
+        self._wish = wish
+        self._keeping = keeping
+        model = wish.base.model or (keeping.line[-1].asked_model if keeping.line else "")
+        self._session: Session = Session(keeping.line, model, wish.base.provider, wish.base.strategy, wish.system)
+        self._told: Told | None = None
+        self._begin_with: str = ""
+        self._open: tuple[str, ...] = ()
+        self._reader: Reader = reader_for(environment, app.config.catalog, self._history_file(), self._bottom)
+
+    def _history_file(self) -> Path | None:
+        directory = self._environment.state_dir
+        return directory / HISTORY_FILE if directory is not None and self._keeping.saves else None
+
+    def talk(self) -> int:
+        """Read and do, until the end."""
+        if self._wish.loud:
+            self._say("Enter sends, Alt-Enter is a new line, /help tells the rest, Ctrl-D leaves.")
+        while True:
+            self._open = self._open_circuits()
+            default, self._begin_with = self._begin_with, ""
+            line = self._reader.read(default)
+            if line is None:
+                return int(ExitCode.OK)
+            try:
+                ended = self._do(parse(line))
+            except UsageError as error:  # what was typed; the session goes on
+                self._say(str(error))
+                continue
+            if ended is not None:
+                return int(ended)
+
+    def _do(self, action: Action) -> ExitCode | None:
+        """The code to leave with, None: go on."""
+        match action:
+            case Nothing():
+                if action.why:
+                    self._say(action.why)
+            case Ask():
+                self._session = self._session.another_question()
+                return self._ask((self._session.prompt(action.text),))
+            case Shell():
+                self._run(action.command)
+            case Do(Verb.QUIT):
+                return ExitCode.OK
+            case Do(Verb.RETRY):
+                return self._retry()
+            case Do():  # pragma: no branch - an Action is one of these
+                self._command(action.verb, action.argument)
+        return None
+
+    # Asking
+
+    def _ask(self, asked: tuple[Message, ...], candidate: str | None = None) -> ExitCode | None:
+        session = self._session
+        request = session.request(self._wish.base, asked, candidate)
+        self._told = told = self._runner.run(tell(self._app, request, self._wish.output, self._environment, self._say))
+        write_stdout(b"\n")  # between the answer and what is typed next
+        by = told.transcript.answered_by
+        if told.transcript.request_id is None:  # nobody was asked: the words are given back to mend what is wrong
+            self._begin_with = next((part.text for part in asked[-1].parts if isinstance(part, Text)), "")
+            return told.ended_by
+        system = (Message.text(Role.SYSTEM, session.new_system),) if session.new_system is not None else ()
+        kept = replace(request, messages=(*system, *asked), model=session.model)
+        turn = turn_of(kept, told.transcript, told.outcome, self._app.redact, told.began_at)
+        for note in self._keeping.keep(turn, loud=self._wish.loud, line=session.line):
+            self._say(note)
+        self._session = session.went_on(self._keeping.line[-1], by.candidate.key if by else None)
+        return told.ended_by
+
+    def _retry(self) -> ExitCode | None:
+        """The last prompt, of the best candidate that has not been asked it yet."""
+        last = self._session.last
+        if last is None:
+            raise UsageError("there is nothing to ask again")
+        back = self._session.before_last()
+        ranked = self._app.router.rank(back.request(self._wish.base, last.asked)).ranked
+        candidate = next((one.candidate.key for one in ranked if one.candidate.key not in back.asked_of), None)
+        if candidate is None:
+            raise UsageError("every candidate has been asked this; /model NAME asks another model")
+        self._session = back
+        self._say(f"asking {candidate}")
+        return self._ask(last.asked, candidate)
+
+    def _run(self, command: str) -> None:
+        """A shell command of the person's own; its output goes along with the next prompt."""
+        try:
+            done = subprocess.run(  # noqa: S602 - it is the person's shell and the person's word
+                command,
+                shell=True,
+                check=False,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=without_keys(self._environment.variables),
+            )
+        except KeyboardInterrupt:
+            self._say("interrupted: nothing is attached")
+            return
+        output = done.stdout[:_SHELL_OUTPUT_BYTES].decode("utf-8", "replace")
+        for line in output.splitlines()[:10]:
+            say(f"  {line}", self._app.redact)
+        cut = " (its beginning: the rest was too long)" if len(done.stdout) > _SHELL_OUTPUT_BYTES else ""
+        text = f"$ {command}\n{output}" + (f"\n[exit {done.returncode}]" if done.returncode else "")
+        self._session = replace(self._session, attached=(*self._session.attached, Text(text)))
+        self._say(f"{len(output.splitlines())} lines go along with the next prompt{cut}")
+
+    # Commands
+
+    def _command(self, verb: Verb, argument: str) -> None:
+        match verb:
+            case Verb.MODEL | Verb.PROVIDER | Verb.STRATEGY | Verb.SYSTEM:
+                self._set(verb, argument)
+            case Verb.ATTACH:
+                self._attach(argument)
+            case Verb.EDIT:
+                self._edit()
+            case Verb.NEW:
+                self._keeping.begin_anew()
+                self._session, self._told = self._session.new(), None
+                self._say("a new conversation")
+            case Verb.COPY:
+                self._copy()
+            case Verb.SAVE:
+                self._save(argument)
+            case Verb.WHY | Verb.STATUS | Verb.COST | Verb.HELP | Verb.RETRY | Verb.QUIT:  # pragma: no branch
+                for line in self._report(verb):
+                    say(line, self._app.redact)
+
+    def _set(self, verb: Verb, argument: str) -> None:
+        """What holds from now on. Raises UsageError for a name nobody knows."""
+        session = self._session
+        match verb:
+            case Verb.MODEL:
+                self._session = self._checked(replace(session, model=argument))
+                self._say(f"asking {argument or 'the default model'} from now on")
+            case Verb.PROVIDER:
+                self._session = self._checked(replace(session, provider=argument or None))
+                self._say(f"asking {f'only {argument}' if argument else 'any provider'} from now on")
+            case Verb.STRATEGY:
+                check_strategy(argument or None)
+                self._session = replace(session, strategy=argument or None)
+                self._say(f"ranking {f'by {argument}' if argument else 'as configured'} from now on")
+            case _ if argument:
+                self._session = replace(session, new_system=argument)
+                self._say("said with the next prompt, and from then on")
+            case _:
+                self._say(session.system or "no instructions")
+
+    def _attach(self, name: str) -> None:
+        from llmr.attachments import from_file
+
+        part = from_file(Path(name).expanduser())
+        self._session = replace(self._session, attached=(*self._session.attached, part))
+        self._say(f"{name} goes along with the next prompt")
+
+    def _checked(self, session: Session) -> Session:
+        """The session, if the next request of it can be planned. Raises UsageError for a name nobody knows."""
+        self._app.router.rank(session.request(self._wish.base, (Message.text(Role.USER, "?"),)))
+        return session
+
+    def _edit(self) -> None:
+        last = self._session.last
+        if last is None:
+            raise UsageError("there is nothing to edit")
+        parts = tuple(part for message in last.asked for part in message.parts if not isinstance(part, Text))
+        self._session = replace(self._session.before_last(), attached=parts)
+        self._begin_with = last.prompt_text
+
+    def _copy(self) -> None:
+        from llmr.cli.clipboard import copied
+
+        last = self._session.last
+        if last is None or not last.answer_text:
+            raise UsageError("there is no answer to copy")
+        self._say(copied(last.answer_text, dumb=self._environment.dumb_terminal))
+
+    def _save(self, name: str) -> None:
+        from llmr.cli.file_target import FileTarget
+        from llmr.render.conversation import markdown_lines
+
+        if not self._session.line:
+            raise UsageError("there is nothing to save")
+        path = Path(name).expanduser()
+        if path.exists():
+            raise UsageError(f"{name} is there already; name another file")
+        lines = markdown_lines(self._keeping.conversation_id or "", self._session.line)
+        try:
+            FileTarget(str(path)).write(("\n".join(lines) + "\n").encode("utf-8", "replace"))
+        except LlmrError as error:
+            raise UsageError(str(error)) from error
+        self._say(f"saved as {name}")
+
+    def _report(self, verb: Verb) -> Iterator[str]:
+        match verb:
+            case Verb.WHY:
+                from llmr.render.decision import decision_lines
+
+                selection = self._told.transcript.selection if self._told is not None else None
+                if selection is None:
+                    raise UsageError("nothing was asked yet")
+                yield from (f"  {line}" for line in decision_lines(selection))
+            case Verb.STATUS:
+                from llmr.cli.providers import show_status
+
+                show_status(self._app)
+            case Verb.COST:
+                yield from self._cost()
+            case _:
+                yield from help_lines()
+
+    def _cost(self) -> Iterator[str]:
+        line = self._session.line
+        tokens_in = sum(turn.input_tokens or 0 for turn in line)
+        tokens_out = sum(turn.output_tokens or 0 for turn in line)
+        unknown = sum(turn.cost_usd is None for turn in line)
+        cost = self._session.cost_usd
+        yield f"  {len(line)} turn{'' if len(line) == 1 else 's'}, {tokens_in:,} tokens in, {tokens_out:,} out"
+        yield f"  {'cost unknown' if cost is None else f'${cost:.6f}'}" + (
+            f", and {unknown} turns of unknown cost" if unknown and cost is not None else ""
+        )
+
+    # The bottom line
+
+    def _bottom(self) -> str:
+        """Whom the next request asks, how the last one went, what it all cost, who is left alone."""
+        session = self._session
+        words = [session.model or self._app.config.catalog.default_model or "no default model"]
+        words += [f"only {session.provider}"] if session.provider else []
+        by = self._told.transcript.answered_by if self._told is not None else None
+        if self._told is not None and by is not None:
+            words.append(by.candidate.key)
+            words += [milliseconds(by.ttft_s)] if by.ttft_s is not None else []
+            done = self._told.transcript.finished
+            speed = tokens_per_s(done) if done is not None else None
+            words += [f"{speed:.0f} tokens/s"] if speed is not None else []
+        words += [f"${session.cost_usd:.4f}"] if session.cost_usd is not None else []
+        words += [f"{len(session.attached)} attached"] if session.attached else []
+        words += [f"left alone: {', '.join(self._open)}"] if self._open else []
+        return " · ".join(words)
+
+    def _open_circuits(self) -> tuple[str, ...]:
+        """Candidates of the next request that an open circuit keeps from being asked now."""
+        try:
+            asked = self._session.request(self._wish.base, (Message.text(Role.USER, "?"),))
+            rejected = self._app.router.rank(asked).rejected
+        except LlmrError:  # a rule denies it, say; asking will tell
+            return ()
+        return tuple(one.candidate.key for one in rejected if one.barrier is Barrier.CIRCUIT)
+
+    def _say(self, line: str) -> None:
+        say(line if line.startswith("  ") else f"llmr: {line}", self._app.redact)

@@ -1,0 +1,191 @@
+"""Lines from the person: with prompt-toolkit where the terminal can be edited on, with input() where it cannot.
+
+What is typed is remembered in a file of its own (0600), for Ctrl-R and the arrows of the next time; where conversations are
+not kept, nor is that. `llmr log purge --all` removes it.
+"""
+
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol, final
+
+from llmr.catalog import Catalog, Strategy
+from llmr.cli.client.commands import COMMANDS, Verb
+from llmr.cli.editor import edited
+from llmr.config.environment import Environment
+from llmr.errors import LlmrError
+from llmr.render.neutralize import neutralize
+
+if TYPE_CHECKING:
+    from prompt_toolkit.completion import CompleteEvent, Completion
+    from prompt_toolkit.document import Document
+    from prompt_toolkit.history import History
+    from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+
+PROMPT: Final = "> "
+HISTORY_FILE: Final = "prompts"
+_FILES: Final = (Verb.ATTACH, Verb.SAVE)
+
+
+class Reader(Protocol):
+    """Somebody who types."""
+
+    def read(self, default: str) -> str | None:
+        """The next line, `default` to begin with; "" where it was taken back, None: no more comes."""
+        ...
+
+
+@final
+class PlainReader:
+    """input(): one line, no editing but the terminal's own."""
+
+    def read(self, default: str) -> str | None:
+        try:
+            said = input(f"{PROMPT}[{neutralize(default)}] " if default else PROMPT)
+        except EOFError:
+            sys.stdout.write("\n")
+            return None
+        except KeyboardInterrupt:
+            sys.stdout.write("\n")
+            return ""
+        return said or default
+
+
+@final
+class EditingReader:
+    """prompt-toolkit, on the main screen. `bottom` gives the line at the bottom, as of now."""
+
+    def __init__(
+        self, environment: Environment, catalog: Catalog, history_file: Path | None, bottom: Callable[[], str]
+    ) -> None:
+        from prompt_toolkit import PromptSession
+
+        self._session: PromptSession[str] = PromptSession(
+            multiline=True,
+            prompt_continuation="  ",
+            history=_history(history_file),
+            completer=_completer(catalog),
+            complete_while_typing=False,
+            key_bindings=_bindings(environment),
+            bottom_toolbar=lambda: [("noreverse", neutralize(bottom()))],
+            erase_when_done=False,
+        )
+
+    def read(self, default: str) -> str | None:
+        try:
+            return self._session.prompt([("bold", PROMPT)], default=default)
+        except EOFError:
+            return None
+        except KeyboardInterrupt:
+            return ""
+
+
+def reader_for(
+    environment: Environment, catalog: Catalog, history_file: Path | None, bottom: Callable[[], str]
+) -> Reader:
+    """The reader that this terminal allows."""
+    if environment.dumb_terminal:
+        return PlainReader()
+    try:
+        return EditingReader(environment, catalog, history_file, bottom)
+    except ImportError:  # installed without it
+        return PlainReader()
+
+
+def words_for(before: str, catalog: Catalog) -> Iterator[str]:
+    """What may stand where the last word of `before` begins: commands, then what a command takes."""
+    if not before.startswith("/") or before.startswith("//") or "\n" in before:
+        return
+    word, blank, argument = before[1:].partition(" ")
+    if not blank:
+        yield from (f"/{verb}" for verb in COMMANDS if verb.value.startswith(word))
+        return
+    choices: Iterable[str] = ()
+    match word:
+        case Verb.MODEL.value:
+            choices = (*catalog.names, *catalog.models)
+        case Verb.PROVIDER.value:
+            choices = (name for name, provider in catalog.providers.items() if provider.off_reason is None)
+        case Verb.STRATEGY.value:
+            choices = (strategy.value for strategy in Strategy)
+        case _:
+            pass
+    yield from (choice for choice in choices if choice.startswith(argument))
+
+
+def _completer(catalog: Catalog) -> Any:
+    from prompt_toolkit.completion import Completer, Completion, PathCompleter
+    from prompt_toolkit.document import Document
+
+    paths = PathCompleter(expanduser=True)
+
+    class Words(Completer):
+        def get_completions(self, document: "Document", complete_event: "CompleteEvent") -> "Iterator[Completion]":
+            before = document.text_before_cursor
+            word, blank, argument = before[1:].partition(" ")
+            if before.startswith("/") and blank and word in _FILES:
+                yield from paths.get_completions(Document(argument, len(argument)), complete_event)
+                return
+            typed = argument if blank else before
+            for choice in words_for(before, catalog):
+                yield Completion(choice, start_position=-len(typed))
+
+    return Words()
+
+
+def _bindings(environment: Environment) -> "KeyBindings":
+    from prompt_toolkit.application import run_in_terminal
+    from prompt_toolkit.key_binding import KeyBindings
+
+    keys = KeyBindings()
+
+    def send(event: "KeyPressEvent") -> None:
+        event.current_buffer.validate_and_handle()
+
+    def new_line(event: "KeyPressEvent") -> None:
+        event.current_buffer.insert_text("\n")
+
+    def editor(event: "KeyPressEvent") -> None:
+        buffer = event.current_buffer
+
+        def edit() -> None:
+            try:
+                buffer.text = edited(buffer.text, environment, suffix=".md")
+                buffer.cursor_position = len(buffer.text)
+            except LlmrError as error:
+                sys.stderr.write(f"llmr: {neutralize(str(error))}\n")
+
+        run_in_terminal(edit)
+
+    keys.add("enter")(send)
+    keys.add("escape", "enter")(new_line)
+    keys.add("c-j")(new_line)
+    keys.add("c-x", "c-e")(editor)
+    return keys
+
+
+def _history(path: Path | None) -> "History":
+    from prompt_toolkit.history import FileHistory, InMemoryHistory
+
+    return FileHistory(str(path)) if path is not None and _is_private(path) else InMemoryHistory()
+
+
+def _is_private(path: Path) -> bool:
+    """Whether the file is there, mine and 0600 now; made where it is missing."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+    except OSError:
+        return False
+    try:
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode) or facts.st_uid != os.geteuid():
+            return False
+        os.fchmod(descriptor, 0o600)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True

@@ -1,0 +1,77 @@
+"""What the client knows of the conversation: of whom the next request asks, after what, with what attached. A value.
+
+Asking again and editing go back one turn and begin a branch there; the turn that was left stays where it is kept. What
+`/retry` asks is a candidate by its own name, for this one request: the session's model stays what the person chose.
+"""
+
+from dataclasses import dataclass, replace
+
+from llmr.chat import ChatRequest, Media, Message, Part, Role, Text
+from llmr.conversations import Turn, history, system_of
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """`line`: the turns up to here. `asked_of`: candidates that have been asked the last prompt. `new_system` is said with the
+    next turn, None: nothing new. `model` "": the default."""
+
+    line: tuple[Turn, ...] = ()
+    model: str = ""
+    provider: str | None = None
+    strategy: str | None = None
+    new_system: str | None = None
+    attached: tuple[Part, ...] = ()
+    asked_of: frozenset[str] = frozenset()
+
+    @property
+    def system(self) -> str | None:
+        """The instructions that hold."""
+        return self.new_system if self.new_system is not None else system_of(self.line)
+
+    @property
+    def last(self) -> Turn | None:
+        """The turn it stands at."""
+        return self.line[-1] if self.line else None
+
+    @property
+    def cost_usd(self) -> float | None:
+        """What the turns of this line cost, as far as known; None: nothing is known."""
+        known = [turn.cost_usd for turn in self.line if turn.cost_usd is not None]
+        return sum(known) if known else None
+
+    def prompt(self, text: str) -> Message:
+        """The person's turn: what was attached, then the words; attached text below them."""
+        media = tuple(part for part in self.attached if isinstance(part, Media))
+        texts = [text, *(part.text for part in self.attached if isinstance(part, Text))]
+        return Message(Role.USER, (*media, Text("\n\n".join(one for one in texts if one.strip()))))
+
+    def request(self, base: ChatRequest, asked: tuple[Message, ...], candidate: str | None = None) -> ChatRequest:
+        """The request for `asked` behind everything that was said. `candidate`: of this one alone."""
+        system = (Message.text(Role.SYSTEM, self.system),) if self.system else ()
+        return replace(
+            base,
+            messages=(*system, *history(self.line), *asked),
+            model=candidate or self.model,
+            provider=None if candidate else self.provider,
+            strategy=self.strategy,
+        )
+
+    def went_on(self, turn: Turn, answered_by: str | None) -> "Session":
+        """One turn further."""
+        asked_of = self.asked_of if answered_by is None else self.asked_of | {answered_by}
+        return replace(self, line=(*self.line, turn), attached=(), new_system=None, asked_of=asked_of)
+
+    def before_last(self) -> "Session":
+        """One turn back, to ask anew; its system prompt, if it said one, is said again."""
+        if not self.line:
+            return self
+        said = self.line[-1].system if self.new_system is None else self.new_system
+        return replace(self, line=self.line[:-1], new_system=said)
+
+    def another_question(self) -> "Session":
+        """What was asked before is no candidate's business any more."""
+        return replace(self, asked_of=frozenset())
+
+    def new(self) -> "Session":
+        """Nothing was said yet; whom to ask, and the instructions, stay."""
+        return replace(self, line=(), attached=(), asked_of=frozenset(), new_system=self.system)

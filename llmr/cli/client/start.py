@@ -1,0 +1,43 @@
+"""When `llmr chat` is the interactive client, and how it begins."""
+
+import sys
+from pathlib import Path
+
+from llmr.chat import ChatRequest
+from llmr.cli.asking import Asking
+from llmr.cli.choices import check_on_break, check_strategy
+from llmr.cli.delivery import OutputWish
+from llmr.cli.keeping import Keeping, Speaking
+from llmr.cli.output import stdout_is_terminal
+from llmr.cli.say import say
+from llmr.config.environment import Environment
+
+
+def is_meant(asking: Asking, output: OutputWish) -> bool:
+    """Whether nothing was asked, and a person sits at both ends."""
+    said = asking.words or asking.attach or asking.prompt_file or asking.edit or asking.template
+    typed = sys.stdin is not None and sys.stdin.isatty()  # pyright: ignore[reportUnnecessaryComparison] - after `<&-`
+    return not said and not output.held and not output.copy and typed and stdout_is_terminal()
+
+
+def talk(
+    base: ChatRequest,
+    *,
+    system: str | None,
+    speaking: Speaking,
+    output: OutputWish,
+    config_file: str | None,
+    loud: bool,
+) -> int:
+    """Begin the client. The exit code. Raises LlmrError."""
+    from llmr.cli.client.client import Wish, run_client
+    from llmr.config.load import load
+
+    check_strategy(base.strategy)
+    check_on_break(base.on_break)
+    environment = Environment.from_process()
+    config = load(environment, config_file=Path(config_file) if config_file else None)
+    for notice in config.notices if loud else ():
+        say(f"llmr: {notice}")
+    keeping = Keeping.of(config, environment, speaking)
+    return run_client(config, environment, Wish(base, system, output, loud), keeping)

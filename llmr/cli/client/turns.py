@@ -1,0 +1,138 @@
+"""One turn of the client: the request and its answer, as one-shot chat has them, and how it ended.
+
+Ctrl-C ends the answer and nothing else: what came stays and is kept, marked. SIGTERM and SIGHUP end the client, after the
+same books.
+"""
+
+import asyncio
+import termios
+from collections.abc import Callable, Generator
+from contextlib import aclosing, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Final
+
+from llmr.app import App
+from llmr.chat import ChatRequest
+from llmr.cli.delivery import Delivery, OutputWish
+from llmr.cli.exit_codes import ExitCode
+from llmr.cli.failure import failure_lines, note_of
+from llmr.cli.signals import Signals
+from llmr.cli.spinner import Spinner, spinner_wanted
+from llmr.config.environment import Environment
+from llmr.conversations import CANCELLED, OK
+from llmr.errors import ErrorKind, LlmrError, StreamInterrupted
+from llmr.render.chat_json import ErrorNote
+from llmr.render.transcript import Transcript, break_line, fallback_line, waiting_line
+from llmr.router import Answering, AttemptStarted, BrokeOff, Event, Waiting
+
+_STDIN: Final = 0
+_INPUT_MODES: Final = (
+    0  # the places of iflag and lflag: https://docs.python.org/3/library/termios.html#termios.tcgetattr
+)
+_LOCAL_MODES: Final = 3
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How a turn ended. `ended_by`: the signal that ends the client too, None: it goes on."""
+
+    transcript: Transcript
+    outcome: str
+    began_at: float
+    ended_by: ExitCode | None = None
+
+
+async def tell(app: App, request: ChatRequest, output: OutputWish, environment: Environment, say: Say) -> Told:
+    """Ask, and write the answer to the terminal. Raises OutputError, ClosedPipe; a failed request is told, not raised."""
+    transcript = Transcript()
+    began_at, began_s = app.clock.now(), app.clock.monotonic()
+    delivery = Delivery(output, environment, transcript, app.clock)
+    delivery.start()
+    asking = asyncio.get_running_loop().create_task(_stream(app, request, delivery, transcript, environment, say))
+    with _no_echo(), Signals(asking) as signals:
+        try:
+            await asking
+        except asyncio.CancelledError:
+            if signals.code is None:
+                raise
+            transcript.cancelled()
+            _cut_short(delivery, ErrorNote(ErrorKind.CANCELLED.value, "interrupted", int(signals.code)), app, say)
+            say("stopped; what came is kept")
+            outcome = CANCELLED
+        except LlmrError as error:
+            transcript.broke(error) if isinstance(error, StreamInterrupted) else transcript.cancelled()
+            _cut_short(delivery, note_of(error), app, say)
+            for line in failure_lines(error):
+                say(line)
+            outcome = note_of(error).kind
+        else:
+            for line in delivery.whole(app.redact):
+                say(line)
+            outcome = OK
+    transcript.total_s = app.clock.monotonic() - began_s
+    left = signals.code if signals.code is not ExitCode.INTERRUPTED else None
+    return Told(transcript, outcome, began_at, left)
+
+
+@contextmanager
+def _no_echo() -> Generator[None]:
+    """What is typed while an answer comes waits for the next prompt; echoed, it would stand in the middle of the answer.
+
+    It waits as it was typed: Enter stays Enter (ICRNL would make a Ctrl-J of it), and Ctrl-C throws nothing away.
+    """
+    try:
+        before = termios.tcgetattr(_STDIN)
+    except termios.error:  # no terminal, or it has gone
+        yield
+        return
+    quiet = [*before]
+    quiet[_INPUT_MODES] &= ~termios.ICRNL
+    quiet[_LOCAL_MODES] = quiet[_LOCAL_MODES] & ~termios.ECHO | termios.NOFLSH
+    termios.tcsetattr(_STDIN, termios.TCSANOW, quiet)
+    try:
+        yield
+    finally:
+        with suppress(termios.error):
+            termios.tcsetattr(_STDIN, termios.TCSANOW, before)
+
+
+async def _stream(
+    app: App, request: ChatRequest, delivery: Delivery, transcript: Transcript, environment: Environment, say: Say
+) -> None:
+    async with (
+        Spinner(shown=spinner_wanted(dumb=environment.dumb_terminal)) as spinner,
+        aclosing(app.router.stream(request)) as events,
+    ):
+        async for event in events:
+            transcript.add(event)
+            delivery.take(event, app.redact)
+            line = _line(event, transcript, spinner)
+            if line is not None:
+                say(line)
+            if isinstance(event, AttemptStarted):  # before its clock starts: a vault may wait for a finger
+                await app.transport.prepare(event.candidate.model.provider)
+
+
+def _line(event: Event, transcript: Transcript, spinner: Spinner) -> str | None:
+    """What a person hears of it while the answer is on its way."""
+    match event:
+        case AttemptStarted():
+            spinner.start(f"asking {event.candidate.key}")
+        case Waiting():
+            spinner.stop()
+            return waiting_line(event)
+        case BrokeOff():
+            return break_line(event)
+        case Answering():
+            spinner.stop()
+            return fallback_line(transcript)
+        case _:
+            pass
+    return None
+
+
+def _cut_short(delivery: Delivery, note: ErrorNote, app: App, say: Say) -> None:
+    for line in delivery.cut_short(note, app.redact):
+        say(line)

@@ -1,0 +1,110 @@
+"""The interactive client without a terminal: what a line means, and what the next request is."""
+
+from dataclasses import replace
+
+import pytest
+from fakes import catalog, model, provider, turn
+
+from llmr.chat import ChatRequest, Media, MediaKind, Message, Role, Text
+from llmr.cli.client.commands import COMMANDS, Ask, Do, Nothing, Shell, Verb, help_lines, parse
+from llmr.cli.client.reading import words_for
+from llmr.cli.client.session import Session
+
+BASE = ChatRequest(messages=(), temperature=0.5)
+PICTURE = Media(MediaKind.IMAGE, "image/png", content=b"x", name="p.png")
+
+
+@pytest.mark.parametrize(
+    ("line", "action"),
+    [
+        ("why is the sky blue?", Ask("why is the sky blue?")),
+        ("two\nlines\n", Ask("two\nlines")),
+        ("//usr/bin holds what?", Ask("/usr/bin holds what?")),
+        ("!!important", Ask("!important")),
+        ("  ", Nothing()),
+        ("/model a/b", Do(Verb.MODEL, "a/b")),
+        ("/model", Do(Verb.MODEL)),
+        (" /quit ", Do(Verb.QUIT)),
+        ("/system be brief and kind", Do(Verb.SYSTEM, "be brief and kind")),
+        ("!ls -l | head", Shell("ls -l | head")),
+    ],
+)
+def test_a_line_is_a_prompt_a_command_or_a_shell_command(line, action):
+    assert parse(line) == action
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("/modle x", "did you mean /model?"),
+        ("/usr/bin holds what?", "a prompt that begins with / takes two"),
+        ("/attach", "/attach FILE: send a file along"),
+        ("/quit now", "/quit takes nothing behind it"),
+        ("!", "! and a command"),
+    ],
+)
+def test_what_is_no_command_is_told_and_never_sent(line, words):
+    action = parse(line)
+    assert isinstance(action, Nothing)
+    assert words in action.why
+
+
+def test_help_names_every_command():
+    text = "\n".join(help_lines())
+    assert all(f"/{verb}" in text for verb in COMMANDS)
+    assert set(COMMANDS) == set(Verb)
+
+
+def test_a_request_has_the_history_the_prompt_and_whom_to_ask():
+    session = Session((turn("one", system="be brief"),), model="m", provider="a", strategy="cost")
+    request = session.request(BASE, (session.prompt("two"),))
+    assert [(m.role, m.parts[-1].text) for m in request.messages] == [
+        (Role.SYSTEM, "be brief"), (Role.USER, "one"), (Role.ASSISTANT, "fine"), (Role.USER, "two"),
+    ]  # fmt: skip
+    assert (request.model, request.provider, request.strategy, request.temperature) == ("m", "a", "cost", 0.5)
+
+
+def test_a_candidate_of_its_own_is_asked_by_its_name_alone():
+    request = Session(model="m", provider="a").request(BASE, (Message.text(Role.USER, "x"),), "b/y")
+    assert (request.model, request.provider) == ("b/y", None)
+
+
+def test_attachments_go_with_one_prompt_pictures_first_and_texts_below():
+    session = Session(attached=(Text("$ ls\nfile"), PICTURE))
+    assert session.prompt("what?").parts == (PICTURE, Text("what?\n\n$ ls\nfile"))
+    assert session.went_on(turn("what?"), "a/x").attached == ()
+
+
+def test_asking_again_goes_back_one_turn_and_remembers_who_was_asked():
+    session = Session((turn("one"),)).went_on(turn("two"), "a/x").before_last().went_on(turn("two"), "b/x")
+    assert [t.prompt_text for t in session.line] == ["one", "two"]
+    assert session.asked_of == {"a/x", "b/x"}
+    assert session.another_question().asked_of == frozenset()
+
+
+def test_going_back_keeps_the_instructions_that_the_turn_brought():
+    session = Session(new_system="be brief").went_on(turn("one", system="be brief"), "a/x")
+    assert (session.new_system, session.system) == (None, "be brief")
+    assert session.before_last().system == "be brief"
+    assert replace(session, new_system="be long").before_last().system == "be long"
+
+
+def test_a_new_conversation_keeps_whom_to_ask_and_how():
+    session = Session((turn("one", system="be brief"),), model="m", attached=(PICTURE,)).new()
+    assert (session.line, session.model, session.system, session.attached) == ((), "m", "be brief", ())
+
+
+def test_cost_is_of_what_is_known():
+    assert Session((turn("a", cost_usd=0.25), turn("b"), turn("c", cost_usd=0.5))).cost_usd == 0.75
+    assert Session((turn("a"),)).cost_usd is None
+    assert Session().before_last() == Session()
+
+
+def test_completion_knows_commands_models_and_providers():
+    known = catalog(model(provider("open"), "x"), name="m")
+    assert list(words_for("/mo", known)) == ["/model"]
+    assert "m" in list(words_for("/model ", known))
+    assert list(words_for("/provider o", known)) == ["open"]
+    assert list(words_for("/strategy pri", known)) == ["priority"]
+    assert list(words_for("what is /mo", known)) == []
+    assert list(words_for("//mo", known)) == []

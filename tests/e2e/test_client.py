@@ -1,0 +1,313 @@
+"""The interactive client on a real pseudo-terminal: what a person types, and what the screen then shows (issue 5, item 3)."""
+
+import signal
+import sysconfig
+import time
+from pathlib import Path
+
+import pexpect
+import pyte
+import pytest
+
+from llmr.lab import Behavior, LabProvider
+
+LLMR = str(Path(sysconfig.get_path("scripts")) / "llmr")
+PATIENCE_S = 40
+ENTER, ALT_ENTER, CTRL_C, CTRL_D = "\r", "\x1b\r", "\x03", "\x04"
+
+
+class Terminal:
+    """A screen of `columns` × `rows`, and somebody who types at it."""
+
+    def __init__(self, here, *arguments, columns=80, rows=40):
+        self.screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self.screen)
+        self.raw = b""
+        environment = {"TERM": "xterm-256color", **here.environment}
+        self.child = pexpect.spawn(
+            LLMR, ["chat", *arguments], env=environment, cwd=str(here.home), dimensions=(rows, columns)
+        )
+        self.screen.write_process_input = self.child.send  # the answer to "where is the cursor?"
+
+    @property
+    def text(self):
+        return "\n".join(line.rstrip() for line in self.screen.display).rstrip()
+
+    def until(self, words, times=1):
+        """Read until the screen shows `words` so many times."""
+        deadline = time.monotonic() + PATIENCE_S
+        while self.text.count(words) < times:
+            assert time.monotonic() < deadline, f"never showed {words!r}:\n{self.text}"
+            self._read()
+        return self.text
+
+    def _read(self):
+        try:
+            data = self.child.read_nonblocking(65_536, timeout=0.1)
+        except pexpect.TIMEOUT:
+            return
+        self.raw += data
+        self._stream.feed(data)
+
+    def type(self, text):
+        self.child.send(text)
+
+    def ask(self, text, answer, times=1):
+        self.type(text + ENTER)
+        return self.until(answer, times)
+
+    def ended(self):
+        """The exit code, when it has left."""
+        deadline = time.monotonic() + PATIENCE_S
+        while self.child.isalive():
+            assert time.monotonic() < deadline, self.text
+            try:
+                self._read()
+            except pexpect.EOF:
+                break
+        self.child.close()
+        return self.child.exitstatus
+
+
+@pytest.fixture
+def here(box):
+    made = box([LabProvider("a"), LabProvider("b")])
+    made.variables["LLMR_SAVE"] = "1"
+    return made
+
+
+@pytest.fixture
+def at(here):
+    """Opens terminals; whatever is left is ended."""
+    opened = []
+
+    def open_one(*arguments, **size):
+        opened.append(Terminal(here, *arguments, **size))
+        opened[-1].until("\n>")
+        return opened[-1]
+
+    yield open_one
+    for one in opened:
+        one.child.close(force=True)
+
+
+def asked(here, name="a"):
+    return [request.json["messages"] for request in here.lab.provider(name).requests]
+
+
+def kept(here):
+    return here.run("log", "show", "--json").json["turns"]
+
+
+def test_a_conversation_goes_on_and_ctrl_d_leaves(here, at):
+    here.lab.provider("a").follow([Behavior(text="first answer"), Behavior(text="second answer")])
+    screen = at()
+    screen.ask("one", "first answer")
+    screen.ask("two", "second answer")
+    screen.type(CTRL_D)
+    assert screen.ended() == 0
+    assert [m["content"] for m in asked(here)[-1]] == ["one", "first answer", "two"]
+    assert [t["parent"] for t in kept(here)] == [None, 1]
+
+
+def test_the_bottom_line_says_who_answered_and_how_fast(here, at):
+    screen = at()
+    screen.ask("hi", "Hello from the lab.")
+    bottom = screen.until("m · a/lab-model · ").splitlines()[-1]
+    assert " ms" in bottom
+
+
+def test_an_answer_is_drawn_as_it_streams(here, at):
+    here.lab.provider("a").follow([Behavior(text="# Title\n\nfirst words then more", gate="go", gate_at=3)])
+    screen = at()
+    screen.ask("hi", "first")
+    assert "more" not in screen.text
+    here.lab.provider("a").release("go")
+    text = screen.until("more")
+    assert "# Title" not in text
+    assert text.count("first words then more") == 1
+
+
+def test_ctrl_c_stops_the_answer_only_and_keeps_what_came(here, at):
+    here.lab.provider("a").follow(
+        [Behavior(text="one two three four", gate="never", gate_at=2), Behavior(text="after")]
+    )
+    screen = at()
+    screen.ask("hi", "two")
+    screen.type(CTRL_C)
+    screen.until("stopped; what came is kept")
+    screen.ask("go on", "after")
+    assert asked(here)[-1][1]["content"].strip() == "one two"
+    assert [t["outcome"] for t in kept(here)] == ["cancelled", "ok"]
+
+
+def test_what_is_typed_while_an_answer_comes_waits_for_the_prompt(here, at):
+    here.lab.provider("a").follow([Behavior(text="one two three", gate="go", gate_at=2), Behavior(text="second")])
+    screen = at()
+    screen.ask("hi", "two")
+    screen.type("typed ahead" + ENTER)
+    here.lab.provider("a").release("go")
+    text = screen.until("second")
+    assert "one two three" in text
+    assert asked(here)[-1][-1]["content"] == "typed ahead"
+
+
+def test_retry_asks_the_next_candidate_and_keeps_both_answers(here, at):
+    here.lab.provider("a").follow([Behavior(text="from a")])
+    here.lab.provider("b").follow([Behavior(text="from b")])
+    screen = at()
+    screen.ask("hi", "from a")
+    screen.ask("/retry", "from b")
+    screen.ask("/retry", "every candidate has been asked this")
+    assert [m["content"] for m in asked(here, "b")[-1]] == ["hi"]
+    assert [(t["provider"], t["parent"], t["asked_model"]) for t in kept(here)] == [("a", None, ""), ("b", None, "")]
+
+
+def test_edit_takes_the_prompt_up_again_on_a_branch(here, at):
+    screen = at()
+    screen.ask("hello", "Hello from the lab.")
+    screen.type("/edit" + ENTER)
+    screen.until("> hello", 2)
+    screen.ask(" again", "Hello from the lab.", 2)
+    assert [m["content"] for m in asked(here)[-1]] == ["hello again"]
+    assert [t["parent"] for t in kept(here)] == [None, None]
+
+
+def test_a_fallback_is_said(here, at):
+    here.lab.provider("a").follow([Behavior(status=400, error_code="model_not_found"), Behavior(status=500)])
+    here.lab.provider("b").follow([Behavior(text="from b")])
+    screen = at()
+    text = screen.ask("hi", "from b")
+    assert "a/lab-model" in text
+    assert "→ b/lab-model" in text
+
+
+def test_a_failed_request_is_told_and_the_session_goes_on(here, at):
+    here.lab.provider("a").follow([Behavior(status=400, error_message="no such thing"), Behavior(text="better")])
+    screen = at()
+    screen.ask("hi", "no such thing")
+    screen.ask("again", "better")
+    assert [m["content"] for m in asked(here)[-1]] == ["again"]
+
+
+def test_a_paste_of_many_lines_is_one_prompt_and_sends_nothing_by_itself(here, at):
+    screen = at()
+    screen.type("\x1b[200~line one\rline two\nline three\x1b[201~")
+    screen.until("line three")
+    assert asked(here) == []
+    screen.ask("!", "Hello from the lab.")
+    assert asked(here)[-1][-1]["content"] == "line one\nline two\nline three!"
+
+
+def test_alt_enter_and_ctrl_j_are_new_lines(here, at):
+    screen = at()
+    screen.type("one" + ALT_ENTER + "two\nthree")
+    screen.until("three")
+    screen.ask("", "Hello from the lab.")
+    assert asked(here)[-1][-1]["content"] == "one\ntwo\nthree"
+
+
+def test_b01_escape_sequences_in_an_answer_are_shown_and_not_obeyed(here, at):
+    here.lab.provider("a").follow([Behavior(text="a\x1b]52;c;ZXZpbA==\x07b \x1b[2J \x1b]0;owned\x07 finis")])
+    screen = at()
+    text = screen.ask("hi", "finis")
+    assert "a␛]52;c;ZXZpbA==␇b" in text
+    assert "␛[2J" in text
+    assert b"\x1b]52;" not in screen.raw
+    assert screen.screen.title != "owned"
+
+
+def test_a_resize_while_an_answer_comes_loses_and_doubles_nothing(here, at):
+    here.lab.provider("a").follow([Behavior(text="first paragraph\n\nsecond paragraph", gate="go", gate_at=3)])
+    screen = at(columns=60)
+    screen.ask("hi", "first paragraph")
+    screen.child.setwinsize(40, 100)
+    screen.screen.resize(40, 100)
+    here.lab.provider("a").release("go")
+    text = screen.until("second paragraph")
+    assert text.count("first paragraph") == 1
+    screen.type(CTRL_D)
+    assert screen.ended() == 0
+
+
+def test_a_shell_command_s_output_goes_along_and_no_key_reaches_it(here, at):
+    here.variables["SOME_API_KEY"] = "sk-never-seen-12345"
+    screen = at()
+    screen.ask("!echo out; env | grep -c SOME_API; exit 3", "go along with the next prompt")
+    screen.until("1 attached")
+    screen.ask("what is this?", "Hello from the lab.")
+    said = asked(here)[-1][-1]["content"]
+    assert said.startswith("what is this?\n\n$ echo out")
+    assert "\nout\n0\n" in said
+    assert "[exit 3]" in said
+
+
+def test_commands_set_what_the_next_request_asks(here, at):
+    (here.home / "notes").write_text("from the file")
+    screen = at()
+    screen.ask("/model b/lab-model", "asking b/lab-model")
+    screen.ask("/system be brief", "said with the next prompt")
+    screen.ask("/attach notes", "notes goes along")
+    screen.ask("/model nope", "unknown model 'nope'")
+    screen.ask("hi", "Hello from the lab.")
+    (messages,) = asked(here, "b")
+    assert messages[0] == {"role": "system", "content": "be brief"}
+    assert "from the file" in messages[1]["content"]
+    screen.ask("/cost", "1 turn,")
+    screen.ask("/why", "candidate")
+    screen.ask("/save out.md", "saved as out.md")
+    assert "Hello from the lab." in (here.home / "out.md").read_text()
+    screen.ask("/new", "a new conversation")
+    screen.ask("hi", "Hello from the lab.", 2)
+    assert [m["role"] for m in asked(here, "b")[-1]] == ["system", "user"]
+
+
+def test_what_was_typed_is_found_again_next_time_in_a_private_file(here, at):
+    screen = at()
+    screen.ask("remember this prompt", "Hello from the lab.")
+    screen.type(CTRL_D)
+    screen.ended()
+    assert oct((here.home / ".local/state/llmr/prompts").stat().st_mode)[-3:] == "600"
+    again = at()
+    again.type("\x12remember")  # Ctrl-R
+    again.until("remember this prompt")
+    here.run("log", "purge", "--all", "--yes")
+    assert not (here.home / ".local/state/llmr/prompts").exists()
+
+
+def test_nothing_is_written_where_nothing_is_to_be_kept(here, at):
+    screen = at("--no-save")
+    screen.ask("secret", "Hello from the lab.")
+    screen.type(CTRL_D)
+    screen.ended()
+    files = [file.name for file in (here.home / ".local/state/llmr").iterdir()]
+    assert not any(name.startswith(("conversations", "prompts")) for name in files)
+
+
+def test_continue_takes_the_last_conversation_of_this_terminal_up(here, at):
+    here.variables.update(TMUX="/tmp/x,1,0", TMUX_PANE="%1")
+    here.run("chat", "before")
+    screen = at("-c")
+    screen.ask("after", "Hello from the lab.")
+    assert asked(here)[-1][0]["content"] == "before"
+
+
+def test_b58_a_dumb_terminal_gets_plain_lines(here):
+    here.variables["TERM"] = "dumb"
+    screen = Terminal(here)
+    screen.until(">")
+    screen.ask("hi", "Hello from the lab.")
+    screen.type(CTRL_D)
+    assert screen.ended() == 0
+    assert b"\x1b" not in screen.raw
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_b57_a_signal_in_an_answer_ends_the_client_and_keeps_what_came(here, at, number, code):
+    here.lab.provider("a").follow([Behavior(text="one two three", gate="never", gate_at=2)])
+    screen = at()
+    screen.ask("hi", "two")
+    screen.child.kill(number)
+    assert screen.ended() == code
+    (one,) = kept(here)
+    assert (one["outcome"], one["answer"].strip()) == ("cancelled", "one two")
