@@ -523,3 +523,48 @@ def test_no_request_exceeds_its_bounds(data: st.DataObject, seed: int, deadline_
                     on.failed(action.candidate, error, elapsed_s)
         on.selection = ranking()
         assert len(on._tried) <= policy.max_candidates
+
+
+# WHAT IS TOLD AT THE END
+
+
+def test_the_end_keeps_each_error_and_what_each_refusal_comes_down_to() -> None:
+    no_money = Rejected(C, Barrier.SPEND, "over the limit", K.BUDGET, NOON + 900)
+    on = handler(A, B, rejected=[no_money], retries_per_candidate=0)
+    fail(on, A)
+    on.refused(B, NOON + 700, NOON, 0.0, reason="no head-room", kind=K.RATE_LIMIT)
+    end = gives_up(on)
+    a, b, c = end.failures
+    assert isinstance(a.error, ProviderError)
+    assert (b.kind, b.reason, b.retry_at) == (K.RATE_LIMIT, "no head-room", NOON + 700)
+    assert (c.kind, c.retry_at) == (K.BUDGET, NOON + 900)
+    assert end.retry_at == NOON + 700
+
+
+def test_an_attempt_that_was_outpaced_counts_as_one() -> None:
+    on = handler(A, B, C, max_attempts=3)
+    on.outpaced()
+    on.outpaced()
+    fail(on, A)
+    assert gives_up(on).ending is Ending.ATTEMPTS
+
+
+def test_the_last_but_one_attempt_is_not_the_last() -> None:
+    on = handler(A, B, C, max_attempts=3)
+    fail(on, A)
+    action = on.next_action(NOON, 0.0)
+    assert isinstance(action, Try)
+    assert not action.alone
+
+
+def test_a_retry_of_the_too_small_is_not_waited_for() -> None:
+    small = candidate("small", window=100)
+    on = handler(small)
+    fail(on, small, K.CONTEXT_LENGTH)
+    assert gives_up(on).ending is Ending.EXHAUSTED
+
+
+def test_a_wait_of_exactly_what_is_allowed_is_waited() -> None:
+    on = handler(A, rejected=[], max_wait_s=5.0)
+    fail(on, A, K.RATE_LIMIT, retry_after_s=5.0)
+    assert waits(on).seconds == pytest.approx(5.0)
