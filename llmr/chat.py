@@ -76,7 +76,8 @@ class ToolResult:
 
 @dataclass(frozen=True, slots=True)
 class Thinking:
-    """Reasoning that some providers want back unchanged. `redacted` is opaque content that replaces the text.
+    """Reasoning that some providers want back unchanged. `redacted` is opaque content that replaces the text; its `signature`
+    is the id that OpenAI gives such a block.
 
     `format` names the origin of a block that passed through a gateway (OpenRouter's `anthropic-claude-v1`).
     """
@@ -342,12 +343,14 @@ class _ThinkingBlocks:
             self._format = delta.reasoning_format  # a redacted block's own format is not the open block's
         if delta.reasoning:
             self._open.append(delta.reasoning)
-        if delta.reasoning_signature is not None:
-            self._close(delta.reasoning_signature)
-        if delta.redacted_reasoning is not None:
-            self._close(None)
-            self._done.append(Thinking("", redacted=delta.redacted_reasoning, format=delta.reasoning_format))
-            self._format = None
+        if delta.redacted_reasoning is None:
+            if delta.reasoning_signature is not None:
+                self._close(delta.reasoning_signature)
+            return
+        self._close(None)
+        block = Thinking("", delta.reasoning_signature, delta.redacted_reasoning, delta.reasoning_format)
+        self._done.append(block)
+        self._format = None
 
     def _close(self, signature: str | None) -> None:
         if self._open or signature is not None:

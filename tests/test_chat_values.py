@@ -115,6 +115,11 @@ def test_a_redacted_block_closes_the_one_before_it_and_keeps_its_own_format() ->
     )
 
 
+def test_a_signature_beside_a_redacted_block_is_that_blocks_own() -> None:
+    answer = whole([Delta(reasoning="one"), Delta(redacted_reasoning="XX", reasoning_signature="rs_1")])
+    assert answer.thinking == (Thinking("one"), Thinking("", "rs_1", "XX"))
+
+
 def test_an_answer_goes_back_as_the_assistants_turn() -> None:
     answer = whole(
         [Delta(reasoning="hm", reasoning_signature="s"), Delta("hi", tool_calls=(ToolCallDelta(0, "a", "f"),))]

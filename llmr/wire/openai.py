@@ -50,6 +50,11 @@ _OURS: Final = frozenset(
 )  # `extra` may set anything but what was asked and how it comes
 
 
+_SUMMARIZED: Final = (
+    "responses-v1"  # origins at OpenRouter whose reasoning is shown as a summary: OpenAI, xAI, their hosts
+)
+
+
 class OpenAIWire:
     """Chat completions."""
 
@@ -216,6 +221,9 @@ def _reasoning(thoughts: list[Thinking], field: str) -> dict[str, Any]:
         detail: dict[str, Any] = {"type": "reasoning.text", "text": thought.text}
         if thought.redacted is not None:
             detail = {"type": "reasoning.encrypted", "data": thought.redacted}
+            detail |= {} if thought.signature is None else {"id": thought.signature}
+        elif (thought.format or "").endswith(_SUMMARIZED):
+            detail = {"type": "reasoning.summary", "summary": thought.text}
         elif thought.signature is not None:
             detail["signature"] = thought.signature
         if thought.format is not None:

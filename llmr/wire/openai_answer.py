@@ -292,7 +292,8 @@ def _reasoning_details(said: dict[str, Any], reasoning: str) -> list[Delta]:
         deltas.append(Delta(reasoning=reasoning))
         spelled = [""] * len(details)
     for detail, text in zip(details, spelled, strict=True):
-        signature, redacted = text_of(detail.get("signature")) or None, text_of(detail.get("data")) or None
+        redacted = text_of(detail.get("data")) or None
+        signature = text_of(detail.get("signature" if redacted is None else "id")) or None
         if text or signature or redacted:
             origin = text_of(detail.get("format")) if detail.get("format") != "unknown" else ""
             deltas.append(

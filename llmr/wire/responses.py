@@ -173,8 +173,9 @@ def _reasoning(thoughts: list[Thinking]) -> Iterator[dict[str, Any]]:
         said: dict[str, Any] = {"type": "reasoning", "summary": [], "encrypted_content": thought.redacted}
         if opened is not None and opened.text:
             said["summary"] = [{"type": "summary_text", "text": opened.text}]
-        if opened is not None and opened.signature:
-            said["id"] = opened.signature
+        item_id = thought.signature or (opened.signature if opened is not None else None)
+        if item_id:
+            said["id"] = item_id
         yield said
         opened = None
 

@@ -137,6 +137,11 @@ FEATURES: Final[dict[str, tuple[Lay, str, str]]] = {
     "OpenAI's encrypted reasoning": (
         thought(Thinking("", redacted="opaque", format=responses_answer.FORMAT)), "opaque", "said – – said",
     ),
+    "the id of OpenAI's encrypted reasoning": (
+        thought(Thinking("", "rs_marked", "opaque", format=responses_answer.FORMAT)),
+        "rs_marked",
+        "said – – said",
+    ),
     "an image's detail": (attached(MediaKind.IMAGE, "image/png", detail="low"), "low", "said left left said"),
     "a user's label": (beside(extra={"user": "u-1"}), "u-1", "said left left said"),
     "a later system message": (

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmr.catalog import Dialect, Model, Provider, WireFormat
-from llmr.chat import ChatResponse, Delta, FinishReason, Message, Role, Text, Thinking, ToolCall, Usage
+from llmr.chat import ChatRequest, ChatResponse, Delta, FinishReason, Message, Role, Text, Thinking, ToolCall, Usage
 from llmr.errors import ErrorKind, ProviderError
 from llmr.wire import wire_for
 
@@ -351,6 +351,23 @@ def test_reasoning_is_not_counted_twice_and_its_details_are_kept() -> None:
     {"type": "reasoning.encrypted", "data": "e"}]}),
                  chunk({}, "length"))  # fmt: skip
     assert got.thinking == (Thinking("s"), Thinking("", redacted="e"))
+
+
+def test_every_kind_of_reasoning_detail_goes_back_as_it_came() -> None:
+    openai, claude, gemini = "openai-responses-v1", "anthropic-claude-v1", "google-gemini-v1"
+    details = [
+        {"type": "reasoning.summary", "summary": "s", "format": openai, "index": 0},
+        {"type": "reasoning.encrypted", "data": "e", "id": "rs_1", "format": openai, "index": 1},
+        {"type": "reasoning.text", "text": "t", "signature": "sig", "format": claude, "index": 2},
+        {"type": "reasoning.encrypted", "data": "x", "format": gemini, "index": 3},
+    ]
+    here = model(Dialect(reasoning_field="reasoning_details"))
+    for got in (
+        answer({"content": "a", "reasoning_details": details}),
+        stream(*(chunk({"reasoning_details": [detail]}) for detail in details), chunk({"content": "a"}, "stop")),
+    ):
+        again = json.loads(wire_for(WireFormat.OPENAI).encode(ChatRequest((got.message(),)), here).body)
+        assert again["messages"][0]["reasoning_details"] == details
 
 
 def test_citations_are_said_once() -> None:
