@@ -34,6 +34,15 @@ _llmr_models() { # prefix: names first; a provider's models once its slash is th
     [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == */ ]] && compopt -o nospace 2>/dev/null
 }
 
+_llmr_templates() { # prefix: the files in ~/.config/llmr/templates, without .toml
+    local file
+    for file in "${XDG_CONFIG_HOME:-$HOME/.config}/llmr/templates/$1"*.toml; do
+        [[ -f $file ]] || continue
+        file=${file##*/}
+        COMPREPLY+=("${file%.toml}")
+    done
+}
+
 _llmr_words() { # prefix words…
     local prefix=$1 word
     shift
@@ -119,6 +128,8 @@ def _reply(values: Values, words: Sequence[str]) -> str:
             return '_llmr_names providers "$2"'
         case Values.FILES:
             return '_llmr_files "$2"'
+        case Values.TEMPLATES:
+            return '_llmr_templates "$2"'
         case Values.WORDS:
             return _words(words)
         case Values.NOTHING:

@@ -15,6 +15,14 @@ function __llmr_names # the lines of ~/.cache/llmr/names/FILE
     end <$cache/llmr/names/$argv[1]
 end
 
+function __llmr_templates # the files in ~/.config/llmr/templates, without .toml
+    set -l config $XDG_CONFIG_HOME
+    test -n "$config"; or set config $HOME/.config
+    for file in $config/llmr/templates/*.toml
+        string replace -r '.*/(.*)\.toml$' '$1' -- $file
+    end
+end
+
 function __llmr_models # names first; a provider's models once its slash is there
     if string match -q '*/*' -- (commandline -ct)
         __llmr_names models
@@ -87,6 +95,8 @@ def _reply(values: Values, words: Sequence[str]) -> str:
             return " -a '(__llmr_names providers)'"
         case Values.FILES:
             return " -F"
+        case Values.TEMPLATES:
+            return " -a '(__llmr_templates)'"
         case Values.WORDS:
             return f" -a {_quoted(' '.join(words))}"
         case Values.NOTHING:

@@ -24,6 +24,12 @@ _llmr_providers() {
     compadd -a reply
 }
 
+_llmr_templates() { # the files in ~/.config/llmr/templates, without .toml
+    local -a found
+    found=(${XDG_CONFIG_HOME:-$HOME/.config}/llmr/templates/*.toml(N:t:r))
+    compadd -a found
+}
+
 _llmr_models() { # names first; a provider's models once its slash is there
     local -a reply models
     _llmr_names models
@@ -110,6 +116,8 @@ def _reply(values: Values, words: Sequence[str]) -> str:
             return "_llmr_providers"
         case Values.FILES:
             return "_files"
+        case Values.TEMPLATES:
+            return "_llmr_templates"
         case Values.WORDS:
             return f"compadd {' '.join(words)}"
         case Values.NOTHING:

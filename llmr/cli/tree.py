@@ -20,6 +20,7 @@ class Values(StrEnum):
     MODELS = "models"
     PROVIDERS = "providers"
     FILES = "files"
+    TEMPLATES = "templates"
     WORDS = "words"
 
 
@@ -75,7 +76,8 @@ _VALUES_OF: Final[Mapping[str, Values]] = MappingProxyType(
         "--config": Values.FILES,
         "--env-file": Values.FILES,
         "--attach": Values.FILES,
-        "--output": Values.FILES,
+        "--out": Values.FILES,
+        "--template": Values.TEMPLATES,
         "--schema": Values.FILES,
         "--html": Values.FILES,
         "--world": Values.FILES,
@@ -83,6 +85,7 @@ _VALUES_OF: Final[Mapping[str, Values]] = MappingProxyType(
         "--prompt-file": Values.FILES,
         "PROVIDER": Values.PROVIDERS,
         "NAME of providers": Values.PROVIDERS,
+        "NAME of templates": Values.TEMPLATES,
         "PATTERN of models": Values.MODELS,
         "FILE of config": Values.FILES,
     }
@@ -135,7 +138,7 @@ def _option(parameter: Any) -> Option:
 
 
 def _argument(parameter: Any, path: tuple[str, ...]) -> Argument:
-    name = (parameter.metavar or parameter.name).strip("[]").upper().replace("-", "_")
+    name = (parameter.metavar or parameter.name).rstrip(".").strip("[]").upper().replace("-", "_")
     words = _words(name)
     values = _VALUES_OF.get(name) or _VALUES_OF.get(f"{name} of {path[1]}") or Values.NOTHING
     shown = f"{name}…" if parameter.nargs == -1 else name
@@ -158,6 +161,10 @@ def _words(name: str) -> tuple[str, ...]:
             from llmr.routing.policy import OnBreak
 
             return tuple(choice.value for choice in OnBreak)
+        case "--color" | "--safe-output":
+            return ("auto", "always", "never")
+        case "LLM":  # whose keys can be imported
+            return ("llm",)
         case "TOPIC":
             from llmr.cli.help_topics import TOPICS
 

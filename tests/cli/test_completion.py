@@ -45,6 +45,10 @@ ASKED = [
     ("llmr keys set ol", {"ollama"}),
     ("llmr completion z", {"zsh"}),
     ("llmr help exit", {"exit-codes"}),
+    ("llmr chat -t rev", {"review"}),
+    ("llmr templates edit re", {"review", "reword"}),
+    ("llmr chat --color al", {"always"}),
+    ("llmr keys import l", {"llm"}),
     ("llmr nonsense qq", set()),
 ]
 
@@ -55,6 +59,10 @@ def home(tmp_path):
     directory.mkdir(parents=True)
     for name, lines in NAMES.items():
         (directory / name).write_text("".join(f"{line}\n" for line in lines))
+    templates = tmp_path / ".config/llmr/templates"
+    templates.mkdir(parents=True)
+    for name in ("review", "reword", "plain"):
+        (templates / f"{name}.toml").write_text("")
     return tmp_path
 
 

@@ -8,6 +8,14 @@ function __llmr_names # the lines of ~/.cache/llmr/names/FILE
     end <$cache/llmr/names/$argv[1]
 end
 
+function __llmr_templates # the files in ~/.config/llmr/templates, without .toml
+    set -l config $XDG_CONFIG_HOME
+    test -n "$config"; or set config $HOME/.config
+    for file in $config/llmr/templates/*.toml
+        string replace -r '.*/(.*)\.toml$' '$1' -- $file
+    end
+end
+
 function __llmr_models # names first; a provider's models once its slash is there
     if string match -q '*/*' -- (commandline -ct)
         __llmr_names models
@@ -65,6 +73,7 @@ complete -c llmr -n '__llmr_at \' chat\'' -l prompt-file -r -d 'Read the prompt 
 complete -c llmr -n '__llmr_at \' chat\'' -l prompt-file -r -F
 complete -c llmr -n '__llmr_at \' chat\'' -l edit -d 'Write the prompt in your editor'
 complete -c llmr -n '__llmr_at \' chat\'' -l template -s t -x -d 'Ask as a template of yours says'
+complete -c llmr -n '__llmr_at \' chat\'' -l template -s t -x -a '(__llmr_templates)'
 complete -c llmr -n '__llmr_at \' chat\'' -l parameter -s P -x -d 'Fill a place of the template'
 complete -c llmr -n '__llmr_at \' chat\'' -l continue -s c -d 'Go on with the last conversation of this terminal'
 complete -c llmr -n '__llmr_at \' chat\'' -l conversation -x -d 'Go on with this conversation; `last`: the newest of all'
@@ -73,7 +82,8 @@ complete -c llmr -n '__llmr_at \' chat\'' -l no-stream -d 'Ask for the answer in
 complete -c llmr -n '__llmr_at \' chat\'' -l json -d 'Write one JSON document, failures included'
 complete -c llmr -n '__llmr_at \' chat\'' -l jsonl -d 'Write a line of JSON per event, as it happens'
 complete -c llmr -n '__llmr_at \' chat\'' -l extract -s x -d 'Only the first code block of the answer'
-complete -c llmr -n '__llmr_at \' chat\'' -l out -s o -x -d 'Write the answer to FILE, whole or not at all'
+complete -c llmr -n '__llmr_at \' chat\'' -l out -s o -r -d 'Write the answer to FILE, whole or not at all'
+complete -c llmr -n '__llmr_at \' chat\'' -l out -s o -r -F
 complete -c llmr -n '__llmr_at \' chat\'' -l copy -d 'Copy the answer to the terminal\'s clipboard too'
 complete -c llmr -n '__llmr_at \' chat\'' -l schema -r -d 'JSON that meets this schema; who does not is passed over'
 complete -c llmr -n '__llmr_at \' chat\'' -l schema -r -F
@@ -82,7 +92,9 @@ complete -c llmr -n '__llmr_at \' chat\'' -l compare -x -a '(__llmr_models)'
 complete -c llmr -n '__llmr_at \' chat\'' -l n -x -d 'Ask the same one so many times at once'
 complete -c llmr -n '__llmr_at \' chat\'' -l raw -d 'On a terminal: the text as it came, no Markdown drawn'
 complete -c llmr -n '__llmr_at \' chat\'' -l color -x -d 'auto, always (Markdown in a pipe too) or never'
+complete -c llmr -n '__llmr_at \' chat\'' -l color -x -a 'auto always never'
 complete -c llmr -n '__llmr_at \' chat\'' -l safe-output -x -d 'Make control characters visible: auto (on a terminal), always or never'
+complete -c llmr -n '__llmr_at \' chat\'' -l safe-output -x -a 'auto always never'
 complete -c llmr -n '__llmr_at \' chat\'' -l max-tokens -x -d 'The longest answer, in tokens'
 complete -c llmr -n '__llmr_at \' chat\'' -l temperature -x -d 'The provider\'s own scale'
 complete -c llmr -n '__llmr_at \' chat\'' -l tag -x -d 'A tag for rules to match, plain or key=value; may be repeated'
@@ -176,6 +188,7 @@ complete -c llmr -n '__llmr_at \' keys list\'' -l json -d 'One JSON document'
 complete -c llmr -n '__llmr_at \' keys rm\'' -a '(__llmr_names providers)'
 complete -c llmr -n '__llmr_at \' keys import\'' -l replace -d 'Also where a key is stored already'
 complete -c llmr -n '__llmr_at \' keys import\'' -l file -d 'Into credentials.toml, although there is a keyring'
+complete -c llmr -n '__llmr_at \' keys import\'' -a 'llm'
 complete -c llmr -n '__llmr_at \' keys test\'' -l json -d 'One JSON document'
 complete -c llmr -n '__llmr_at \' keys test\'' -a '(__llmr_names providers)'
 complete -c llmr -n '__llmr_at \' config\'' -a path -d 'The files that speak, weakest first'
@@ -222,6 +235,7 @@ complete -c llmr -n '__llmr_at \' templates\'' -a save -d 'Make a template, of w
 complete -c llmr -n '__llmr_at \' templates\'' -a edit -d 'Open a template in your editor; it is made if it is not there, and checked when you leave'
 complete -c llmr -n '__llmr_at \' templates\'' -a rm -d 'Remove a template'
 complete -c llmr -n '__llmr_at \' templates list\'' -l json -d 'One JSON document'
+complete -c llmr -n '__llmr_at \' templates show\'' -a '(__llmr_templates)'
 complete -c llmr -n '__llmr_at \' templates save\'' -l system -s s -x -d 'Its system prompt'
 complete -c llmr -n '__llmr_at \' templates save\'' -l model -s m -x -d 'Its model'
 complete -c llmr -n '__llmr_at \' templates save\'' -l model -s m -x -a '(__llmr_models)'
@@ -232,6 +246,9 @@ complete -c llmr -n '__llmr_at \' templates save\'' -l from-conversation -x -d '
 complete -c llmr -n '__llmr_at \' templates save\'' -l replace -d 'Write over one of that name'
 complete -c llmr -n '__llmr_at \' templates save\'' -l config -r -d 'As chat --config'
 complete -c llmr -n '__llmr_at \' templates save\'' -l config -r -F
+complete -c llmr -n '__llmr_at \' templates save\'' -a '(__llmr_templates)'
+complete -c llmr -n '__llmr_at \' templates edit\'' -a '(__llmr_templates)'
+complete -c llmr -n '__llmr_at \' templates rm\'' -a '(__llmr_templates)'
 complete -c llmr -n '__llmr_at \' doctor\'' -l json -d 'One JSON document'
 complete -c llmr -n '__llmr_at \' doctor\'' -l config -r -d 'As chat --config'
 complete -c llmr -n '__llmr_at \' doctor\'' -l config -r -F
