@@ -26,7 +26,9 @@ def _version() -> int:
 
     try:
         os.write(1, f"llmr {__version__}\n".encode())
-    except OSError:  # closed, full, or nobody reads
+    except BrokenPipeError:  # nobody reads
+        return 141
+    except OSError:  # closed or full
         return 12
     return 0
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Final, Protocol, final
 
 from llmr.cli.color import ColorWish, colored
-from llmr.cli.output import STDOUT, stdout_is_terminal, write_stdout
+from llmr.cli.output import STDOUT, stdout_is_terminal, utf8, write_stdout
 from llmr.config.environment import Environment
 from llmr.render.neutralize import Neutralizer
 from llmr.router import BrokeOff
@@ -82,7 +82,7 @@ class AnswerText:
 
     def _put(self, text: str) -> None:
         if text:
-            write_stdout(text.encode("utf-8", "replace"))
+            write_stdout(utf8(text))
             self._open_line = not text.endswith("\n")
 
 
@@ -124,7 +124,7 @@ def streamed_answer(environment: Environment, *, raw: bool, wish: ColorWish, saf
 
 
 def _put(text: str) -> None:
-    write_stdout(text.encode("utf-8", "replace"))
+    write_stdout(utf8(text))
 
 
 def seam_line(event: BrokeOff) -> str:

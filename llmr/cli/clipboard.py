@@ -9,7 +9,7 @@ import os
 import sys
 from typing import Final
 
-from llmr.cli.output import STDOUT, stdout_is_terminal
+from llmr.cli.output import STDOUT, stdout_is_terminal, utf8
 
 MOST_BYTES: Final = 74_994  # 100,000 bytes with the sequence around it: what xterm, kitty and others take
 _STDERR: Final = 2
@@ -20,7 +20,7 @@ def copied(text: str, *, dumb: bool) -> str:
     descriptor = _terminal()
     if descriptor is None or dumb:
         return "--copy: nothing was copied, for there is no terminal to ask"
-    content = text.encode("utf-8", "replace")
+    content = utf8(text)
     if len(content) > MOST_BYTES:
         return f"--copy: nothing was copied: {len(content):,} bytes, and terminals take {MOST_BYTES:,}"
     sequence = b"\x1b]52;c;" + base64.b64encode(content) + b"\x07"

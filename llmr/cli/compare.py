@@ -18,7 +18,7 @@ from llmr.cli.color import ColorWish, color_wish, colored
 from llmr.cli.delivery import OutputWish
 from llmr.cli.exit_codes import ExitCode, exit_code_of
 from llmr.cli.failure import note_of
-from llmr.cli.output import stdout_is_terminal, write_stdout
+from llmr.cli.output import stdout_is_terminal, utf8, write_stdout
 from llmr.cli.signals import Signals
 from llmr.cli.spinner import Spinner
 from llmr.config.environment import Environment
@@ -146,9 +146,8 @@ def _write_text(everyone: Sequence[Contender], environment: Environment, wish: C
     if not stdout_is_terminal():
         for one in everyone:
             text = one.transcript.response.text
-            write_stdout(
-                f"## {one.title}\n\n{text}{'' if text.endswith(chr(10)) else chr(10)}\n".encode("utf-8", "replace")
-            )
+            line_end = "" if text.endswith("\n") else "\n"
+            write_stdout(utf8(f"## {one.title}\n\n{text}{line_end}\n"))
             yield f"{one.title}: {one.facts}"
         return
     from llmr.cli.answers import terminal_size
@@ -161,4 +160,4 @@ def _write_text(everyone: Sequence[Contender], environment: Environment, wish: C
         lines = columns(shown, width, color=color)
     else:
         lines = [line for answer in shown for line in [*below(answer, max(width, 10), color=color), ""]]
-    write_stdout("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
+    write_stdout(utf8("".join(f"{line}\n" for line in lines)))

@@ -19,7 +19,7 @@ from llmr.cli.answers import Answer, NoAnswer, SafeOutput, streamed_answer
 from llmr.cli.choices import check
 from llmr.cli.color import color_wish
 from llmr.cli.file_target import FileTarget
-from llmr.cli.output import open_stdout, stdout_is_terminal, write_stdout
+from llmr.cli.output import open_stdout, stdout_is_terminal, utf8, write_stdout
 from llmr.config.environment import Environment
 from llmr.errors import UsageError
 from llmr.exchange import Clock
@@ -115,14 +115,14 @@ class Delivery:
         if self._wish.as_json or self._wish.as_jsonl:
             self._document(error, redact)
         elif self._file is not None and text:
-            yield f"what came is kept as {self._file.write_part(text.encode('utf-8', 'replace'))}"
+            yield f"what came is kept as {self._file.write_part(utf8(text))}"
         elif self._wish.held and text:
             self._put(text)
 
     def _put(self, text: str) -> None:
         """Text that was held, whole."""
         if self._file is not None:
-            self._file.write(text.encode("utf-8", "replace"))
+            self._file.write(utf8(text))
             return
         from llmr.cli.answers import AnswerText
 

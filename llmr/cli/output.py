@@ -5,6 +5,7 @@ OutputError; a reader that has gone is ClosedPipe, which nobody hears of.
 """
 
 import os
+import re
 import sys
 from typing import Final
 
@@ -12,6 +13,7 @@ from llmr.errors import OutputError
 from llmr.render.neutralize import neutralize
 
 STDOUT: Final = 1
+_SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
 
 class ClosedPipe(OutputError):
@@ -28,6 +30,15 @@ def open_stdout() -> None:
 def stdout_is_terminal() -> bool:
     """Whether a person reads stdout."""
     return _is_open(STDOUT) and os.isatty(STDOUT)
+
+
+def utf8(text: str) -> bytes:
+    """The text in UTF-8. A lone surrogate, which no encoding has, is U+FFFD, as decoders have it; not the `?` of Python's own
+    "replace", which somebody may have written."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return _SURROGATES.sub("\ufffd", text).encode()
 
 
 def write_stdout(content: bytes) -> None:
@@ -47,7 +58,7 @@ def print_line(line: str) -> None:
     if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] - it is, after `>&-`
         raise OutputError("standard output is closed")
     text = neutralize(line) if stdout_is_terminal() else line
-    write_stdout(text.encode("utf-8", "replace") + b"\n")
+    write_stdout(utf8(text) + b"\n")
 
 
 def _is_open(descriptor: int) -> bool:

@@ -50,7 +50,7 @@ def test_a_pipe_gets_the_bytes_of_the_answer_and_no_more(capfd: pytest.CaptureFi
     for piece in ("Grüße ", "", EVIL, "\ud800"):
         answer.write(piece)
     answer.end()
-    assert capfd.readouterr().out == f"Grüße {EVIL}?"
+    assert capfd.readouterr().out == f"Grüße {EVIL}\ufffd"
 
 
 def test_a_terminal_gets_the_answer_harmless_and_a_line_end(capfd: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """`llmr chat` on a real pseudo-terminal: what a person sees, as pyte shows it."""
 
 import base64
+import os
 import re
 import subprocess
 import sysconfig
@@ -189,3 +190,39 @@ def test_b56_a_pipe_is_byte_exact_with_every_variable_that_colours(box) -> None:
     here.variables |= {"FORCE_COLOR": "1", "CLICOLOR_FORCE": "1", "TERM": "xterm-256color", "COLUMNS": "20"}
     done = subprocess.run([LLMR, "chat", "hi"], env=here.environment, capture_output=True, check=True)
     assert done.stdout == (ANSWER + "\x1b[31m\r\n\x00").encode()
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["chat", "--help"], ["--version"], ["help", "exit-codes"]])
+def test_b56_help_that_cannot_be_written_is_code_12_and_that_nobody_reads_141(box, arguments: list[str]) -> None:
+    here = box([LabProvider("a")])
+    with open("/dev/full", "wb") as full:
+        assert subprocess.run([LLMR, *arguments], env=here.environment, stdout=full, check=False).returncode == 12
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    done = subprocess.run(
+        [LLMR, *arguments], env=here.environment, stdout=write_end, stderr=subprocess.PIPE, check=False
+    )
+    os.close(write_end)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+HOSTILE_MARKDOWN = """\
+\x1b]8;;http://evil\x1b\\bank\x1b]8;;\x1b\\ \x9d0;t\x9c safe\revil \u202egnp.exe
+
+[https://bank](https://evil) [/] [bold]x :smile: &#27;]52;c;eA==&#7;
+"""
+
+
+def test_b02_b03_b05_b06_b07_b08_are_inert_and_visible_on_a_terminal(on_terminal: Any) -> None:
+    terminal = on_terminal(HOSTILE_MARKDOWN, columns=100)
+    terminal.read()
+    assert b"\x1b]" not in terminal.raw
+    assert b"\xc2\x9d" not in terminal.raw
+    for visible in (
+        "␛]8;;http://evil",
+        "safe␍evil",
+        "⟨U+202E⟩gnp.exe",
+        "https://bank (https://evil)",
+        "[/] [bold]x :smile:",
+    ):
+        assert visible in terminal.shown
