@@ -135,13 +135,7 @@ class _Run:
     def _is_a_talk(self) -> bool:
         """Whether this is the interactive client: nothing was asked, and a person sits there."""
         said = self._arguments
-        if (
-            said.asking.words
-            or said.demo
-            or said.schema is not None
-            or said.compare is not None
-            or said.times is not None
-        ):
+        if said.asking.words or said.schema is not None or said.compare is not None or said.times is not None:
             return False
         from llmr.cli.client.start import is_meant
 
@@ -157,6 +151,7 @@ class _Run:
             speaking=said.speaking,
             output=said.output,
             config_file=said.config_file,
+            demo=said.demo,
             loud=self._loud(0),
         )
 

@@ -14,7 +14,7 @@ from llmr.config.build import Config
 from llmr.lab.behavior import Behavior, Fault, LogNormal, rate_limited
 from llmr.lab.dialect import member
 from llmr.lab.provider import LabProvider, LabRequest
-from llmr.lab.server import Lab
+from llmr.lab.server import Lab, LabThread
 from llmr.routing.policy import Policy
 
 DEMO_MODEL: Final = "demo"
@@ -64,7 +64,7 @@ def demo_lab(rng: random.Random) -> Lab:
     return Lab(demo_providers(rng), rng=rng)
 
 
-def demo_config(lab: Lab) -> Config:
+def demo_config(lab: Lab | LabThread) -> Config:
     """A configuration that knows a lab which is serving, and nothing else: nobody's files, keys or state.
 
     The name `demo`, the default, stands for all of its providers.

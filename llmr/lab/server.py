@@ -189,6 +189,11 @@ class LabThread:
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
 
+    @property
+    def providers(self) -> Sequence[LabProvider]:
+        """All of them."""
+        return self._lab.providers
+
     def provider(self, name: str) -> LabProvider:
         """The provider of that name."""
         return self._lab.provider(name)

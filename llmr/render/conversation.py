@@ -30,7 +30,8 @@ def markdown_lines(conversation_id: str, turns: Sequence[Turn]) -> Iterator[str]
         if turn.answer is not None:
             yield from _said([turn.answer])
         if not turn.whole:
-            yield from ("" if turn.answer is not None else "*no answer*", f"*{how_it_ended(turn)}*")
+            why = f"; `llmr explain {turn.request_id}` tells why" if turn.request_id else ""
+            yield from ("" if turn.answer is not None else "*no answer*", f"*{how_it_ended(turn)}{why}*")
 
 
 def how_it_ended(turn: Turn) -> str:

@@ -311,3 +311,22 @@ def test_b57_a_signal_in_an_answer_ends_the_client_and_keeps_what_came(here, at,
     assert screen.ended() == code
     (one,) = kept(here)
     assert (one["outcome"], one["answer"].strip()) == ("cancelled", "one two")
+
+
+def test_the_demo_can_be_talked_to_and_keeps_nothing(here):
+    screen = Terminal(here, "--demo")
+    screen.until("\n>")
+    screen.ask("hi", "a demo provider")
+    screen.type(CTRL_D)
+    assert screen.ended() == 0
+    assert not list(here.home.glob(".local/state/llmr/*"))
+
+
+def test_nobody_to_ask_is_said_with_what_is_missing_and_the_words_are_given_back(here):
+    here.config_file.write_text('default_model = "gpt-4o"\n')
+    screen = Terminal(here)
+    screen.until("\n>")
+    screen.ask("hello?", "OPENAI_API_KEY")
+    screen.until("> hello?", 2)
+    screen.type(CTRL_C + CTRL_D)
+    assert screen.ended() == 0

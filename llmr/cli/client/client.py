@@ -26,7 +26,7 @@ from llmr.cli.output import write_stdout
 from llmr.cli.say import say
 from llmr.config.build import Config
 from llmr.config.environment import Environment
-from llmr.errors import LlmrError, UsageError
+from llmr.errors import LlmrError, NoProviderReady, UsageError
 from llmr.render.transcript import milliseconds, tokens_per_s
 from llmr.routing.selector import Barrier
 
@@ -122,6 +122,11 @@ class _Client:
         self._told = told = self._runner.run(tell(self._app, request, self._wish.output, self._environment, self._say))
         write_stdout(b"\n")  # between the answer and what is typed next
         by = told.transcript.answered_by
+        if isinstance(told.error, NoProviderReady):
+            from llmr.cli.first_run import first_run_lines
+
+            for line in first_run_lines(told.error, self._app.config):
+                self._say(line)
         if told.transcript.request_id is None:  # nobody was asked: the words are given back to mend what is wrong
             self._begin_with = next((part.text for part in asked[-1].parts if isinstance(part, Text)), "")
             return told.ended_by

@@ -1,7 +1,9 @@
 """When `llmr chat` is the interactive client, and how it begins."""
 
+import random
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from llmr.chat import ChatRequest
 from llmr.cli.asking import Asking
@@ -11,6 +13,9 @@ from llmr.cli.keeping import Keeping, Speaking
 from llmr.cli.output import stdout_is_terminal
 from llmr.cli.say import say
 from llmr.config.environment import Environment
+
+if TYPE_CHECKING:
+    from llmr.cli.client.client import Wish
 
 
 def is_meant(asking: Asking, output: OutputWish) -> bool:
@@ -27,6 +32,7 @@ def talk(
     speaking: Speaking,
     output: OutputWish,
     config_file: str | None,
+    demo: bool,
     loud: bool,
 ) -> int:
     """Begin the client. The exit code. Raises LlmrError."""
@@ -36,8 +42,22 @@ def talk(
     check_strategy(base.strategy)
     check_on_break(base.on_break)
     environment = Environment.from_process()
+    wish = Wish(base, system, output, loud)
+    if demo:
+        return _demo(environment, wish)
     config = load(environment, config_file=Path(config_file) if config_file else None)
     for notice in config.notices if loud else ():
         say(f"llmr: {notice}")
     keeping = Keeping.of(config, environment, speaking)
-    return run_client(config, environment, Wish(base, system, output, loud), keeping)
+    return run_client(config, environment, wish, keeping)
+
+
+def _demo(environment: Environment, wish: "Wish") -> int:
+    """Talk to the lab's three demo providers, in a thread of this process; nothing of it is kept."""
+    from llmr.cli.client.client import run_client
+    from llmr.lab import LabThread
+    from llmr.lab.demo import demo_config, demo_providers
+
+    with LabThread(demo_providers(random.Random())) as lab:  # noqa: S311 - which demo provider fails is no secret
+        config = demo_config(lab)
+        return run_client(config, environment, wish, Keeping.of(config, environment, Speaking(save=False)))

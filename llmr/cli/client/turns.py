@@ -36,17 +36,19 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """How a turn ended. `ended_by`: the signal that ends the client too, None: it goes on."""
+    """How a turn ended. `ended_by`: the signal that ends the client too, None: it goes on. `error`: why nobody answered."""
 
     transcript: Transcript
     outcome: str
     began_at: float
     ended_by: ExitCode | None = None
+    error: LlmrError | None = None
 
 
 async def tell(app: App, request: ChatRequest, output: OutputWish, environment: Environment, say: Say) -> Told:
     """Ask, and write the answer to the terminal. Raises OutputError, ClosedPipe; a failed request is told, not raised."""
     transcript = Transcript()
+    failure: LlmrError | None = None
     began_at, began_s = app.clock.now(), app.clock.monotonic()
     delivery = Delivery(output, environment, transcript, app.clock)
     delivery.start()
@@ -66,21 +68,22 @@ async def tell(app: App, request: ChatRequest, output: OutputWish, environment: 
             _cut_short(delivery, note_of(error), app, say)
             for line in failure_lines(error):
                 say(line)
-            outcome = note_of(error).kind
+            outcome, failure = note_of(error).kind, error
         else:
             for line in delivery.whole(app.redact):
                 say(line)
             outcome = OK
     transcript.total_s = app.clock.monotonic() - began_s
     left = signals.code if signals.code is not ExitCode.INTERRUPTED else None
-    return Told(transcript, outcome, began_at, left)
+    return Told(transcript, outcome, began_at, left, failure)
 
 
 @contextmanager
 def _no_echo() -> Generator[None]:
     """What is typed while an answer comes waits for the next prompt; echoed, it would stand in the middle of the answer.
 
-    It waits as it was typed: Enter stays Enter (ICRNL would make a Ctrl-J of it), and Ctrl-C throws nothing away.
+    It waits as it was typed: Enter stays Enter (ICRNL would make a Ctrl-J of it), Ctrl-D stays Ctrl-D (ICANON would eat it),
+    and Ctrl-C throws nothing away.
     """
     try:
         before = termios.tcgetattr(_STDIN)
@@ -89,7 +92,7 @@ def _no_echo() -> Generator[None]:
         return
     quiet = [*before]
     quiet[_INPUT_MODES] &= ~termios.ICRNL
-    quiet[_LOCAL_MODES] = quiet[_LOCAL_MODES] & ~termios.ECHO | termios.NOFLSH
+    quiet[_LOCAL_MODES] = quiet[_LOCAL_MODES] & ~(termios.ECHO | termios.ICANON) | termios.NOFLSH
     termios.tcsetattr(_STDIN, termios.TCSANOW, quiet)
     try:
         yield
