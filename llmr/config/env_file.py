@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from llmr.config.environment import PREFIX, RESERVED, disable_pydantic_plugins
+from llmr.config.environment import PREFIX, disable_pydantic_plugins
 from llmr.config.files import read_config
 from llmr.config.wording import plain
 from llmr.errors import ConfigError
@@ -75,7 +75,7 @@ def _entries(content: bytes, label: str) -> Iterator[tuple[str, str]]:
 def _counts(name: str) -> bool:
     if _KEY_NAME.fullmatch(name) and not name.startswith(PREFIX):
         return True
-    if not name.startswith(PREFIX) or name in RESERVED:
+    if not name.startswith(PREFIX):
         return False
     disable_pydantic_plugins()
     from llmr.config.project import ANY, OPEN  # imports pydantic, for whoever names a setting in such a file
