@@ -301,6 +301,18 @@ def test_b01_a_character_reference_cannot_smuggle_an_escape_past_the_neutraliser
     assert "]52;c;eA==" in lines[0]
 
 
+def test_b06_a_character_reference_cannot_smuggle_a_writing_direction_either() -> None:
+    for text in (
+        "a &#x202e;gnp.exe",
+        "`x` **&#x202e;gnp**",
+        "[&#x202e;x](http://y)",
+        "| a &#x200b; |\n|---|\n| &#x202e; |\n",
+    ):
+        written, lines = drawn(text)
+        assert "\u202e" not in written
+        assert "⟨U+202E⟩" in "".join(lines)
+
+
 def test_b07_rich_markup_and_emoji_codes_are_text() -> None:
     for text in ("[/]", "[bold]x", "[link=http://e]b[/link]", ":smile:", "[/path/x]"):
         assert drawn(text)[1] == [text]
