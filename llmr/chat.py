@@ -157,8 +157,9 @@ class ChatRequest:
 
     `max_output_tokens` counts tokens; `temperature` is the provider's own scale. `tags`, `metadata`, `strategy`, `on_break`,
     `hedge` and `provider` steer routing and never leave the machine; a tag `k=v` and metadata `{k: v}` are the same to a
-    rule. `extra` is passed through to an OpenAI-wire provider as it is. `accept` judges a whole answer: what is wrong with it,
-    None: nothing. Until it has judged nothing is shown, and an answer it refuses is a failure: the next candidate is asked.
+    rule. `max_price_usd` caps what it may be expected to cost, `deadline_s` how long it may take. `extra` is passed through to
+    an OpenAI-wire provider as it is. `accept` judges a whole answer: what is wrong with it, None: nothing. Until it has judged
+    nothing is shown, and an answer it refuses is a failure: the next candidate is asked.
     """
 
     messages: tuple[Message, ...]
@@ -182,6 +183,8 @@ class ChatRequest:
     metadata: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     hedge: bool | None = None
     accept: "Callable[[ChatResponse], str | None] | None" = None
+    max_price_usd: float | None = None
+    deadline_s: float | None = None
 
     @property
     def wants_images(self) -> bool:

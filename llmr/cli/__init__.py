@@ -34,6 +34,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "stats": "See latency, success, tokens and spend over time; --html FILE makes a page of it.",
         "models": "List models: windows, capabilities, prices, on or off; refresh the table.",
         "keys": "Keep keys in the keyring or a private file, list, import and try them.",
+        "serve": "Serve the router to tools that take a base URL: OpenAI's and Anthropic's API.",
         "config": "Write, see, edit, check and trust configuration files.",
         "log": "Conversations that were kept: list, search, show, export, purge.",
         "templates": "Your own ways of asking: list, show, save, edit, rm.",

@@ -1,6 +1,6 @@
 """The exit codes, and which error means which. The table is in the README, `llmr help exit-codes` and the JSON."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import IntEnum
 from types import MappingProxyType
 from typing import Final
@@ -10,7 +10,6 @@ from llmr.errors import (
     ConfigError,
     CredentialError,
     ErrorKind,
-    Failure,
     LlmrError,
     NoProviderReady,
     OutputError,
@@ -19,6 +18,7 @@ from llmr.errors import (
     StreamInterrupted,
     UsageError,
 )
+from llmr.routing.verdict import verdict
 
 
 class ExitCode(IntEnum):
@@ -71,25 +71,12 @@ BY_KIND: Final[Mapping[ErrorKind, ExitCode]] = MappingProxyType(
     }
 )
 
-_MOST_RETRYABLE: Final = (
-    ExitCode.RATE_LIMITED,
-    ExitCode.TIMEOUT,
-    ExitCode.ALL_DOWN,
-    ExitCode.BUDGET,  # it is full again tomorrow
-    ExitCode.NO_KEY,
-    ExitCode.NOT_CONFIGURED,
-    ExitCode.REJECTED,
-    ExitCode.CONTENT_FILTER,
-)
-
-_ENDS: Final = (ErrorKind.CONTENT_FILTER, ErrorKind.BAD_REQUEST)  # after these nobody else is asked (disposition.py)
-
 
 def exit_code_of(error: LlmrError) -> ExitCode:
     """The code for an error that reached the command line."""
     match error:
         case AllAttemptsFailed():
-            return _of_failures(error.failures)
+            return BY_KIND[verdict(error.failures)]
         case StreamInterrupted():
             return ExitCode.PARTIAL
         case UsageError():
@@ -102,13 +89,3 @@ def exit_code_of(error: LlmrError) -> ExitCode:
             return ExitCode.OUTPUT
         case _:
             return ExitCode.UNEXPECTED
-
-
-def _of_failures(failures: Sequence[Failure]) -> ExitCode:
-    """The most retryable class wins; an end that the request itself caused is that, whatever went before."""
-    kinds = [failure.kind for failure in failures if failure.kind is not None]
-    last = next((f.error.kind for f in reversed(failures) if f.error is not None), None)
-    if last is not None and last in _ENDS:
-        return BY_KIND[last]
-    codes = {BY_KIND[kind] for kind in kinds}
-    return next((code for code in _MOST_RETRYABLE if code in codes), ExitCode.ALL_DOWN)

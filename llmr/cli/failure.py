@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from llmr.cli.exit_codes import BY_KIND, ExitCode, exit_code_of
+from llmr.cli.exit_codes import ExitCode, exit_code_of
 from llmr.errors import AllAttemptsFailed, ErrorKind, Failure, LlmrError, NoProviderReady, StateError, StreamInterrupted
 from llmr.render.chat_json import ErrorNote
 from llmr.render.figures import left
+from llmr.routing.verdict import verdict
 
 _HINTS = {
     ExitCode.NO_KEY: "check the key: `llmr providers status` shows which one was rejected",
@@ -30,7 +31,9 @@ def note_of(error: LlmrError) -> ErrorNote:
     code = exit_code_of(error)
     match error:
         case AllAttemptsFailed():
-            return ErrorNote(_kind_of(error, code), str(error), int(code), error.retry_after_s, _HINTS.get(code))
+            return ErrorNote(
+                verdict(error.failures).value, str(error), int(code), error.retry_after_s, _HINTS.get(code)
+            )
         case StreamInterrupted():
             return ErrorNote(error.error.kind.value, str(error), int(code), None, _HINTS.get(code))
         case NoProviderReady():
@@ -58,12 +61,6 @@ def failure_lines(error: LlmrError) -> Iterator[str]:
 
 def _set_keys(error: NoProviderReady) -> str | None:
     return f"set one of {', '.join(error.missing)}, or try `llmr chat --demo`" if error.missing else None
-
-
-def _kind_of(error: AllAttemptsFailed, code: ExitCode) -> str:
-    """The kind of the failure that the exit code stands for."""
-    kinds = (failure.kind for failure in reversed(error.failures) if failure.kind is not None)
-    return next((kind.value for kind in kinds if BY_KIND[kind] is code), ErrorKind.SERVER.value)
 
 
 def _reason(failure: Failure) -> str:

@@ -17,7 +17,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, zip_longest
-from typing import Any, Final, final
+from typing import Any, Final, cast, final
 
 import httpcore
 
@@ -168,8 +168,7 @@ class Socket(asyncio.Protocol, httpcore.AsyncNetworkStream):
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what a TCP connection is made with
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # of a TCP connection; uvloop's is no subclass
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data

@@ -40,8 +40,8 @@ def _finite(digits: str) -> float:
 _DECODER: Final = json.JSONDecoder(parse_constant=_reject_constant, parse_float=_finite)
 
 
-def parse(text: str) -> Any:
-    """The value of `text`. Raises JsonError."""
+def parse(text: str, *, max_depth: int = MAX_DEPTH) -> Any:
+    """The value of `text`, nested at most `max_depth` deep. Raises JsonError."""
     try:
         value = _DECODER.decode(text)
     except JsonError:
@@ -52,7 +52,7 @@ def parse(text: str) -> Any:
         raise JsonError(f"{error.msg} at character {error.pos}") from None
     except ValueError:  # more digits than `int` takes (sys.set_int_max_str_digits)
         raise JsonError("a number is too long") from None
-    if text.count("[") + text.count("{") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
+    if text.count("[") + text.count("{") > max_depth and _deeper_than(value, max_depth):
         raise JsonError("nested too deeply")
     if "\\ud" in text or "\\uD" in text:
         return _without_surrogates(value)
@@ -66,7 +66,11 @@ def dump(value: Any) -> str:
 
 def encode(value: Any) -> bytes:
     """`dump` as UTF-8; lone surrogates leave as U+FFFD. Raises ValueError for what JSON cannot say."""
-    text = dump(value)
+    return utf8(dump(value))
+
+
+def utf8(text: str) -> bytes:
+    """The text as UTF-8; lone surrogates leave as U+FFFD."""
     try:
         return text.encode()
     except UnicodeEncodeError:

@@ -420,3 +420,16 @@ def test_caps_add_up_the_same_in_whatever_order(caps: Sequence[tuple[float, bool
     assert made == PriceCap(min(usd for usd, _ in caps), "r", all(free for _, free in caps))
     chance.shuffle(several)
     assert plan(*several).price_cap == made
+
+
+def test_a_request_may_cap_its_own_price_and_time_but_lifts_no_rule_s_cap() -> None:
+    from llmr.routing.rules.plan import Plan, PriceCap, wished
+
+    plan = Plan("m", (), (), Strategy.PRIORITY, 10, price_cap=PriceCap(0.5, "thrift"))
+    assert wished(plan, ChatRequest((), max_price_usd=1.0)).max_price_usd == 0.5
+    capped = wished(plan, ChatRequest((), max_price_usd=0.1, deadline_s=3.0))
+    assert capped.max_price_usd == 0.1
+    assert (capped.timeouts.deadline_s, capped.timeouts.total_s) == (3.0, 3.0)
+    assert capped.price_cap is not None
+    assert "the request" in str(capped.price_cap.objection(None, local=False))
+    assert wished(plan, ChatRequest(())) == plan

@@ -9,7 +9,7 @@ from llmr.chat import ChatRequest
 from llmr.errors import RequestDenied, UsageError
 from llmr.routing.rules.condition import Clause, Facts, clauses, matches_any
 from llmr.routing.rules.names import candidates, close, models_of, strategy_named
-from llmr.routing.rules.plan import Excluded, Plan, RuleTrace, applied
+from llmr.routing.rules.plan import Excluded, Plan, RuleTrace, applied, wished
 from llmr.routing.rules.rule import Rule
 from llmr.routing.situation import Situation
 
@@ -63,9 +63,7 @@ class RulesEngine:
         )
         for rule in matched:
             plan = applied(plan, rule)
-        if request.hedge is not None:  # the user's word at the command line
-            plan = replace(plan, hedge=request.hedge)
-        return _of_provider(plan, request.provider, catalog)
+        return _of_provider(wished(plan, request), request.provider, catalog)
 
     def _match(self, facts: Facts) -> tuple[tuple[Rule, ...], tuple[RuleTrace, ...]]:
         matched: list[Rule] = []

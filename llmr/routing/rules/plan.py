@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from llmr.catalog import Model, Strategy, TimeoutOverrides
+from llmr.chat import ChatRequest
 from llmr.routing.policy import OnBreak
 from llmr.routing.rules.condition import Clause, matches_any
 from llmr.routing.rules.rule import Rule
@@ -49,8 +50,8 @@ class RuleTrace:
 
 @dataclass(frozen=True, slots=True)
 class PriceCap:
-    """What a request may be expected to cost, in US dollars, and the rule that says so. `allow_unknown`: a candidate whose
-    price nobody knows may be asked all the same."""
+    """What a request may be expected to cost, in US dollars, and the rule that says so; "" is the request itself.
+    `allow_unknown`: a candidate whose price nobody knows may be asked all the same."""
 
     usd: float
     rule: str
@@ -59,12 +60,14 @@ class PriceCap:
     def objection(self, price_usd: float | None, *, local: bool) -> str | None:
         """Why a price is not known to stay under the cap, None where it does. What runs on this machine (`local`) costs
         nothing, unless its price is said."""
+        who = f"rule {self.rule!r}" if self.rule else "the request"
         if price_usd is not None:
             over = price_usd > self.usd
-            return f"~${price_usd:.6f} is over the cap of ${self.usd:g} (rule {self.rule!r})" if over else None
+            return f"~${price_usd:.6f} is over the cap of ${self.usd:g} ({who})" if over else None
         if local or self.allow_unknown:
             return None
-        return f"price unknown, and the cap is ${self.usd:g} (rule {self.rule!r}; allow_unknown_price = true would let it pass)"
+        mend = "; allow_unknown_price = true would let it pass" if self.rule else ""
+        return f"price unknown, and the cap is ${self.usd:g} ({who}{mend})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,19 @@ def applied(plan: Plan, rule: Rule) -> Plan:
         hedge_after_s=rule.hedge_after_s if hedged else plan.hedge_after_s,
         on_break=rule.on_break or plan.on_break,
     )
+
+
+def wished(plan: Plan, request: ChatRequest) -> Plan:
+    """The plan with what this one request says for itself: its word outranks rules, but it lifts no rule's price cap."""
+    if request.hedge is not None:
+        plan = replace(plan, hedge=request.hedge)
+    if request.deadline_s is not None:
+        timeouts = replace(plan.timeouts, deadline_s=request.deadline_s, total_s=request.deadline_s)
+        plan = replace(plan, timeouts=timeouts)
+    usd = request.max_price_usd
+    if usd is not None and (plan.price_cap is None or usd < plan.price_cap.usd):
+        plan = replace(plan, price_cap=PriceCap(usd, ""))
+    return plan
 
 
 def _lower(cap: PriceCap | None, rule: Rule) -> PriceCap | None:

@@ -29,7 +29,7 @@ function __llmr_at # whether the commands typed so far are exactly these
     set -l path
     for word in (commandline -opc)[2..-1]
         switch "$path $word"
-            case ' chat' ' rank' ' explain' ' simulate' ' providers' ' providers status' ' providers list' ' providers reset' ' providers open' ' providers close' ' providers probe' ' stats' ' models' ' models list' ' models refresh' ' keys' ' keys set' ' keys list' ' keys rm' ' keys import' ' keys test' ' config' ' config path' ' config check' ' config trust' ' config show' ' config init' ' config edit' ' config schema' ' log' ' log list' ' log show' ' log export' ' log purge' ' templates' ' templates list' ' templates show' ' templates save' ' templates edit' ' templates rm' ' doctor' ' completion' ' man' ' help'
+            case ' chat' ' rank' ' explain' ' simulate' ' providers' ' providers status' ' providers list' ' providers reset' ' providers open' ' providers close' ' providers probe' ' stats' ' models' ' models list' ' models refresh' ' keys' ' keys set' ' keys list' ' keys rm' ' keys import' ' keys test' ' serve' ' config' ' config path' ' config check' ' config trust' ' config show' ' config init' ' config edit' ' config schema' ' log' ' log list' ' log show' ' log export' ' log purge' ' templates' ' templates list' ' templates show' ' templates save' ' templates edit' ' templates rm' ' doctor' ' completion' ' man' ' help'
                 set path "$path $word"
         end
     end
@@ -46,6 +46,7 @@ complete -c llmr -n '__llmr_at \'\'' -a providers -d 'See how the providers are,
 complete -c llmr -n '__llmr_at \'\'' -a stats -d 'Latency, success, tokens and spend over time, from the history of all llmr processes on this machine'
 complete -c llmr -n '__llmr_at \'\'' -a models -d 'List models with their windows, capabilities and prices'
 complete -c llmr -n '__llmr_at \'\'' -a keys -d 'Keep keys in the keyring or a private file; see where each comes from; try them'
+complete -c llmr -n '__llmr_at \'\'' -a serve -d 'Serve the router to every tool that takes a base URL: OpenAI\'s chat completions and Anthropic\'s messages'
 complete -c llmr -n '__llmr_at \'\'' -a config -d 'Write, see, check and trust configuration files'
 complete -c llmr -n '__llmr_at \'\'' -a log -d 'Conversations that were kept: list, search, show, export, purge'
 complete -c llmr -n '__llmr_at \'\'' -a templates -d 'Your own ways of asking, for `llmr chat -t NAME`: TOML files with a prompt, a system prompt, a model and $places'
@@ -191,6 +192,14 @@ complete -c llmr -n '__llmr_at \' keys import\'' -l file -d 'Into credentials.to
 complete -c llmr -n '__llmr_at \' keys import\'' -a 'llm'
 complete -c llmr -n '__llmr_at \' keys test\'' -l json -d 'One JSON document'
 complete -c llmr -n '__llmr_at \' keys test\'' -a '(__llmr_names providers)'
+complete -c llmr -n '__llmr_at \' serve\'' -l host -x -d 'The address to listen on'
+complete -c llmr -n '__llmr_at \' serve\'' -l port -x -d 'The port; 0: any free one'
+complete -c llmr -n '__llmr_at \' serve\'' -l allow-host -x -d 'Another name that clients may call this server by; may be repeated'
+complete -c llmr -n '__llmr_at \' serve\'' -l allow-origin -x -d 'A web page\'s origin whose scripts may ask; may be repeated'
+complete -c llmr -n '__llmr_at \' serve\'' -l behind-tls -d 'A TLS proxy stands in front: a --host beyond loopback is meant'
+complete -c llmr -n '__llmr_at \' serve\'' -l quiet -s q -d 'No line per request on stdout'
+complete -c llmr -n '__llmr_at \' serve\'' -l config -r -d 'A routing.toml to use instead of yours; it is trusted'
+complete -c llmr -n '__llmr_at \' serve\'' -l config -r -F
 complete -c llmr -n '__llmr_at \' config\'' -a path -d 'The files that speak, weakest first'
 complete -c llmr -n '__llmr_at \' config\'' -a check -d 'Read everything, strictly; say what is wrong, where, and what to write instead'
 complete -c llmr -n '__llmr_at \' config\'' -a trust -d 'Let a project\'s routing.toml speak as your own, until its content changes'

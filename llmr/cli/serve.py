@@ -1,0 +1,64 @@
+"""`llmr serve`: settings and token, the socket, what a person needs to know to use it, and then the server."""
+
+import json
+from collections.abc import Iterator
+from shlex import quote
+
+from llmr.cli.exit_codes import ExitCode
+from llmr.cli.listing import configured
+from llmr.cli.say import say
+from llmr.config.build import Config
+from llmr.config.environment import Environment, disable_pydantic_plugins
+from llmr.errors import ConfigError, NoProviderReady
+from llmr.server.token import ServerToken, server_token
+
+
+def run_serve(
+    *,
+    host: str,
+    port: int,
+    hosts: tuple[str, ...],
+    origins: tuple[str, ...],
+    behind_tls: bool,
+    log_requests: bool,
+    config_file: str | None,
+) -> int:
+    """Serve until a signal. Raises LlmrError."""
+    disable_pydantic_plugins()
+    try:
+        from llmr.server import run
+    except ImportError as error:
+        raise ConfigError(f"llmr serve needs more packages ({error.name}): pip install 'llmr[serve]'") from None
+
+    config = configured(config_file)
+    _refuse_if_nobody_is_ready(config)
+    token = server_token(Environment.from_process())
+    options = run.Options(host, port, hosts, origins, behind_tls, log_requests)
+    with run.listening(options) as listener:
+        for line in _welcome(f"{_shown(host)}:{listener.getsockname()[1]}", token, config, open_wide=behind_tls):
+            say(line)
+        run.serve(config, options, token, listener, say=lambda line: say(f"llmr: {line}"))
+    return int(ExitCode.OK)
+
+
+def _refuse_if_nobody_is_ready(config: Config) -> None:
+    if all(provider.off_reason is not None for provider in config.catalog.providers.values()):
+        raise NoProviderReady("no provider is ready: there is nobody to route to", missing=config.missing_keys)
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _welcome(where: str, token: ServerToken, config: Config, *, open_wide: bool) -> Iterator[str]:
+    """What to paste, and where."""
+    model = config.catalog.default_model or next(iter(config.catalog.names), "PROVIDER/MODEL")
+    yield f"llmr: serving at http://{where}/v1; the token is {token.where}"
+    if open_wide:
+        yield "llmr: others on the network can connect; whoever has the token spends your money"
+    yield f"  openai      export OPENAI_BASE_URL=http://{where}/v1 OPENAI_API_KEY={token.in_shell}"
+    yield f"  anthropic   export ANTHROPIC_BASE_URL=http://{where} ANTHROPIC_API_KEY={token.in_shell}"
+    body = json.dumps({"model": model, "messages": [{"role": "user", "content": "hi"}]})
+    curl = f"curl -s http://{where}/v1/chat/completions -H 'content-type: application/json'"
+    yield f'  try it      {curl} -H "authorization: Bearer "{token.in_shell} -d {quote(body)}'
+    yield "llmr: Ctrl-C stops it"

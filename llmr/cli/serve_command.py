@@ -1,0 +1,42 @@
+"""`llmr serve`: its arguments, and the one call."""
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0: any free one.")] = 8787,
+    allow_host: Annotated[
+        list[str] | None, typer.Option(help="Another name that clients may call this server by; may be repeated.")
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None, typer.Option(help="A web page's origin whose scripts may ask; may be repeated.")
+    ] = None,
+    behind_tls: Annotated[
+        bool, typer.Option("--behind-tls", help="A TLS proxy stands in front: a --host beyond loopback is meant.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No line per request on stdout.")] = False,
+    config: Annotated[str | None, typer.Option(help="A routing.toml to use instead of yours; it is trusted.")] = None,
+) -> None:
+    """Serve the router to every tool that takes a base URL: OpenAI's chat completions and Anthropic's messages.
+
+    Every client needs the token; where it is and how to use it is said at the start. Stop with Ctrl-C.
+    """
+    from llmr.cli.serve import run_serve
+
+    raise typer.Exit(
+        run_serve(
+            host=host,
+            port=port,
+            hosts=tuple(allow_host or ()),
+            origins=tuple(allow_origin or ()),
+            behind_tls=behind_tls,
+            log_requests=not quiet,
+            config_file=config,
+        )
+    )

@@ -1,0 +1,181 @@
+"""The pipeline: what happens to a request, in the order in which it happens. There is one, and it is wired here.
+
+    log           every request, one line, at its end
+     └ guard      Host, Origin, token                        400 421 403 401
+        └ route   path, method                               404 405
+           └ room     how many are under way                 429
+              └ body     content type, size, time, JSON      415 413 408 400
+                 └ shape    pydantic, once                   400
+                    └ meaning  dialect ─▶ ChatRequest, hints 400
+                       └ router ─▶ answer                    its own errors, in the caller's dialect
+
+Whatever is refused on the way is refused in the words of the API that the path belongs to.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from random import Random
+from types import MappingProxyType
+from typing import Final
+
+from pydantic import BaseModel
+
+from llmr.app import App
+from llmr.errors import LlmrError
+from llmr.server.access_log import AccessLog
+from llmr.server.answering import answer, asked_with
+from llmr.server.body import read_json
+from llmr.server.call import Call, Gone, Receive, Scope, Send
+from llmr.server.guard import Guard
+from llmr.server.hints import hinted
+from llmr.server.limits import LIMITS, Limits
+from llmr.server.listings import HEALTHY, model_body, models_body, rank_body
+from llmr.server.problems import headers_of, problem_of, refuse
+from llmr.server.schema import check_shape
+from llmr.server.schema_anthropic import MessagesRequest
+from llmr.server.schema_openai import ChatCompletionRequest
+from llmr.wire.serving import Dialect, dialect_named
+
+_OPENAI: Final = dialect_named("openai")
+_ANTHROPIC: Final = dialect_named("anthropic")
+_MODELS: Final = "/v1/models"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What a path is for. `dialect` is the one in which its refusals are said."""
+
+    method: str
+    serve: "Callable[[Gateway, Call, App], Awaitable[None]]"
+    dialect: Dialect = _OPENAI
+
+
+@dataclass(slots=True)
+class Gateway:
+    """The ASGI application. `current` gives the App for the next request, so that a new configuration can take its place."""
+
+    current: Callable[[], App]
+    guard: Guard
+    log: AccessLog
+    chance: Random
+    limits: Limits = LIMITS
+    under_way: int = field(default=0, init=False)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, from its head to its log line."""
+        app = self.current()
+        call = Call(
+            scope, receive, send,
+            request_id=f"{self.chance.getrandbits(64):016x}", started_s=app.clock.monotonic(),
+        )  # fmt: skip
+        try:
+            await self._answered(call, app)
+        except Gone:
+            call.outcome = "client_gone"
+        finally:
+            self.log.ended(call, now=app.clock.now(), took_s=app.clock.monotonic() - call.started_s)
+
+    async def _answered(self, call: Call, app: App) -> None:
+        dialect = _dialect_of(call)
+        try:
+            self.guard.check(call)
+            if call.method == "OPTIONS" and call.origin is not None:
+                await call.answer(204, headers=_PREFLIGHT)
+                return
+            await self._route(call).serve(self, call, app)
+        except LlmrError as error:
+            problem = problem_of(error, app.redact)
+            call.outcome = call.outcome or problem.code
+            if call.status is not None:  # nothing can be said any more, and nobody may take it for whole
+                raise
+            if call.attempts:
+                call.told["x-llmr-attempts"] = str(call.attempts)
+            headers = {**headers_of(problem), **getattr(error, "headers", {})}
+            await call.answer(problem.status, dialect.error(problem, request_id=call.request_id), headers=headers)
+
+    def _route(self, call: Call) -> Route:
+        route = ROUTES.get(call.path) or (_ONE_MODEL if call.path.startswith(f"{_MODELS}/") else None)
+        if route is None:
+            raise refuse(404, "not_found", f"there is no such path; there are: {', '.join(ROUTES)}")
+        if call.method != route.method:
+            refused = refuse(405, "method_not_allowed", f"{call.path} takes {route.method}")
+            refused.headers = {"allow": route.method}
+            raise refused
+        return route
+
+    async def chat(self, call: Call, app: App, dialect: Dialect, shape: type[BaseModel]) -> None:
+        """A chat, in either dialect."""
+        if self.under_way >= self.limits.requests:
+            raise refuse(
+                429,
+                "too_many_requests",
+                f"{self.under_way} requests are under way",
+                retry_after_s=self.limits.retry_after_s,
+            )
+        self.under_way += 1
+        try:
+            body = await read_json(call, self.limits)
+            check_shape(shape, body)
+            asked = dialect.request(body)
+            if asked.unsaid:
+                call.told["x-llmr-left-out"] = ", ".join(asked.unsaid)
+            await answer(call, app, asked_with(asked, hinted(asked.request, call)), dialect)
+        finally:
+            self.under_way -= 1
+
+
+async def _completions(gateway: Gateway, call: Call, app: App) -> None:
+    await gateway.chat(call, app, _OPENAI, ChatCompletionRequest)
+
+
+async def _messages(gateway: Gateway, call: Call, app: App) -> None:
+    await gateway.chat(call, app, _ANTHROPIC, MessagesRequest)
+
+
+async def _models(_gateway: Gateway, call: Call, app: App) -> None:
+    await call.answer(200, models_body(app, anthropic=_by_anthropic(call)))
+
+
+async def _model(_gateway: Gateway, call: Call, app: App) -> None:
+    model_id = call.path.removeprefix(f"{_MODELS}/")
+    await call.answer(200, model_body(app, model_id, anthropic=_by_anthropic(call)))
+
+
+async def _rank(_gateway: Gateway, call: Call, app: App) -> None:
+    await call.answer(200, rank_body(app, call))
+
+
+async def _health(_gateway: Gateway, call: Call, _app: App) -> None:
+    await call.answer(200, HEALTHY)
+
+
+ROUTES: Final[Mapping[str, Route]] = MappingProxyType(
+    {
+        "/v1/chat/completions": Route("POST", _completions),
+        "/v1/messages": Route("POST", _messages, _ANTHROPIC),
+        _MODELS: Route("GET", _models),
+        "/v1/rank": Route("GET", _rank),
+        "/health": Route("GET", _health),
+    }
+)
+_ONE_MODEL: Final = Route("GET", _model)
+_PREFLIGHT: Final = MappingProxyType(
+    {
+        "access-control-allow-methods": "GET, POST",
+        "access-control-allow-headers": "authorization, content-type, x-api-key, anthropic-version",
+        "access-control-max-age": "600",
+    }
+)
+
+
+def _by_anthropic(call: Call) -> bool:
+    """Whether Anthropic's SDK asks: it always says its version."""
+    return bool(call.values(b"anthropic-version"))
+
+
+def _dialect_of(call: Call) -> Dialect:
+    """In whose words a refusal is said: the path's, before anything of the request is trusted; a list's by who asks."""
+    if call.path.startswith(_MODELS):
+        return _ANTHROPIC if _by_anthropic(call) else _OPENAI
+    route = ROUTES.get(call.path)
+    return route.dialect if route is not None else _OPENAI

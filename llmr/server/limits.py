@@ -1,0 +1,27 @@
+"""What one client may take of the server, in one place. Sources: trust.md §4, unless a line says otherwise."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bytes, seconds and counts. A connection that is idle makes room for a new one where `connections` are open."""
+
+    connections: int = 512  # trust.md has 64, and issue 6 wants 200 streams at once
+    requests: int = 256  # under way at once; more are told to come back
+    retry_after_s: float = 1.0  # when
+    header_bytes: int = 32 * 1024
+    header_fields: int = 100
+    header_s: float = 10.0
+    body_bytes: int = 10 * 1024 * 1024
+    body_s: float = 30.0
+    json_depth: int = 64
+    idle_s: float = (
+        75.0  # a connection kept for the next request: longer than clients keep theirs, so that they close first
+    )
+    unread_s: float = 60.0  # an answer that its reader does not take
+    drain_s: float = 10.0  # what is under way when the server stops
+    output_tokens: int = 1_000_000
+
+
+LIMITS = Limits()

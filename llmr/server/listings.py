@@ -1,0 +1,65 @@
+"""What is not a chat: the models that can be asked, and the order in which they would be."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from llmr.app import App
+from llmr.chat import ChatRequest, Message, Role
+from llmr.render.decision import decision_json
+from llmr.server.call import Call
+from llmr.server.hints import hinted
+from llmr.server.problems import refuse
+from llmr.wire import json_text
+from llmr.wire.serving import RequestUnfit
+
+HEALTHY: Final = b'{"status":"ok"}'
+_RANK_TAKES: Final = ("model", "prompt", "stream")
+
+
+def model_ids(app: App) -> Mapping[str, str]:
+    """What may stand in `model` → who answers to it: the user's own names, then every model of a provider that is on."""
+    ids = dict.fromkeys(app.config.catalog.names, "llmr")
+    for key, model in app.config.catalog.models.items():
+        if model.provider.off_reason is None:
+            ids.setdefault(key, model.provider.name)
+    return ids
+
+
+def models_body(app: App, *, anthropic: bool) -> bytes:
+    """The list, as the SDK that asks for it reads it."""
+    ids = model_ids(app)
+    items = [_model(model_id, owner, anthropic=anthropic) for model_id, owner in ids.items()]
+    if not anthropic:
+        return json_text.encode({"object": "list", "data": items})
+    names = list(ids)
+    ends = {"first_id": names[0] if names else None, "last_id": names[-1] if names else None}
+    return json_text.encode({"data": items, "has_more": False, **ends})
+
+
+def model_body(app: App, model_id: str, *, anthropic: bool) -> bytes:
+    """One of them. Raises Refused."""
+    owner = model_ids(app).get(model_id)
+    if owner is None:
+        raise refuse(404, "model_not_found", f"there is no model {model_id[:200]!r} in the list", param="model")
+    return json_text.encode(_model(model_id, owner, anthropic=anthropic))
+
+
+def _model(model_id: str, owner: str, *, anthropic: bool) -> dict[str, Any]:
+    if anthropic:
+        return {"type": "model", "id": model_id, "display_name": model_id, "created_at": "1970-01-01T00:00:00Z"}
+    return {"id": model_id, "object": "model", "created": 0, "owned_by": owner}
+
+
+def rank_body(app: App, call: Call) -> bytes:
+    """The decision that a request would meet now, as `llmr rank --json` has it. Raises LlmrError."""
+    said = dict(parse_qsl(call.query.decode("ascii", "replace"), keep_blank_values=True, max_num_fields=20))
+    for name in said:
+        if name not in _RANK_TAKES:
+            raise RequestUnfit(f"is not known; known: {', '.join(_RANK_TAKES)}, and x-llmr-* headers", param=name)
+    request = ChatRequest(
+        messages=(Message.text(Role.USER, said.get("prompt", "")),),
+        model=said.get("model", ""),
+        stream=said.get("stream", "true") != "false",
+    )
+    return json_text.encode(decision_json(app.router.rank(hinted(request, call))))

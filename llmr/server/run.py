@@ -1,0 +1,172 @@
+"""The gateway in a process: a socket, an event loop, one App over the shared store, and an orderly end.
+
+SIGTERM and SIGINT: no new connection, what is under way may finish for `drain_s`, exit code 0; a second one ends at once.
+"""
+
+import asyncio
+import gc
+import logging
+import os
+import random
+import signal
+import socket
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import uvicorn
+
+from llmr.app import App, opened
+from llmr.config.build import Config
+from llmr.errors import UsageError
+from llmr.server.access_log import AccessLog, to_stdout
+from llmr.server.gateway import Gateway
+from llmr.server.guard import Guard
+from llmr.server.limits import LIMITS, Limits
+from llmr.server.protocol import BoundedProtocol
+from llmr.server.token import ServerToken
+
+_BACKLOG: Final = 512
+_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to serve. `hosts` and `origins` as guard.Guard has them; `behind_tls`: a proxy in front encrypts."""
+
+    host: str = "127.0.0.1"
+    port: int = 8787
+    hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    behind_tls: bool = False
+    log_requests: bool = True
+
+
+def listening(options: Options) -> socket.socket:
+    """The socket. Raises UsageError where it cannot be had, or would be open to a network without TLS."""
+    if options.host not in _LOOPBACK and not options.behind_tls:
+        raise UsageError(
+            f"--host {options.host} would offer your keys' credit to a network, unencrypted; put a TLS proxy in front of it "
+            "and say --behind-tls, or stay on 127.0.0.1"
+        )
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    try:
+        return socket.create_server((options.host, options.port), family=family, backlog=_BACKLOG)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"{options.host}:{options.port}: {reason.lower()}; --port takes another") from error
+
+
+def serve(
+    config: Config,
+    options: Options,
+    token: ServerToken,
+    listener: socket.socket,
+    *,
+    say: Say,
+    limits: Limits = LIMITS,
+) -> None:
+    """Serve until a signal says to stop."""
+    serving = _serving(config, options, token, listener, say, limits)
+    try:
+        import uvloop  # noqa: PLC0415 - where it exists for this system; else asyncio's own loop
+    except ImportError:
+        asyncio.run(serving)
+    else:
+        uvloop.run(serving)
+
+
+async def _serving(
+    config: Config, options: Options, token: ServerToken, listener: socket.socket, say: Say, limits: Limits
+) -> None:
+    port = int(listener.getsockname()[1])
+    write = to_stdout if options.log_requests else None
+    with opened(config) as app:
+        redact = app.redact.with_secrets([token.secret])
+        with AccessLog(redact, write) as log, _complaints(lambda line: say(redact(line))):
+            async with app.transport:
+                gateway = gateway_for(app, token, port, log, options=options, limits=limits)
+                gc.collect()
+                gc.freeze()  # what is loaded now stays: the collector need not look at it again
+                await Server(gateway, limits).serve(sockets=[listener])
+        for notice in app.registry.notices:
+            say(redact(notice))
+
+
+def gateway_for(
+    app: App, token: ServerToken, port: int, log: AccessLog, *, options: Options, limits: Limits = LIMITS
+) -> Gateway:
+    """The ASGI application over one App."""
+    hosts = (*options.hosts, *(() if options.host in (*_LOOPBACK, "0.0.0.0", "::") else (options.host,)))  # noqa: S104 - not bound here
+    guard = Guard(token, port, tuple(host.lower() for host in hosts), options.origins)
+    return Gateway(lambda: app, guard, log, random.Random(), limits)  # noqa: S311 - ids of requests, no secrets
+
+
+class Server(uvicorn.Server):
+    """uvicorn, with our protocol and our way to stop."""
+
+    def __init__(self, gateway: Gateway, limits: Limits = LIMITS) -> None:
+        protocol = type("Protocol", (BoundedProtocol,), {"limits": limits})
+        super().__init__(
+            uvicorn.Config(
+                gateway,  # pyright: ignore[reportArgumentType] - uvicorn wants its own types for the same three things
+                http=protocol,
+                ws="none",
+                lifespan="off",
+                interface="asgi3",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                date_header=False,
+                backlog=_BACKLOG,
+                timeout_keep_alive=int(limits.idle_s),
+                timeout_graceful_shutdown=int(limits.drain_s),
+            )
+        )
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """uvicorn raises the signal again at its end; here an orderly end is exit code 0."""
+        loop = asyncio.get_running_loop()
+        try:
+            for number in _SIGNALS:
+                loop.add_signal_handler(number, self._stop, number)
+        except (RuntimeError, ValueError):  # not the main thread: whoever runs the server stops it
+            yield
+            return
+        try:
+            yield
+        finally:
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+
+    def _stop(self, number: int) -> None:
+        if self.should_exit:
+            os._exit(128 + number)
+        self.should_exit = True
+
+
+@contextmanager
+def _complaints(say: Say) -> Generator[None]:
+    """What uvicorn has to say, a bug's traceback included, goes through ours: redacted, a line each."""
+
+    class _Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            for line in self.format(record).splitlines():
+                say(line)
+
+    handler = _Handler(logging.ERROR)
+    logger = logging.getLogger("uvicorn.error")
+    logger.addHandler(handler)
+    propagated, logger.propagate = logger.propagate, False
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = propagated

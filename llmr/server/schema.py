@@ -1,0 +1,86 @@
+"""Requests as pydantic models: which fields there are, of what type, in what range. Checked once, at the edge.
+
+A field that is not listed is an error that names it: what a client believes it said and nobody reads is a bug that costs days,
+and a field that some provider would take for a URL (`base_url`, `api_base`, `mcp_servers`) has no way in (trust.md T16, B63).
+What the fields mean is read in wire/serving/, from the same JSON, which has been parsed once.
+
+`hide_input_in_errors` and the printer below keep what was sent out of what is answered.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
+
+from llmr.wire.json_text import list_of, object_of
+from llmr.wire.serving import RequestUnfit
+
+_EXPLAINED: Final = {
+    "extra_forbidden": "is not known here, or not passed on",
+    "missing": "is missing",
+    "union_tag_invalid": "is of a type that is not known here",
+    "union_tag_not_found": "has no type",
+}
+_PLACE_LIMIT: Final = 200  # characters of a field's place
+
+
+class Shape(BaseModel):
+    """No unknown fields, no coercion, no input in errors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, allow_inf_nan=False)
+
+
+class OpenShape(BaseModel):
+    """For what comes back from clients in an assistant's turn: they send what they were given, and more."""
+
+    model_config = ConfigDict(extra="ignore", strict=True, hide_input_in_errors=True, allow_inf_nan=False)
+
+
+def check_shape(shape: type[BaseModel], body: Mapping[str, Any]) -> None:
+    """Raises RequestUnfit for the first thing that is wrong."""
+    try:
+        shape.model_validate(body)
+    except ValidationError as error:
+        raise _first_fault(error, body) from None
+
+
+def _first_fault(error: ValidationError, body: Mapping[str, Any]) -> RequestUnfit:
+    """The first fault, in words that quote nothing of what was sent."""
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    fault = faults[0]
+    told = _EXPLAINED.get(fault["type"]) or fault["msg"][:1].lower() + fault["msg"][1:]
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    return RequestUnfit(f"{told}{more}", param=_place(fault["loc"], body)[:_PLACE_LIMIT] or None)
+
+
+def _place(steps: tuple[int | str, ...], body: Mapping[str, Any]) -> str:
+    """The steps that are in the JSON: pydantic puts the names of a union's branches between them. The last one may be
+    what is missing."""
+    kept: list[str] = []
+    at: Any = body
+    for number, step in enumerate(steps):
+        known, inner = _inside(at, step)
+        if known:
+            at = inner
+        elif number < len(steps) - 1 or not isinstance(at, dict):
+            continue
+        kept.append(str(step))
+    return ".".join(kept)
+
+
+def _inside(at: Any, step: int | str) -> tuple[bool, Any]:
+    """Whether the JSON has this step, and what is there."""
+    if isinstance(step, str):
+        return step in object_of(at), object_of(at).get(step)
+    items = list_of(at)
+    return step < len(items), items[step] if step < len(items) else None
+
+
+def _no_path(name: str) -> str:
+    if not name.isprintable() or any(part in (".", "..") for part in name.split("/")):
+        raise PydanticCustomError("name", "must be a name, not a path")
+    return name
+
+
+ModelName = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_no_path)]

@@ -1,0 +1,175 @@
+"""Anthropic messages as clients ask for them → ChatRequest: what `wire/anthropic.py` says, read, for any provider.
+
+Thinking is asked for in tokens or in words; either becomes an effort, which every wire knows how to say. Cache marks change
+neither the question nor the answer; other providers keep their caches unasked. They are noted as unsaid, and the client is
+told in a header.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from llmr.chat import (
+    ChatRequest,
+    Media,
+    MediaKind,
+    Message,
+    OutputFormat,
+    Part,
+    ResponseFormat,
+    Role,
+    Text,
+    Thinking,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolChoiceMode,
+    ToolResult,
+)
+from llmr.wire import json_text
+from llmr.wire.anthropic_answer import FORMAT
+from llmr.wire.json_text import list_of, object_of, objects_in, text_of
+from llmr.wire.parts import THINKING_BUDGET_TOKENS
+from llmr.wire.serving import Asked, RequestUnfit
+from llmr.wire.serving.media import content_of, media_at
+
+_CHOICES: Final = {
+    "auto": ToolChoiceMode.AUTO,
+    "none": ToolChoiceMode.NONE,
+    "any": ToolChoiceMode.REQUIRED,
+    "tool": ToolChoiceMode.NAMED,
+}
+_EFFORTS: Final = ("low", "medium", "high", "xhigh")  # weakest first, with the budgets of parts.py
+_EXTRA: Final = ("top_k",)  # what goes on to providers as it came
+
+
+def asked(body: Mapping[str, Any]) -> Asked:
+    """The request. Raises RequestUnfit."""
+    said = {name: value for name, value in body.items() if value is not None}
+    system = tuple(_blocks(said.get("system"), "system", {}))
+    turns = tuple(_turns(list_of(said.get("messages"))))
+    choice = object_of(said.get("tool_choice"))
+    parallel = choice.get("disable_parallel_tool_use")
+    request = ChatRequest(
+        messages=((Message(Role.SYSTEM, system),) if system else ()) + turns,
+        model=text_of(said.get("model")),
+        stream=said.get("stream") is True,
+        max_output_tokens=said.get("max_tokens"),
+        temperature=said.get("temperature"),
+        top_p=said.get("top_p"),
+        stop=tuple(list_of(said.get("stop_sequences"))),
+        reasoning_effort=_effort(said),
+        tools=tuple(_tool(tool) for tool in objects_in(said.get("tools"))),
+        tool_choice=ToolChoice(
+            _CHOICES[text_of(choice.get("type")) or "auto"],
+            choice.get("name"),
+            None if parallel is None else not parallel,
+        ),
+        output=_output(said),
+        extra={name: said[name] for name in _EXTRA if name in said},
+        metadata={name: text_of(value) for name, value in object_of(said.get("metadata")).items()},
+    )
+    return Asked(request, unsaid=("cache_control",) if _marks_cache(body) else ())
+
+
+def _effort(said: Mapping[str, Any]) -> str | None:
+    """The effort asked for, else the smallest whose budget covers the one asked for; None: no thinking."""
+    thinking = object_of(said.get("thinking"))
+    if thinking.get("type") in (None, "disabled"):
+        return None
+    effort = object_of(said.get("output_config")).get("effort")
+    if isinstance(effort, str):
+        return effort
+    budget = json_text.count_of(thinking, "budget_tokens")
+    if budget is None:
+        return "medium"  # `adaptive`, and no word on how hard
+    return next((word for word in _EFFORTS if budget <= THINKING_BUDGET_TOKENS[word]), _EFFORTS[-1])
+
+
+def _output(said: Mapping[str, Any]) -> OutputFormat:
+    shape = object_of(object_of(said.get("output_config")).get("format")) or object_of(said.get("output_format"))
+    schema = object_of(shape.get("schema"))
+    return OutputFormat(ResponseFormat.JSON_SCHEMA, schema) if schema else OutputFormat()
+
+
+def _tool(tool: dict[str, Any]) -> Tool:
+    return Tool(
+        text_of(tool.get("name")),
+        text_of(tool.get("description")),
+        object_of(tool.get("input_schema")),
+        tool.get("strict"),
+    )
+
+
+def _turns(said: list[Any]) -> Iterator[Message]:
+    """The turns; a user's tool results become a tool's turn, which stands before the rest of what he says."""
+    names: dict[str, str] = {}
+    for number, item in enumerate(said):
+        turn = object_of(item)
+        role = Role(text_of(turn.get("role")))
+        parts = tuple(_blocks(turn.get("content"), f"messages.{number}.content", names))
+        results = tuple(part for part in parts if isinstance(part, ToolResult))
+        rest = tuple(part for part in parts if not isinstance(part, ToolResult))
+        if results:
+            yield Message(Role.TOOL, results)
+        if rest or not results:
+            yield Message(role, rest)
+
+
+def _blocks(content: Any, place: str, names: dict[str, str]) -> Iterator[Part]:
+    """Parts of a text or a list of blocks; `names` of called tools by the call's id, which a result does not repeat."""
+    if isinstance(content, str):
+        if content:
+            yield Text(content)
+        return
+    for number, item in enumerate(list_of(content)):
+        block = object_of(item)
+        here = f"{place}.{number}"
+        match block.get("type"):
+            case "tool_use":
+                call = ToolCall(
+                    text_of(block.get("id")), text_of(block.get("name")), json_text.dump(object_of(block.get("input")))
+                )
+                names[call.id] = call.name
+                yield call
+            case "tool_result":
+                yield from _result(block, here, names)
+            case "image" | "document":
+                yield _media(block, here)
+            case "thinking":
+                yield Thinking(text_of(block.get("thinking")), block.get("signature") or None, format=FORMAT)
+            case "redacted_thinking":
+                yield Thinking("", redacted=text_of(block.get("data")), format=FORMAT)
+            case _:
+                yield Text(text_of(block.get("text")))
+
+
+def _result(block: dict[str, Any], place: str, names: dict[str, str]) -> Iterator[Part]:
+    """A tool's result, and behind it what it holds besides text: most wires know results as text only."""
+    call_id = text_of(block.get("tool_use_id"))
+    inside = tuple(_blocks(block.get("content"), f"{place}.content", names))
+    text = "".join(part.text for part in inside if isinstance(part, Text))
+    yield ToolResult(call_id, names.get(call_id, ""), text, is_error=block.get("is_error") is True)
+    yield from (part for part in inside if isinstance(part, Media))
+
+
+def _media(block: dict[str, Any], place: str) -> Media:
+    kind = MediaKind(text_of(block.get("type")))
+    source = object_of(block.get("source"))
+    name = block.get("title")
+    match source.get("type"):
+        case "url":
+            return media_at(kind, text_of(source.get("url")), f"{place}.source.url", name=name)
+        case "base64":
+            content = content_of(text_of(source.get("data")), f"{place}.source.data")
+            return Media(kind, text_of(source.get("media_type")), content=content, name=name)
+        case "text":
+            return Media(kind, "text/plain", content=text_of(source.get("data")).encode("utf-8", "replace"), name=name)
+        case _:
+            raise RequestUnfit("is no source that every provider could read", param=f"{place}.source.type")
+
+
+def _marks_cache(value: Any) -> bool:
+    """Whether a `cache_control` stands anywhere; how deep has been bounded at the edge."""
+    if isinstance(value, Mapping):
+        return bool(object_of(value).get("cache_control")) or any(map(_marks_cache, object_of(value).values()))
+    return any(map(_marks_cache, list_of(value)))

@@ -1,0 +1,30 @@
+"""`serve`: a gateway around lab providers, for the length of a test."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from served import Served, settings_for
+
+from llmr.lab import LabProvider, LabThread
+
+Serve = Callable[..., Served]
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """Serve these lab providers until the test ends."""
+    running: list[Any] = []
+
+    def start(*providers: LabProvider, extra: str = "", provider_extra: str = "", **more: Any) -> Served:
+        lab = LabThread(providers).__enter__()
+        running.append(lab)
+        settings = settings_for(lab, providers, extra, provider_extra)
+        served = Served(lab, tmp_path / "home", settings, **more).__enter__()
+        running.append(served)
+        return served
+
+    yield start
+    for one in reversed(running):
+        one.__exit__(None, None, None)

@@ -1,0 +1,144 @@
+"""`llmr serve` as a person starts it: a process, what it prints, its token, its end."""
+
+import os
+import re
+import signal
+import stat
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import httpx
+import pytest
+from served import settings_for
+
+from llmr.lab import LabProvider, LabThread
+
+LLMR = Path(sysconfig.get_path("scripts")) / "llmr"
+
+
+class Process:
+    """A running `llmr serve`. `told` is what it said on stderr before it served."""
+
+    def __init__(self, home, lab, *arguments, **variables):
+        self.home = home
+        (home / "routing.toml").write_text(settings_for(lab, lab._lab.providers))
+        self.process = subprocess.Popen(
+            [LLMR, "serve", "--port", "0", "--config", str(home / "routing.toml"), *arguments],
+            env={"HOME": str(home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8", **variables},
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        self.told = []
+        for line in self.process.stderr:
+            self.told.append(line.decode())
+            if "Ctrl-C" in self.told[-1]:
+                break
+        assert "Ctrl-C" in "".join(self.told), self.told
+        self.origin = re.search(r"http://127\.0\.0\.1:\d+", "".join(self.told))[0]
+
+    @property
+    def token_file(self):
+        return self.home / ".local/state/llmr/serve.token"
+
+    def chat(self, token, **body):
+        asked = {"model": "m", "messages": [{"role": "user", "content": "hi"}], **body}
+        headers = {"authorization": f"Bearer {token}"}
+        return httpx.post(
+            f"{self.origin}/v1/chat/completions", json=asked, headers=headers, trust_env=False, timeout=20
+        )
+
+    def end(self, *signals):
+        for number in signals:
+            self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=30)
+        return self.process.returncode, out, err.decode()
+
+
+@pytest.fixture
+def start(tmp_path):
+    opened = []
+
+    def starting(*arguments, providers=None, **variables):
+        lab = LabThread(providers or [LabProvider("a")]).__enter__()
+        opened.append(lab)
+        process = Process(tmp_path, lab, *arguments, **variables)
+        opened.append(process.process)
+        return process
+
+    yield starting
+    for one in reversed(opened):
+        if isinstance(one, LabThread):
+            one.__exit__(None, None, None)
+        elif one.poll() is None:
+            one.kill()
+            one.communicate()
+
+
+def test_it_says_where_it_serves_and_where_the_token_is_and_ends_with_0(start):
+    running = start()
+    token = running.token_file.read_text().strip()
+    assert len(token) >= 43  # 256 bits in base64
+    assert stat.S_IMODE(running.token_file.stat().st_mode) == 0o600
+    told = "".join(running.told)
+    assert token not in told
+    assert str(running.token_file) in told
+    assert f"OPENAI_BASE_URL={running.origin}/v1" in told
+    assert running.chat(token).status_code == 200
+    assert running.chat("wrong").status_code == 401
+    code, out, err = running.end(signal.SIGTERM)
+    assert (code, err) == (0, "")
+    assert out.count(b"\n") == 2
+    assert token.encode() not in out
+
+
+def test_the_line_to_paste_works_as_it_is_printed(start):
+    running = start()
+    (line,) = [line for line in running.told if "curl" in line]
+    done = subprocess.run(["bash", "-c", line.split("try it", 1)[1]], capture_output=True, text=True, check=True)
+    assert "Hello from the lab." in done.stdout
+
+
+def test_what_the_server_learns_the_command_line_knows(start):
+    running = start(providers=[LabProvider("a")])
+    running.chat(running.token_file.read_text().strip())
+    environment = {"HOME": str(running.home), "PATH": os.environ["PATH"]}
+    done = subprocess.run([LLMR, "explain", "last"], env=environment, capture_output=True, text=True, check=True)
+    assert "a/lab-model" in done.stdout
+
+
+def test_a_second_start_keeps_the_token_and_a_variable_outranks_it(start):
+    first = start()
+    token = first.token_file.read_text()
+    first.end(signal.SIGINT)
+    second = start("--quiet", LLMR_SERVE_TOKEN="a-token-of-my-own-01234")
+    assert second.token_file.read_text() == token
+    assert second.chat(token.strip()).status_code == 401
+    assert second.chat("a-token-of-my-own-01234").status_code == 200
+    code, out, _ = second.end(signal.SIGTERM)
+    assert (code, out) == (0, b"")
+
+
+def test_a_token_that_others_can_read_is_refused(tmp_path):
+    directory = tmp_path / ".local/state/llmr"
+    directory.mkdir(parents=True, mode=0o700)
+    (directory / "serve.token").write_text("llmr-0123456789012345678901234567890123456789")
+    (directory / "serve.token").chmod(0o644)
+    (tmp_path / "routing.toml").write_text('[providers.a]\nwire = "openai"\nbase_url = "http://127.0.0.1:9/v1"')
+    done = subprocess.run(
+        [LLMR, "serve", "--config", str(tmp_path / "routing.toml")],
+        env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False, timeout=30,
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert "chmod 600" in done.stderr
+    assert "0123456789" not in done.stderr
+
+
+def test_a_port_that_is_taken_is_one_clear_line(start):
+    running = start()
+    port = running.origin.rsplit(":", 1)[1]
+    done = subprocess.run(
+        [LLMR, "serve", "--config", str(running.home / "routing.toml"), "--port", port],
+        env={"HOME": str(running.home), "PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False, timeout=30,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "--port takes another" in done.stderr
