@@ -5,7 +5,7 @@ from variables, proxies, the home directory. A provider that lacks something is 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -70,7 +70,7 @@ def build(normal: Json, environment: Environment, *, notices: Iterable[str], sou
     """The configuration of this run. Raises TrustError or ConfigError for a credentials file that is unfit."""
     keyring = Keyring(environment)
     equipped = {name: _equipped(name, row, environment, keyring) for name, row in normal["providers"].items()}
-    providers = {name: one.provider for name, one in equipped.items()}
+    providers = _with_shared_accounts({name: one.provider for name, one in equipped.items()})
     state_path = _kept_in(normal["state_path"], "state.db", environment)
     forced = state_path is None and normal["state_path"] != MEMORY
     return Config(
@@ -98,6 +98,22 @@ def _insecure(providers: Iterable[Provider]) -> Iterator[str]:
 
 
 # Providers
+
+
+def _with_shared_accounts(providers: Mapping[str, Provider]) -> dict[str, Provider]:
+    """Two tables with one key at one URL are one account: a 429 or an empty purse of the one is the other's too, as if both
+    had said `shares`."""
+    tables: dict[tuple[str, str], list[Provider]] = {}
+    for provider in providers.values():
+        if provider.key_fingerprint:
+            tables.setdefault((provider.key_fingerprint, provider.base_url), []).append(provider)
+    found = dict(providers)
+    for (fingerprint, _), together in tables.items():
+        said = next((provider.shares for provider in together if provider.shares is not None), None)
+        for provider in together if len(together) > 1 else ():
+            if provider.shares is None:
+                found[provider.name] = replace(provider, shares=said or f"account-{fingerprint}")
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,9 @@ What "the first token" is, is decided by the decoder (chat.Delta.has_content); h
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any, Final
 
 from llmr.catalog import Timeouts
@@ -82,19 +83,21 @@ class LatencyStats:
 
     def to_row(self) -> list[float]:
         """The numbers in field order."""
-        return [getattr(self, name) for name in LatencyStats.__slots__]
+        return list(_FIELDS(self))
 
     @staticmethod
     def from_row(row: Any) -> "LatencyStats":
         """The statistics in `row`; a missing or unreadable row is one without samples."""
         try:
-            numbers = [float(value) for value in row]
-            stats = LatencyStats(*numbers)
+            stats = LatencyStats(*map(float, row))
+            whole = len(row) == len(LatencyStats.__slots__) and math.isfinite(sum(map(abs, _FIELDS(stats))))
         except (TypeError, ValueError, OverflowError):
             return LatencyStats()
-        whole = len(numbers) == len(stats.to_row()) and all(map(math.isfinite, numbers))
         weights = (stats.n, stats.ok, stats.bad, stats.fsum, stats.long_n, stats.long_ok, stats.long_bad, stats.speed_n)
         return stats if whole and min(*weights, stats.out_n) >= 0 else LatencyStats()
+
+
+_FIELDS: Final[Callable[[LatencyStats], tuple[float, ...]]] = attrgetter(*LatencyStats.__slots__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,8 @@ class Estimate:
 
     `mu` and `variance` are of ln ttft; `samples` is the weight behind them (short + long); `success` lies in (0, 1);
     `failure_s` is how long a failure takes; `successes`, `failures` are the weights of the success posterior;
-    `usual_success` is 1 − q0, what it comes back to once the latest failures are forgotten.
+    `usual_success` is 1 − q0, what it comes back to once the latest failures are forgotten, and `usual_p95_s` the 95th
+    percentile of its long memory alone.
     """
 
     mu: float
@@ -139,6 +143,7 @@ class Estimate:
     tokens_per_s: float
     output_tokens: float
     usual_success: float = 1.0 - PRIOR_FAILURES
+    usual_p95_s: float = math.inf
 
     @property
     def mean_s(self) -> float:
@@ -264,6 +269,14 @@ def estimate(chain: Sequence[LatencyStats], now: float, seq: float) -> Estimate:
         tokens_per_s=math.exp(min(max(speed, -MOST_LN), MOST_LN)),
         output_tokens=out,
         usual_success=1 - q0,
+        usual_p95_s=_p95_s(mu_long, moment_long - mu_long * mu_long),
+    )
+
+
+def _p95_s(mu: float, variance: float) -> float:
+    """e^(μ + 1.645 σ), of bounded arguments."""
+    return math.exp(
+        min(max(mu, -MOST_LN), MOST_LN) + Z95 * math.sqrt(min(max(LEAST_VARIANCE, variance), MOST_VARIANCE))
     )
 
 

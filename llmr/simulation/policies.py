@@ -13,9 +13,9 @@ from llmr.routing.rules import Rule
 from llmr.simulation.comparison import Ema, Guarded, ListPolicy, LiteLlm, Oracle, PeakEwma, Ranker, StaticList
 from llmr.simulation.network import Network
 from llmr.simulation.production import Production, catalog_of
+from llmr.simulation.rows import Rows
 from llmr.simulation.run import Policy, PolicyFactory, VirtualClock
 from llmr.simulation.world import World
-from llmr.state.memory import MemoryStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def _production(configured: Configured, policy: RoutingPolicy) -> PolicyFactory:
             world,
             network,
             clock,
-            MemoryStore(clock.now),
+            Rows(clock.now),
             policy,
             Random(f"{seed}/policy"),  # noqa: S311 - a simulation
             catalog=catalog_of(world, configured.catalog),

@@ -207,6 +207,18 @@ def test_a_url_from_a_variable_is_bound_to_the_keys_origin_too(world: World) -> 
 # One's own
 
 
+def test_two_tables_with_one_key_at_one_url_are_one_account(world: World) -> None:
+    twin = '[providers.{}]\nbase_url = "https://llm.corp.example/v1"\napi_key_env = "{}"\n'
+    tables = twin.format("day", "ONE") + twin.format("night", "ONE") + twin.format("guest", "TWO")
+    elsewhere = '[providers.far]\nbase_url = "https://far.example/v1"\napi_key_env = "ONE"\n'
+    found = world.user(tables + elsewhere).load(ONE=KEY, TWO=f"{KEY}2").catalog.providers
+    assert found["day"].shares == found["night"].shares == f"account-{found['day'].key_fingerprint}"
+    assert (found["guest"].shares, found["far"].shares) == (None, None)
+    said = tables.replace('"ONE"', '"ONE"\nshares = "mine"', 1)
+    found = world.user(said).load(ONE=KEY, TWO=f"{KEY}2").catalog.providers
+    assert (found["day"].shares, found["night"].shares) == ("mine", "mine")
+
+
 def test_the_example_of_the_design_works_as_it_stands(world: World) -> None:
     config = world.user(CLI_MD).load(WORK_LLM_KEY="work-key-123", OPENAI_API_KEY=KEY)
     catalog = config.catalog
