@@ -349,5 +349,5 @@ def _hedge_after_s(progress: Progress, first: Asking) -> float:
     """Seconds after which `first` is late: a rule's word, else by its own habits."""
     if progress.plan.hedge_after_s is not None:
         return progress.plan.hedge_after_s
-    habits = progress.handler.selection.habits_of(first.candidate.key)
-    return first.limits.first_token_s if habits is None else hedge_after_s(habits)
+    after_s = hedge_after_s(progress.handler.selection, first.candidate)
+    return first.limits.first_token_s if after_s is None else after_s

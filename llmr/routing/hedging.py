@@ -14,16 +14,25 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from llmr.routing.fate import share_fate
-from llmr.routing.latency import Estimate
 from llmr.routing.rules import Candidate
-from llmr.routing.selector import Ranked
+from llmr.routing.selector import Ranked, Selection
 
 MOST_S: Final = 10.0  # routing.md §4
 
 
-def hedge_after_s(estimate: Estimate) -> float:
-    """Seconds without a first token after which a second request is worth its price."""
-    return min(estimate.p95_s, MOST_S)
+def hedge_after_s(selection: Selection, first: Candidate) -> float | None:
+    """Seconds without a first token after which a second request is worth its price: the p95 of `first`, and for a request
+    that explores the soonest p95 of anyone who could stand in for it. None: nobody knows.
+
+    Who explores asks somebody uncertain; the user should not pay for that with the tail of a slow one. (Seeds 1–6, p99 / p99.9
+    and waste: serve 1.87 / 3.50 s, 2.7 % without this, 1.79 / 3.00 s, 2.9 % with it; CLI 2.45 / 3.23 s, 3.3 % and 2.08 /
+    2.98 s, 3.7 %. For every request, not only for those that explore, waste would pass 4 %.)
+    """
+    habits = selection.habits_of(first.key)
+    if habits is None:
+        return None
+    others = selection.ranked if selection.explored else ()
+    return min(MOST_S, habits.p95_s, *(other.habits.p95_s for other in others if _may_help(other, first)))
 
 
 def partner(ranked: Sequence[Ranked], first: Candidate, *, tried: Collection[str] = ()) -> Ranked | None:

@@ -246,8 +246,8 @@ def _hedge_after_s(progress: Progress, first: Asking) -> float:
     """As the router has it: what a rule says, else the first one's own p95."""
     if progress.plan.hedge_after_s is not None:
         return progress.plan.hedge_after_s
-    habits = progress.handler.selection.habits_of(first.candidate.key)
-    return first.limits.first_token_s if habits is None else hedging.hedge_after_s(habits)
+    after_s = hedging.hedge_after_s(progress.handler.selection, first.candidate)
+    return first.limits.first_token_s if after_s is None else after_s
 
 
 def catalog_of(world: World, known: Catalog | None = None) -> Catalog:

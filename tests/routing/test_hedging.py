@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from llmr.catalog import Model, Provider, WireFormat
+from llmr.catalog import Model, Provider, Strategy, WireFormat
 from llmr.routing.hedging import hedge_after_s, partner
 from llmr.routing.latency import estimate
 from llmr.routing.rules import Candidate
 from llmr.routing.score import Score
-from llmr.routing.selector import Ranked
+from llmr.routing.selector import Ranked, Selection
 
 UNKNOWN = estimate((), 0, 0)
 SCORE = Score(1, 0, 0, 0, 0, 0, None, price_assumed=False, quality=0.5)
@@ -35,9 +35,31 @@ def chosen(
     return found.candidate.key if found else None
 
 
+def ranking(*known: tuple[Candidate, float], explored: bool = False, probes: Collection[str] = ()) -> Selection:
+    """Candidates with their median first token, in seconds."""
+    ranked = tuple(
+        Ranked(one, SCORE, UNKNOWN, replace(UNKNOWN, mu=math.log(p50_s)), one.model.provider.name in probes)
+        for one, p50_s in known
+    )
+    return Selection("m", Strategy.BALANCED, ranked, (), (), 9, explored)
+
+
+def p95_s(p50_s: float) -> float:
+    return replace(UNKNOWN, mu=math.log(p50_s)).p95_s
+
+
 def test_a_hedge_starts_at_the_firsts_own_95th_percentile_but_not_after_ten_seconds() -> None:
-    assert hedge_after_s(UNKNOWN) == pytest.approx(UNKNOWN.p95_s)
-    assert hedge_after_s(replace(UNKNOWN, mu=math.log(20))) == 10
+    quick = (candidate("quick"), 0.1)
+    assert hedge_after_s(ranking((FIRST, 1.0), quick), FIRST) == pytest.approx(p95_s(1.0))
+    assert hedge_after_s(ranking((FIRST, 20.0), quick), FIRST) == 10
+    assert hedge_after_s(ranking(quick), FIRST) is None, "nobody knows"
+
+
+def test_who_explores_does_not_wait_for_the_tail_of_a_slow_one() -> None:
+    usual = [(FIRST, 3.0), (candidate("b"), 0.5), (candidate("c"), 0.8)]
+    assert hedge_after_s(ranking(*usual), FIRST) == pytest.approx(p95_s(3.0))
+    assert hedge_after_s(ranking(*usual, explored=True), FIRST) == pytest.approx(p95_s(0.5))
+    assert hedge_after_s(ranking(*usual, explored=True, probes=["b"]), FIRST) == pytest.approx(p95_s(0.8))
 
 
 def test_the_best_of_the_others_is_asked() -> None:

@@ -62,7 +62,7 @@ class Sums:
 
 def sums(events: Sequence[Event], now: float, seq: float) -> Sums:
     def w(e: Event) -> float:
-        return math.exp(-(now - e.at) / 1800 - (seq - e.seq) / 100)
+        return math.exp(-(now - e.at) / 1200 - (seq - e.seq) / 50)
 
     def wf(place: int, e: Event) -> float:
         later_successes = sum(not other.failed for other in events[place + 1 :])
