@@ -94,8 +94,9 @@ class LatencyStats:
     def from_row(row: Any) -> "LatencyStats":
         """The statistics in `row`; a missing or unreadable row is one without samples."""
         try:
-            stats = LatencyStats(*map(float, row))
-            whole = len(row) == len(LatencyStats.__slots__) and math.isfinite(sum(map(abs, _FIELDS(stats))))
+            numbers = tuple(map(float, row))
+            stats = LatencyStats(*numbers)
+            whole = len(numbers) == len(LatencyStats.__slots__) and math.isfinite(sum(map(abs, _FIELDS(stats))))
         except (TypeError, ValueError, OverflowError):
             return LatencyStats()
         weights = (stats.n, stats.ok, stats.bad, stats.fsum, stats.long_n, stats.long_ok, stats.long_bad, stats.speed_n)
