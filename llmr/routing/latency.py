@@ -96,7 +96,7 @@ class LatencyStats:
         try:
             numbers = tuple(map(float, row))
             stats = LatencyStats(*numbers)
-            whole = len(numbers) == len(LatencyStats.__slots__) and math.isfinite(sum(map(abs, _FIELDS(stats))))
+            whole = len(numbers) == len(_FIELDS(stats)) and math.isfinite(sum(map(abs, _FIELDS(stats))))
         except (TypeError, ValueError, OverflowError):
             return LatencyStats()
         weights = (stats.n, stats.ok, stats.bad, stats.fsum, stats.long_n, stats.long_ok, stats.long_bad, stats.speed_n)
