@@ -15,6 +15,7 @@ import multiprocessing
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+
+try:
+    import uvloop
+except ImportError:
+    uvloop = None
 
 MODEL = "bench-model"
 WORDS = 20  # chunks of a streamed answer
@@ -79,11 +85,7 @@ def upstream(port):
 
 
 def _run(main):
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run(main)
-    return uvloop.run(main)
+    return asyncio.run(main) if uvloop is None else uvloop.run(main)
 
 
 class Client(asyncio.Protocol):
@@ -125,7 +127,7 @@ class Client(asyncio.Protocol):
             return len(self.buffer) >= end + 4 + int(head[at + 15 :].split(b"\r\n", 1)[0])
         return self.buffer.endswith(b"0\r\n\r\n")
 
-    def connection_lost(self, exc):
+    def connection_lost(self, _exc):
         if not self.done.done():
             self.done.set_result(self.failed)
 
@@ -174,8 +176,6 @@ def measure(base_url, key, model, level, seconds, *, stream):
 
 def wait_for(port, process, patience_s=20.0):
     """Seconds until somebody listens."""
-    import socket
-
     began_s = time.perf_counter()
     while time.perf_counter() - began_s < patience_s:
         try:
@@ -191,8 +191,6 @@ def wait_for(port, process, patience_s=20.0):
 
 def free_port():
     """A port that was free just now."""
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return listener.getsockname()[1]
 
@@ -226,7 +224,10 @@ def main():
         command = [sys.executable, "-m", "llmr", "serve", "--port", str(ours), "--config", str(settings), "--quiet"]
         command += ["--workers", str(said.workers)] if said.workers > 1 else []
         subprocess.run(
-            [sys.executable, "-m", "llmr", "rank", "--config", str(settings)], env=environment, capture_output=True
+            [sys.executable, "-m", "llmr", "rank", "--config", str(settings)],
+            env=environment,
+            capture_output=True,
+            check=True,
         )
         gateway = subprocess.Popen(
             command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=home

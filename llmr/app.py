@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Self, final
 
 from llmr.catalog import Provider
 from llmr.config.build import Config
+from llmr.errors import StateError
 from llmr.exchange import HttpReply, Transport
 from llmr.registry import ProviderRegistry
+from llmr.registry.registry import Later
 from llmr.router import Router
 from llmr.routing.rules import RulesEngine
 from llmr.secret import Redactor
@@ -113,17 +115,21 @@ class App:
 
 @contextmanager
 def opened(
-    config: Config, *, remember: bool = True, tap: Callable[[Transport], Transport] | None = None
+    config: Config,
+    *,
+    remember: bool = True,
+    serving: bool = False,
+    tap: Callable[[Transport], Transport] | None = None,
 ) -> Generator[App]:
-    """The parts, put together over the configured state; `remember` False: over memory that is gone with the process. `tap`
-    stands between the router and the transport.
+    """The parts, put together over the configured state; `remember` False: over memory that is gone with the process;
+    `serving`: what may be written a moment later is, by a thread. `tap` stands between the router and the transport.
 
     What had to wait for the store's lock is written at the end. Trouble with the store is told by `registry.notices`.
     """
     clock = SystemClock()
     chance = random.Random()  # noqa: S311 - jitter and exploration, no secrets
-    with _store(config, clock, remember=remember) as store:
-        registry = ProviderRegistry(store, config.policy.breaker, chance, spend=config.policy.spend)
+    with _store(config, clock, remember=remember) as store, _later(store, config, clock, serving=serving) as later:
+        registry = ProviderRegistry(store, config.policy.breaker, chance, spend=config.policy.spend, later=later)
         transport = LateTransport(config.ca_file)
         router = Router(
             catalog=config.catalog,
@@ -139,6 +145,28 @@ def opened(
             yield App(config, store, registry, router, transport, clock, Redactor(config.secrets()))
         finally:
             registry.flush()
+
+
+@contextmanager
+def _later(store: StateStore, config: Config, clock: SystemClock, *, serving: bool) -> Generator[Later | None]:
+    """What takes writes that may wait; None where they need not: a single request, or a store that is memory."""
+    from llmr.state.memory import MemoryStore
+
+    if not serving or config.state_path is None or isinstance(store, MemoryStore):
+        yield None
+        return
+    from llmr.state.behind import WriteBehind
+    from llmr.state.sqlite import SqliteStore
+
+    try:
+        behind = WriteBehind(SqliteStore(config.state_path, clock.now))
+    except StateError:  # the other connection could be had, this one not: everything is written at once
+        yield None
+        return
+    try:
+        yield behind
+    finally:
+        behind.close()
 
 
 def open_conversations(path: Path) -> "ConversationStore":

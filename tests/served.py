@@ -52,7 +52,7 @@ class Served:
         environment = Environment.of({"HOME": str(self.home)}, cwd=self.home)
         token = ServerToken(Secret(TOKEN), "in a test", "TOKEN")
         config = load(environment, config_file=self.home / "routing.toml")
-        with opened(config) as app, AccessLog(app.redact, self.log.append) as log:
+        with opened(config, serving=True) as app, AccessLog(app.redact, self.log.append) as log:
             async with app.transport:
                 self.app: App = app
                 self.gateway: Gateway = gateway_for(
@@ -107,6 +107,10 @@ class Served:
 
     def connection(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S)
+
+    def stored(self, kind: str, count: int = 1) -> Any:
+        """The store's `requests` or `attempts`, once there are `count`: they are written a moment after the answer."""
+        return eventually(lambda: len(told := getattr(self.app.store, kind)()) >= count and told)
 
     def on_loop(self, thing: Callable[[], Any]) -> Any:
         """The result of `thing`, run in the server's own thread."""

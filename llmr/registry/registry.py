@@ -16,7 +16,7 @@ written falls back on what was read: through a closed circuit one may go, a prob
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from random import Random
-from typing import Final
+from typing import Final, Protocol
 
 from llmr.catalog import NO_SPEND_LIMITS, Model, Provider, SpendLimits
 from llmr.errors import StateBusy, StateError
@@ -38,10 +38,25 @@ from llmr.routing.spending import NEW_PURSE, Purse, Today
 from llmr.state import Change, RequestRecord, Row, StateStore, Step
 
 BUSY_S: Final = 0.25  # trust.md §5: no answer waits longer for the store
+BUSY_WHEN_SERVING_S: Final = 0.02  # while one request waits for the lock, every other answer of the process does
 FLUSH_S: Final = 2.0  # at the end, when the answer is out, patience costs nothing
 LEASE_SLACK_S: Final = 5.0  # routing.md §1: first-token time-out + 2 × busy + 5 s
 HISTOGRAM_DAYS: Final = 35
 TIDY_CHANCE: Final = 1 / 64  # old histograms are looked for by one process in so many
+
+
+class Later(Protocol):
+    """Who writes what may wait a moment."""
+
+    @property
+    def notices(self) -> Sequence[str]:
+        """What a person should know of it, a line each."""
+        ...
+
+    def put(self, touched: frozenset[str], step: Step[None]) -> None:
+        """Run the step over the rows of these keys, soon. Never raises, never waits."""
+        ...
+
 
 _RECENTLY: Final = 7  # days that `status` looks back
 
@@ -50,10 +65,19 @@ class ProviderRegistry:
     """Snapshot, admit, report, over a StateStore. One per process."""
 
     def __init__(
-        self, store: StateStore, policy: BreakerPolicy, chance: Random, *, spend: SpendLimits = NO_SPEND_LIMITS
+        self,
+        store: StateStore,
+        policy: BreakerPolicy,
+        chance: Random,
+        *,
+        spend: SpendLimits = NO_SPEND_LIMITS,
+        later: Later | None = None,
     ) -> None:
-        """`spend` are the limits over all providers."""
+        """`spend` are the limits over all providers; `later` takes what may be written a moment later, None: nobody does, and
+        everything is written at once."""
         self._store = store
+        self._later = later
+        self._busy_s = BUSY_S if later is None else BUSY_WHEN_SERVING_S
         self._policy = policy
         self._spend = spend
         self._chance = chance
@@ -64,10 +88,11 @@ class ProviderRegistry:
     @property
     def notices(self) -> Sequence[str]:
         """What a person should know about the state: set aside, in memory only, samples dropped."""
+        told = (*self._store.notices, *(self._later.notices if self._later is not None else ()))
         if self._trouble is None:
-            return tuple(self._store.notices)
+            return told
         what = f"{self._dropped} records could not be written" if self._dropped else "the state was not fully usable"
-        return (*self._store.notices, f"{what}: {self._trouble}")
+        return (*told, f"{what}: {self._trouble}")
 
     def snapshot(
         self, models: Collection[Model], *, streamed: bool, prompt_tokens: int, reasoning: bool, now: float
@@ -146,7 +171,7 @@ class ProviderRegistry:
             Spend(price_usd, self._spend, local_day(now)) if limited else None,
         )
         try:
-            return self._store.transact(admission.keys, admission.step)
+            return self._store.transact(admission.keys, admission.step, wait_s=self._busy_s)
         except StateError as error:
             return self._admit_unwritten(admission, now, error)
 
@@ -199,11 +224,11 @@ class ProviderRegistry:
     def report(self, permit: Permit, attempt: Attempt) -> None:
         """Book the result. Never raises; what cannot be written now is kept for `flush`."""
         result = Result(permit, attempt, self._policy, jitter=self._chance.uniform(-1.0, 1.0))
-        self._write(result.keys, result.step)
+        self._write(result.keys, result.step, urgent=result.concerns_others)
 
     def record(self, request: RequestRecord) -> None:
         """Append one request to the history. Never raises."""
-        self._write(frozenset(), lambda _rows, _now: Change(None, append=(request,)))
+        self._write(frozenset(), lambda _rows, _now: Change(None, append=(request,)), urgent=False)
 
     def force(self, provider: Provider, forced: Forced | None) -> None:
         """Hold a provider's circuit open or closed by hand, or (None) let it judge again. Raises StateError."""
@@ -280,11 +305,18 @@ class ProviderRegistry:
         if not isinstance(error, StateBusy):
             self._trouble = str(error)
 
-    def _write(self, touched: frozenset[str], step: Step[None]) -> None:
+    def _write(self, touched: frozenset[str], step: Step[None], *, urgent: bool) -> None:
+        """Write at once what others must know at once; the rest, and what the lock keeps out, may wait."""
+        if self._later is not None and not urgent:
+            self._later.put(touched, step)
+            return
         try:
-            self._store.transact(touched, step, wait_s=BUSY_S)
+            self._store.transact(touched, step, wait_s=self._busy_s)
         except StateBusy:
-            self._pending.append((touched, step))
+            if self._later is not None:
+                self._later.put(touched, step)
+            else:
+                self._pending.append((touched, step))
         except StateError as error:
             self._dropped += 1
             self._trouble = str(error)

@@ -44,6 +44,13 @@ class Result:
         own = (keys.limiter(model.provider), keys.budget(model.provider), keys.tally(model), keys.day(model, day))
         return frozenset({*self._verdicts, *self._latency_keys, *own, *self._purses, keys.told_limits(model)})
 
+    @property
+    def concerns_others(self) -> bool:
+        """Whether the next request, of whatever process, must know: a failure, a probe's verdict, a slot that is free."""
+        failed = self._attempt.error is not None and self._attempt.error.kind is not ErrorKind.CANCELLED
+        slotted = self._permit.model.provider.rate_limit.concurrent is not None
+        return failed or slotted or any(grant.probe for _, grant in self._permit.grants)
+
     def step(self, rows: Mapping[str, Row], now: float) -> Change[None]:
         """Circuits, limiter, budget, latencies, counts and the record."""
         writes: dict[str, Row | None] = {}

@@ -85,7 +85,7 @@ async def _serving(
 ) -> None:
     port = int(listener.getsockname()[1])
     write = to_stdout if options.log_requests else None
-    with opened(config) as app:
+    with opened(config, serving=True) as app:
         redact = app.redact.with_secrets([token.secret])
         with AccessLog(redact, write) as log, _complaints(lambda line: say(redact(line))):
             async with app.transport:

@@ -85,17 +85,12 @@ class SqliteStore:
     def transact(self, keys: Collection[str], step: Step[T], *, wait_s: float | None = None) -> T:
         with self._at_work(PATIENCE_S if wait_s is None else wait_s) as database:
             change = step(_read(database, keys), self._now())
-            if not change.writes and not change.append:
-                return change.result
-            with database.writing():
-                rows = _selected(database, keys)
-                now = self._now()
-                change = step(rows, now)
-                for key, text in encoded_writes(keys, change).items():
-                    _write(database, key, text)
-                for record in change.append:
-                    _append(database, record, now)
-            return change.result
+            return _written(database, keys, step, self._now) if change.writes or change.append else change.result
+
+    def write(self, keys: Collection[str], step: Step[T], *, wait_s: float) -> T:
+        """`transact` for a step that is known to write: the lock is taken without a look before."""
+        with self._at_work(wait_s) as database:
+            return _written(database, keys, step, self._now)
 
     def attempts(self, *, since: float = 0.0, limit: int | None = None) -> Sequence[AttemptRecord]:
         with self._at_work() as database:
@@ -132,6 +127,19 @@ class SqliteStore:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
         self.close()
+
+
+def _written(database: Database, keys: Collection[str], step: Step[T], clock: Callable[[], float]) -> T:
+    """The step, run under the lock: rows and clock are read after it is held."""
+    with database.writing():
+        rows = _selected(database, keys)
+        now = clock()
+        change = step(rows, now)
+        for key, text in encoded_writes(keys, change).items():
+            _write(database, key, text)
+        for record in change.append:
+            _append(database, record, now)
+    return change.result
 
 
 def _read(database: Database, keys: Collection[str]) -> dict[str, Row]:

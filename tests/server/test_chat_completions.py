@@ -25,8 +25,8 @@ def test_a_request_passes_every_layer_and_is_found_in_the_store(serve):
     assert asked.json["model"] == "lab-model"
     assert asked.json["messages"] == [{"role": "user", "content": "what is up?"}]
     assert TOKEN not in str(asked.headers)
-    (request,) = served.on_loop(served.app.store.requests)
-    (attempt,) = served.on_loop(served.app.store.attempts)
+    (request,) = served.stored("requests")
+    (attempt,) = served.stored("attempts")
     assert request.id == reply.headers["x-llmr-request-id"] == attempt.request_id
     assert (attempt.provider, attempt.model, attempt.outcome) == ("a", "lab-model", "ok")
     assert attempt.ttft_s is not None
@@ -175,7 +175,7 @@ def test_a_client_that_leaves_takes_the_upstream_with_it_and_is_held_against_nob
     assert lab.requests[0].client_closed.wait(5.0)
     assert time.monotonic() - left_s < 1.0
     assert lab.requests[0].settled.wait(5.0)
-    (attempt,) = eventually(lambda: served.on_loop(served.app.store.attempts))
+    (attempt,) = served.stored("attempts")
     assert attempt.outcome == "cancelled"
     assert len(lab.requests) == 1
     assert not served.on_loop(lambda: list(served.app.store.scan("b:")))

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import socket
+import sqlite3
 import time
 from dataclasses import replace
 
@@ -495,3 +496,19 @@ def test_the_address_of_a_network_is_refused_without_tls():
     for host in ("0.0.0.0", "::", "192.168.1.1"):
         with pytest.raises(UsageError, match="--behind-tls"):
             listening(Options(host, 0))
+
+
+def test_a_process_that_holds_the_store_s_lock_slows_no_answer_down(served):
+    served.chat()
+    served.stored("requests")
+    other = sqlite3.connect(served.app.config.state_path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    took_s = []
+    for _ in range(5):
+        began_s = time.monotonic()
+        assert served.chat().status_code == 200
+        took_s.append(time.monotonic() - began_s)
+    other.execute("ROLLBACK")
+    other.close()
+    assert min(took_s) < 0.2
+    assert len(served.stored("requests", 6)) == 6

@@ -7,7 +7,7 @@ import asyncio
 import time
 
 import pytest
-from served import TOKEN, eventually
+from served import TOKEN
 
 from llmr.catalog import WireFormat
 from llmr.lab import Behavior, Fault, LabProvider, LabToolCall, rate_limited
@@ -244,8 +244,7 @@ def test_closing_a_stream_closes_the_provider_s(serve, openai_at, anthropic_at):
     with anthropic_at(served).messages.stream(model="m", max_tokens=9, messages=HI) as other:
         next(iter(other.text_stream))
     assert lab.requests[1].client_closed.wait(1.0)
-    outcomes = eventually(lambda: len(told := served.on_loop(served.app.store.attempts)) == 2 and told)
-    assert [attempt.outcome for attempt in outcomes] == ["cancelled", "cancelled"]
+    assert [attempt.outcome for attempt in served.stored("attempts", 2)] == ["cancelled", "cancelled"]
 
 
 def test_200_streams_at_once_are_all_answered_whole(serve):

@@ -1,0 +1,76 @@
+"""Writes that may wait: in order, in batches, whoever holds the lock."""
+
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+
+from llmr.state import Change
+from llmr.state.behind import WriteBehind
+from llmr.state.sqlite import SqliteStore
+
+
+def appended(item):
+    """A step that puts `item` at the end of the row `k`."""
+    return lambda rows, _now: Change(None, {"k": [*rows.get("k", []), item]})
+
+
+@pytest.fixture
+def path(tmp_path):
+    directory = tmp_path / "state"
+    directory.mkdir(mode=0o700)
+    return directory / "state.db"
+
+
+def opened(path: Path):
+    return SqliteStore(path, time.time)
+
+
+def test_each_step_sees_what_the_ones_before_it_wrote(path):
+    behind = WriteBehind(opened(path))
+    for number in range(500):
+        behind.put(frozenset({"k"}), appended(number))
+    behind.close()
+    with opened(path) as store:
+        assert store.read(["k"])["k"] == list(range(500))
+
+
+def test_a_step_that_removes_a_row_removes_it_for_the_next_one(path):
+    behind = WriteBehind(opened(path))
+    behind.put(frozenset({"k"}), appended(1))
+    behind.put(frozenset({"k"}), lambda _rows, _now: Change(None, {"k": None}))
+    behind.put(frozenset({"k"}), appended(2))
+    behind.close()
+    with opened(path) as store:
+        assert store.read(["k"])["k"] == [2]
+
+
+def test_nobody_waits_while_another_process_holds_the_lock_and_nothing_is_lost(path):
+    behind = WriteBehind(opened(path))
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    began_s = time.monotonic()
+    for number in range(100):
+        behind.put(frozenset({"k"}), appended(number))
+    assert time.monotonic() - began_s < 0.2
+    other.execute("ROLLBACK")
+    other.close()
+    behind.close()
+    assert behind.notices == ()
+    with opened(path) as store:
+        assert store.read(["k"])["k"] == list(range(100))
+
+
+def test_what_cannot_be_kept_is_dropped_and_counted(path, monkeypatch):
+    monkeypatch.setattr("llmr.state.behind._MOST", 10)
+    behind = WriteBehind(opened(path))
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    for number in range(300):
+        behind.put(frozenset({"k"}), appended(number))
+    other.execute("ROLLBACK")
+    other.close()
+    behind.close()
+    (notice,) = behind.notices
+    assert "could not be written" in notice
