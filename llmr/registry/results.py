@@ -1,6 +1,7 @@
 """What one result does to the rows: verdicts for the circuits, a sample for the latencies, counts for people, a record."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from llmr.catalog import Model
@@ -35,6 +36,8 @@ class Result:
         self._row = disposition(error.kind if error else None, retry_after_s=error.retry_after_s if error else None)
         self._verdicts = verdicts_of(permit, self._row, error, jitter=jitter)
         self._latency_keys = keys.latency(permit.model, permit.latency_class)
+        sample = sample_of(self._row, attempt)
+        self._sample = sample if sample is None else replace(sample, acquits=permit.probe)
         self._today = local_day(attempt.at)  # an answer belongs to the day on which it was asked for
 
     @property
@@ -59,7 +62,7 @@ class Result:
         writes |= self._earned(rows)
         writes |= self._settled(rows)
         writes |= self._told(rows)
-        writes |= learnt(rows, self._latency_keys, sample_of(self._row, self._attempt), now)
+        writes |= learnt(rows, self._latency_keys, self._sample, now)
         writes |= tallied(rows, self._permit.model, self._row, self._attempt, now)
         return Change(None, writes, append=(attempt_record(self._permit, self._attempt),))
 

@@ -4,7 +4,8 @@ What is kept, per row, are *sufficient statistics* of y = ln(ttft), not samples:
 and two processes that add to it lose nothing. Each row has two memories and two clocks:
 
     short   n, s1, s2, ok   × exp(−Δt/1200 s − Δseq/50)      what it is like now
-    faults  bad, fsum       × exp(−Δt/3600 s − Δseq/75)      failures and how long they took; each success halves them
+    faults  bad, fsum       × exp(−Δt/3600 s − Δseq/75)      failures and how long they took; each success halves them,
+                                                             that of a circuit's probe ends them
     long    N, S1, S2, OK, BAD × exp(−Δt/24 h), N ≤ 300      the row's own baseline
 
 seq counts all requests on this machine: a burst of forty prompts ages yesterday's news as an hour would. So an idle
@@ -111,13 +112,15 @@ class Sample:
     """What one attempt showed. `ttft_s` None: it failed, after `total_s` seconds. `output_tokens` None: not told.
 
     `total_s` counts from the request to its end; tokens/s is (output_tokens − 1)/(total_s − ttft_s). `outpaced`: it was
-    cancelled at `total_s` because its hedge was faster, so its own first token would have taken longer than that.
+    cancelled at `total_s` because its hedge was faster, so its own first token would have taken longer than that. `acquits`: it
+    was the probe that closed a circuit, so what failed before is over and forgotten.
     """
 
     ttft_s: float | None
     total_s: float
     output_tokens: int | None = None
     outpaced: bool = False
+    acquits: bool = False
 
     @property
     def tokens_per_s(self) -> float | None:
@@ -212,10 +215,11 @@ def record(stats: LatencyStats, sample: Sample, now: float, seq: float) -> Laten
         )
     y = math.log(max(sample.ttft_s, _LEAST_SECONDS))
     speed = sample.tokens_per_s
+    kept = 0.0 if sample.acquits else 0.5
     return _capped(
         replace(
             row,
-            n=row.n + 1, s1=row.s1 + y, s2=row.s2 + y * y, ok=row.ok + 1, bad=row.bad / 2, fsum=row.fsum / 2,
+            n=row.n + 1, s1=row.s1 + y, s2=row.s2 + y * y, ok=row.ok + 1, bad=row.bad * kept, fsum=row.fsum * kept,
             long_n=row.long_n + 1, long_s1=row.long_s1 + y, long_s2=row.long_s2 + y * y, long_ok=row.long_ok + 1,
             speed_n=row.speed_n + (speed is not None), speed_s1=row.speed_s1 + (math.log(speed) if speed else 0.0),
             out_n=row.out_n + (sample.output_tokens is not None), out_s1=row.out_s1 + (sample.output_tokens or 0),

@@ -291,6 +291,17 @@ def test_a_429_with_retry_after_keeps_everyone_who_shares_the_quota_unasked_for_
     assert isinstance(books.admit(other), Permit)
 
 
+def test_a_probe_that_answers_ends_what_the_failures_before_it_weigh(books: Books) -> None:
+    books.fail(A, times=5)
+    books.clock.advance(40)
+    probe = books.permit(A)
+    assert probe.probe
+    books.report(books.registry.first_token(probe, lasts_s=600.0), ttft_s=0.5)
+    health = books.registry.snapshot([A], streamed=True, prompt_tokens=9, reasoning=False, now=books.clock.now())
+    estimate = health.candidates[A.key].estimate
+    assert (estimate.failures, estimate.failure_s) == (pytest.approx(2 * (1 - estimate.usual_success)), 1.0)
+
+
 def test_a_new_provider_is_not_judged_by_what_strangers_do(books: Books) -> None:
     for _ in range(30):
         books.report(books.permit(A), ttft_s=9.0)

@@ -323,6 +323,13 @@ def test_a_success_halves_what_failures_weigh() -> None:
     assert (row.bad, row.fsum, row.long_bad, row.ok, row.long_ok) == (1, 3.0, 2, 1, 1)
 
 
+def test_the_success_of_a_probe_ends_what_failures_weigh() -> None:
+    """The cool-down was their price; else one more failure after an outage would send everybody away again."""
+    row = row_of([Event(NOON, n, 4.0, failed=True) for n in range(5)])
+    row = record(row, Sample(0.5, 0.5, acquits=True), NOON, 5)
+    assert (row.bad, row.fsum, row.long_bad) == (0, 0, 5)
+
+
 def test_tokens_a_second_count_from_the_first_token_on() -> None:
     assert Sample(1.0, 3.0, 101).tokens_per_s == pytest.approx(50)
     for too_little in (Sample(None, 3.0, 101), Sample(1.0, 3.0, None), Sample(1.0, 3.0, 7), Sample(1.0, 1.01, 101)):
