@@ -4,14 +4,12 @@ The editor gets a copy, and an environment without keys (trust.md T29). Only wha
 it cannot is never lost: it is edited again, or kept beside the file.
 """
 
-import shlex
-import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
 
 from llmr.cli.config_init import Machine, Wishes, file_text
+from llmr.cli.editor import run_editor
 from llmr.cli.exit_codes import ExitCode
 from llmr.cli.output import print_line
 from llmr.cli.say import say
@@ -19,9 +17,7 @@ from llmr.config.environment import Environment
 from llmr.config.own_file import check_own, own_file, write_own
 from llmr.config.private import replace_private
 from llmr.config.wording import plain
-from llmr.errors import ConfigError, UsageError
-
-_USUAL_EDITOR: Final = "vi"  # POSIX has one
+from llmr.errors import ConfigError
 
 
 def run_edit() -> int:
@@ -34,7 +30,7 @@ def run_edit() -> int:
         copy.touch(0o600)
         copy.write_text(before if before is not None else file_text(Wishes("balanced", "everyday"), Machine((), ())))
         while True:
-            _edit(copy, environment)
+            run_editor(copy, environment, None)
             after = _text_of(copy) or ""
             if after == before:
                 print_line("nothing was changed")
@@ -48,23 +44,6 @@ def run_edit() -> int:
                 say(f"llmr: {message}")
             if not _again():
                 return _set_aside(path, after)
-
-
-def _edit(copy: Path, environment: Environment) -> None:
-    """Run the editor. Raises UsageError where it cannot be run or says that it failed."""
-    said = environment.editor or _USUAL_EDITOR
-    try:
-        words = shlex.split(said)
-    except ValueError as error:
-        raise UsageError(f"the editor {said!r} cannot be read as a command; set LLMR_EDITOR") from error
-    variables = dict(environment.for_programs())
-    try:
-        code = subprocess.run([*words, str(copy)], env=variables, check=False).returncode  # noqa: S603 - the user's own
-    except OSError as error:
-        why = (error.strerror or "unknown error").lower()
-        raise UsageError(f"the editor {said!r} cannot be run: {why}; set LLMR_EDITOR") from error
-    if code != 0:
-        raise UsageError(f"the editor {said!r} ended with code {code}; nothing was changed")
 
 
 def _again() -> bool:

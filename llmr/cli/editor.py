@@ -1,4 +1,4 @@
-"""Text out of the person's own editor: `--edit`, Ctrl-X Ctrl-E, `llmr templates edit`.
+"""The person's own editor: `--edit`, Ctrl-X Ctrl-E, `llmr templates edit`, `llmr config edit`.
 
 The editor gets the terminal, even where stdin and stdout are pipes, and an environment without keys (trust.md T29): it runs
 plugins and shells that have no business with them.
@@ -6,9 +6,11 @@ plugins and shells that have no business with them.
 
 import os
 import shlex
+import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +19,6 @@ from llmr.config.environment import Environment
 from llmr.errors import OutputError, UsageError
 
 _OTHERWISE: Final = "vi"  # POSIX has it
-_KEY_ENDINGS: Final = ("_API_KEY", "_API_TOKEN", "_SECRET_KEY", "_SECRET_ACCESS_KEY")
 
 
 def edited(text: str, environment: Environment, *, suffix: str) -> str:
@@ -38,32 +39,50 @@ def edited(text: str, environment: Environment, *, suffix: str) -> str:
 
 
 def edit_file(path: Path, environment: Environment) -> None:
-    """Open the editor on `path` and wait for it. Raises UsageError."""
-    command = environment.editor or _OTHERWISE
+    """Open the editor on `path`, at the terminal, and wait for it. Raises UsageError."""
     try:
-        words = shlex.split(command)
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
-    except ValueError as error:
-        raise UsageError(f"the editor {command!r} cannot be understood: {error}") from error
     except OSError as error:
         raise UsageError("there is no terminal to edit on") from error
     try:
-        done = subprocess.run(  # noqa: S603 - the person's own editor
-            [*words, str(path)],
-            stdin=terminal,
-            stdout=terminal,
-            stderr=terminal,
-            env=without_keys(environment.variables),
-            check=False,
-        )
-    except OSError as error:
-        raise UsageError(f"the editor {command!r} cannot be started: {error.strerror}; set EDITOR") from error
+        run_editor(path, environment, terminal)
     finally:
         os.close(terminal)
+
+
+def run_editor(path: Path, environment: Environment, terminal: int | None) -> None:
+    """Open the editor on `path` and wait for it; `terminal` None: with our own streams. Raises UsageError where it cannot be
+    run or says that it failed."""
+    said = environment.editor or _OTHERWISE
+    try:
+        words = shlex.split(said)
+    except ValueError as error:
+        raise UsageError(f"the editor {said!r} cannot be read as a command; set LLMR_EDITOR") from error
+    try:
+        with _interrupts_left_to_it():
+            done = subprocess.run(  # noqa: S603 - the person's own editor
+                [*words, str(path)],
+                stdin=terminal,
+                stdout=terminal,
+                stderr=terminal,
+                env=environment.for_programs(),
+                check=False,
+            )
+    except OSError as error:
+        why = (error.strerror or "unknown error").lower()
+        raise UsageError(f"the editor {said!r} cannot be run: {why}; set LLMR_EDITOR") from error
     if done.returncode != 0:
-        raise UsageError(f"the editor {command!r} ended with {done.returncode}; nothing was sent")
+        raise UsageError(f"the editor {said!r} ended with code {done.returncode}; nothing was changed or sent")
 
 
-def without_keys(variables: Mapping[str, str]) -> dict[str, str]:
-    """The variables for a child process: without those whose names say that they are keys."""
-    return {name: value for name, value in variables.items() if not name.upper().endswith(_KEY_ENDINGS)}
+@contextmanager
+def _interrupts_left_to_it() -> Generator[None]:
+    """Ctrl-C in an editor is the editor's, but the terminal sends it to us as well; taken, it would end the editor and
+    throw away what was written. A handler, for SIG_IGN would be inherited; no wake-up, for an event loop would hear of it."""
+    before = signal.signal(signal.SIGINT, lambda _number, _frame: None)
+    wakeup = signal.set_wakeup_fd(-1)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(wakeup)
+        signal.signal(signal.SIGINT, before)

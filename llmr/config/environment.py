@@ -7,7 +7,7 @@ one does without it. A `.env` is read only by name (`--env-file`, env_file.py; t
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,8 +31,9 @@ RESERVED: Final = frozenset(
 """Variables that are read by name and are not settings of routing.toml."""
 
 
-_KEY_NAMES: Final = ("_API_KEY", "_LLM_KEY", "LLMR_SERVE_TOKEN")
-"""How the names of variables end that hold keys of providers. A vault's own token is not among them: `op` needs its."""
+_KEY_ENDINGS: Final = ("_API_KEY", "_API_TOKEN", "_LLM_KEY", "LLMR_SERVE_TOKEN")
+"""How the names of variables end that hold keys of providers. A vault's own token is not among them: `op` and `aws`, which
+an `api_key_cmd` may be, need theirs."""
 
 
 said_by_file: ContextVar[Mapping[str, str]] = ContextVar("said_by_file", default=MappingProxyType({}))
@@ -80,9 +81,14 @@ class Environment:
         """The variable's value, None where it is not set."""
         return self.variables.get(name)
 
-    def for_programs(self) -> Mapping[str, str]:
-        """The variables that an editor, a pager or a command of the user's is given: without keys (trust.md T29)."""
-        return {name: value for name, value in self.variables.items() if not name.endswith(_KEY_NAMES)}
+    def for_programs(self, keys: Collection[str] = ()) -> Mapping[str, str]:
+        """The variables that an editor or a command of the user's is given: without keys, by the look of their names and by
+        `keys`, which the configuration names (trust.md T29)."""
+        return {
+            name: value
+            for name, value in self.variables.items()
+            if not name.upper().endswith(_KEY_ENDINGS) and name not in keys
+        }
 
     @property
     def settings(self) -> Mapping[str, str]:

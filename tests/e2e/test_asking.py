@@ -6,6 +6,7 @@ import subprocess
 import sysconfig
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from llmr.lab import LabProvider
@@ -192,3 +193,22 @@ def test_the_editor_writes_the_prompt_without_seeing_a_key(here):
     assert child.exitstatus == 0
     assert content(here).splitlines() == ["begun", "from the editor"] or content(here) == "begunfrom the editor"
     assert "sk-never-seen" not in (here.home / "seen").read_text()
+
+
+def test_an_interrupt_in_the_editor_is_the_editors_own(here):
+    """Ctrl-C reaches everybody at the terminal; vi stays, so what was written in it must stay too."""
+    editor = here.home / "editor.sh"
+    editor.write_text(
+        '#!/bin/sh\ntrap "echo and more >> $1; exit 0" INT\necho written > "$1"\necho READY\nsleep 30 & wait\n'
+    )
+    editor.chmod(0o700)
+    here.variables.update(EDITOR=str(editor), TERM="xterm")
+    llmr = str(Path(sysconfig.get_path("scripts")) / "llmr")
+    child = pexpect.spawn(llmr, ["chat", "--edit", "begun"], env=here.environment, cwd=str(here.home))
+    child.expect("READY")
+    child.sendintr()
+    child.expect("Hello from the lab.")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    assert content(here).splitlines() == ["written", "and more"]

@@ -231,9 +231,10 @@ def test_a_resize_while_an_answer_comes_loses_and_doubles_nothing(here, at):
 
 
 def test_a_shell_command_s_output_goes_along_and_no_key_reaches_it(here, at):
-    here.variables["SOME_API_KEY"] = "sk-never-seen-12345"
+    here.variables.update(SOME_API_KEY="sk-never-seen-12345", WORK_LLM_KEY="never-seen-1", LAB_WORD="never-seen-2")
+    here.configure("a", "b", provider_extra='api_key_env = "LAB_WORD"')
     screen = at()
-    screen.ask("!echo out; env | grep -c SOME_API; exit 3", "go along with the next prompt")
+    screen.ask("!echo out; env | grep -c -e SOME_API -e WORK_LLM -e LAB_WORD; exit 3", "go along with the next prompt")
     screen.until("1 attached")
     screen.ask("what is this?", "Hello from the lab.")
     said = asked(here)[-1][-1]["content"]

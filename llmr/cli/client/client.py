@@ -19,7 +19,6 @@ from llmr.cli.client.reading import HISTORY_FILE, Reader, reader_for
 from llmr.cli.client.session import Session
 from llmr.cli.client.turns import Told, tell
 from llmr.cli.delivery import OutputWish
-from llmr.cli.editor import without_keys
 from llmr.cli.exit_codes import ExitCode
 from llmr.cli.keeping import Keeping, turn_of
 from llmr.cli.output import write_stdout
@@ -162,7 +161,7 @@ class _Client:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                env=without_keys(self._environment.variables),
+                env=self._environment.for_programs(self._key_variables()),
             )
         except KeyboardInterrupt:
             self._say("interrupted: nothing is attached")
@@ -174,6 +173,11 @@ class _Client:
         text = f"$ {command}\n{output}" + (f"\n[exit {done.returncode}]" if done.returncode else "")
         self._session = replace(self._session, attached=(*self._session.attached, Text(text)))
         self._say(f"{len(output.splitlines())} lines go along with the next prompt{cut}")
+
+    def _key_variables(self) -> frozenset[str]:
+        """The variables that hold keys of the configured providers, whatever they are called."""
+        providers = self._app.config.catalog.providers.values()
+        return frozenset(variable for provider in providers for variable in provider.key_variables)
 
     # Commands
 
