@@ -96,7 +96,7 @@ async def compare(
         write_stdout(_document(everyone, app.redact))
         said: list[str] = []
     else:
-        said = list(_write_text(everyone, environment, color_wish(output.color, environment)))
+        said = list(_write_text(everyone, environment, color_wish(output.color, environment), app.redact))
     return signals.code or _outcome(everyone), said
 
 
@@ -141,7 +141,9 @@ def _document(everyone: Sequence[Contender], redact: Redactor) -> bytes:
     return json_line({"schema": COMPARE_SCHEMA, "answers": answers})
 
 
-def _write_text(everyone: Sequence[Contender], environment: Environment, wish: ColorWish) -> Iterator[str]:
+def _write_text(
+    everyone: Sequence[Contender], environment: Environment, wish: ColorWish, redact: Redactor
+) -> Iterator[str]:
     """Write the answers to stdout; what remains to be said of them. Raises OutputError, ClosedPipe."""
     if not stdout_is_terminal():
         for one in everyone:
@@ -155,7 +157,7 @@ def _write_text(everyone: Sequence[Contender], environment: Environment, wish: C
 
     width, _ = terminal_size(environment)
     color = colored(wish, environment, terminal=True)
-    shown = [Shown(one.title, one.facts, one.transcript.response.text) for one in everyone]
+    shown = [Shown(one.title, redact(one.facts), one.transcript.response.text) for one in everyone]
     if fits(len(shown), width):
         lines = columns(shown, width, color=color)
     else:

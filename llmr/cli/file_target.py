@@ -50,7 +50,11 @@ class FileTarget:
             raise self._failed(error) from error
 
     def write_part(self, content: bytes) -> str:
-        """Keep what came of an answer that broke; the name it is kept under. Raises OutputError."""
+        """Keep what came of an answer that broke; the name it is kept under. What is no regular file has nothing beside it: it
+        gets what there is. Raises OutputError."""
+        if not self._regular:
+            self.write(content)
+            return self._said
         part = self._path.with_name(f"{self._path.name}.part")
         try:
             self._replace(part, content)

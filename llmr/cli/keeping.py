@@ -106,10 +106,11 @@ class Keeping:
     ) -> Iterator[str]:
         """Keep the turn, if turns are kept; what a person should be told of that, one line each.
 
-        `loud`: is anybody told. `line`: the turns that it goes on from, None: from where it stands; fewer begin a branch.
+        `loud`: is anybody told. `line`: the turns that it goes on from, None: from where it stands; fewer begin a branch. A
+        turn that could not be kept is passed over: the next one goes on from the last that was.
         """
         before = self.line if line is None else line
-        turn = replace(turn, parent=(before[-1].number or None) if before else None)
+        turn = replace(turn, parent=next((one.number for one in reversed(before) if one.number), None))
         self.line = (*before, turn)
         if not self._saves or self._path is None:
             return

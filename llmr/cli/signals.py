@@ -7,17 +7,16 @@ second one within two seconds leaves at once, for the case that something on the
 import asyncio
 import os
 import signal
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final, Self
 
 from llmr.cli.exit_codes import ExitCode
 
 SECOND_WITHIN_S: Final = 2.0  # cli.md, Streams
-_CODES: Final = {
-    signal.SIGINT: ExitCode.INTERRUPTED,
-    signal.SIGTERM: ExitCode.TERMINATED,
-    signal.SIGHUP: ExitCode.HANGUP,
-}
+_ENDS: Final = {signal.SIGTERM: ExitCode.TERMINATED, signal.SIGHUP: ExitCode.HANGUP}
+_CODES: Final = {signal.SIGINT: ExitCode.INTERRUPTED, **_ENDS}
 
 
 class Signals:
@@ -27,9 +26,7 @@ class Signals:
         self._task = task
         self._loop = task.get_loop()
         self._first_s = 0.0
-        self._ours = [
-            n for n in _CODES if signal.getsignal(n) is not signal.SIG_IGN
-        ]  # nohup, and `&` in a script, mean it
+        self._ours = _heard(_CODES)
         self.code: ExitCode | None = None
 
     def __enter__(self) -> Self:
@@ -49,3 +46,21 @@ class Signals:
             os._exit(int(self.code))
         self.code, self._first_s = _CODES[number], now_s
         self._task.cancel()
+
+
+@contextmanager
+def ending(leave: Callable[[ExitCode], object]) -> Generator[None]:
+    """Within an event loop, and without a task to cancel: while the block lasts, SIGTERM and SIGHUP call `leave`."""
+    loop, ours = asyncio.get_running_loop(), _heard(_ENDS)
+    for number in ours:
+        loop.add_signal_handler(number, leave, _ENDS[number])
+    try:
+        yield
+    finally:
+        for number in ours:
+            loop.remove_signal_handler(number)
+
+
+def _heard(numbers: Iterable[signal.Signals]) -> list[signal.Signals]:
+    """Those that nobody has us ignore: nohup, and `&` in a script, mean it."""
+    return [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]

@@ -41,4 +41,4 @@ TURN: Final = (
     "seq, parent, prompt, answer, asked, answered, outcome, at, system, asked_model, provider, model, request_id,"
     " input_tokens, output_tokens, cost_usd, ttft_s, total_s"
 )
-"""The columns of a turn, in the order in which reading.py takes them."""
+"""The columns of a turn, in the order in which rows.py takes them."""

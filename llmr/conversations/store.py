@@ -4,8 +4,8 @@ Many llmr processes write at once, each a turn at a time in one short transactio
 a branch and lose nothing. Opening, damage, versions and locks are state/database.py's; a file that turns out damaged while
 a turn is written is set aside, and the turn goes into the new one.
 
-A turn is written when its request is over, before the command ends. It waits longer for the lock (2 s) than the state store
-does, for the answer is on the screen already and what is not written here is lost.
+A turn is written when its request is over, before the command ends. How long it may wait for the lock is the caller's to say
+(`wait_at_most`): a chat waits for 0.25 s (cli/keeping.py), `llmr log` for 2.
 """
 
 from collections.abc import Callable, Sequence

@@ -76,14 +76,14 @@ def test_attachments_go_with_one_prompt_pictures_first_and_texts_below():
 
 
 def test_asking_again_goes_back_one_turn_and_remembers_who_was_asked():
-    session = Session((turn("one"),)).went_on(turn("two"), "a/x").before_last().went_on(turn("two"), "b/x")
+    session = Session((turn("one"),)).went_on(turn("two"), {"a/x"}).before_last().went_on(turn("two"), {"b/x", "c/x"})
     assert [t.prompt_text for t in session.line] == ["one", "two"]
-    assert session.asked_of == {"a/x", "b/x"}
+    assert session.asked_of == {"a/x", "b/x", "c/x"}
     assert session.another_question().asked_of == frozenset()
 
 
 def test_going_back_keeps_the_instructions_that_the_turn_brought():
-    session = Session(new_system="be brief").went_on(turn("one", system="be brief"), "a/x")
+    session = Session(new_system="be brief").went_on(turn("one", system="be brief"), {"a/x"})
     assert (session.new_system, session.system) == (None, "be brief")
     assert session.before_last().system == "be brief"
     assert replace(session, new_system="be long").before_last().system == "be long"

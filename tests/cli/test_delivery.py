@@ -132,7 +132,10 @@ def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
     reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
     FileTarget(str(fifo)).write(b"through")
     assert os.read(reader, 100) == b"through"
+    assert FileTarget(str(fifo)).write_part(b"half") == str(fifo)
+    assert os.read(reader, 100) == b"half"
     os.close(reader)
+    assert list(tmp_path.iterdir()) == [fifo]
     assert stat.S_ISFIFO(fifo.stat().st_mode)
 
 

@@ -1,8 +1,10 @@
 """The interactive client on a real pseudo-terminal: what a person types, and what the screen then shows (issue 5, item 3)."""
 
 import signal
+import sqlite3
 import sysconfig
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pexpect
@@ -331,3 +333,52 @@ def test_nobody_to_ask_is_said_with_what_is_missing_and_the_words_are_given_back
     screen.until("> hello?", 2)
     screen.type(CTRL_C + CTRL_D)
     assert screen.ended() == 0
+
+
+def test_what_cannot_be_done_is_told_and_the_session_goes_on(here, at):
+    rule = '[[rules]]\nname = "no"\nwhen = { tags = ["never"] }\ndeny = "not here"'
+    here.config_file.write_text(f"{here.config_file.read_text()}\n{rule}\n")
+    screen = at("--tag", "never")
+    screen.ask("/model a/lab-model", "not here")
+    screen.ask("/attach ~nobody-of-this-name/x", "there is no such home directory")
+    screen.ask("hi", "not here", 2)
+    screen.type(CTRL_C + CTRL_D)
+    assert screen.ended() == 0
+
+
+def test_retry_passes_over_who_failed_and_begins_anew_where_all_did(box):
+    here = box([LabProvider("a"), LabProvider("b"), LabProvider("c")])
+    for name in "abc":
+        here.lab.provider(name).follow([Behavior(status=400, error_message=f"{name} does not want to")] * 9)
+    screen = Terminal(here)
+    screen.until("\n>")
+    screen.ask("hi", "a does not want to")
+    screen.ask("/retry", "b does not want to")
+    screen.ask("/retry", "c does not want to")
+    screen.ask("/retry", "asking all of them again")
+    screen.until("a does not want to", 2)
+    screen.type(CTRL_D)
+    assert screen.ended() == 0
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_at_the_prompt_leaves_the_terminal_as_it_was(at, number, code):
+    screen = at()
+    screen.type("half a line")
+    screen.until("half a line")
+    screen.child.kill(number)
+    assert screen.ended() == code
+    assert screen.raw.rfind(b"\x1b[?2004l") > screen.raw.rfind(b"\x1b[?2004h"), "bracketed paste is still on"
+
+
+def test_a_turn_that_could_not_be_kept_does_not_cut_off_what_was_said_before(here, at):
+    screen = at()
+    screen.ask("one", "conversations are kept in")
+    with closing(sqlite3.connect(here.home / ".local/state/llmr/conversations.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        screen.ask("two", "this turn is not kept")
+        other.execute("ROLLBACK")
+    screen.ask("three", "Hello from the lab.", 3)
+    screen.type(CTRL_D)
+    assert screen.ended() == 0
+    assert [(t["prompt"], t["parent"]) for t in kept(here)] == [("one", None), ("three", 1)]

@@ -13,7 +13,7 @@ import pexpect
 import pyte
 import pytest
 
-from llmr.lab import Behavior, LabProvider
+from llmr.lab import Behavior, Fault, LabProvider
 
 LLMR = Path(sysconfig.get_path("scripts")) / "llmr"
 
@@ -77,6 +77,7 @@ def on_terminal(box) -> Iterator[Any]:
 
     def start(text: str, *arguments: str, columns: int = 60, rows: int = 30, more: Any = None, **variables: str) -> Any:
         here = box([LabProvider("a", [Behavior(text=text, **(more or {}))])])
+        here.configure("a", provider_extra='api_key_env = "LAB_API_KEY"' if "LAB_API_KEY" in variables else "")
         environment = {**here.environment, "TERM": "xterm-256color", **variables}
         terminal = Terminal(["chat", *arguments, "hi"], environment, columns, rows)
         terminal.lab = here.lab
@@ -226,3 +227,11 @@ def test_b02_b03_b05_b06_b07_b08_are_inert_and_visible_on_a_terminal(on_terminal
         "[/] [bold]x :smile:",
     ):
         assert visible in terminal.shown
+
+
+def test_b42_a_key_that_a_provider_echoes_is_masked_beside_the_answers_of_others(on_terminal: Any) -> None:
+    broken = {"fault": Fault.ERROR_EVENT, "fault_at": 1, "error_message": "no such key: plain-words-1234"}
+    terminal = on_terminal("one two", "--n", "2", columns=120, more=broken, LAB_API_KEY="plain-words-1234")
+    terminal.read()
+    assert terminal.shown.count("no such key: ***") == 2
+    assert b"plain-words" not in terminal.raw

@@ -15,7 +15,7 @@ from llmr.app import App, opened
 from llmr.chat import ChatRequest, Message, Role, Text
 from llmr.cli.choices import check_strategy
 from llmr.cli.client.commands import Action, Ask, Do, Nothing, Shell, Verb, help_lines, parse
-from llmr.cli.client.reading import HISTORY_FILE, Reader, reader_for
+from llmr.cli.client.reading import HISTORY_FILE, Ended, Reader, reader_for
 from llmr.cli.client.session import Session
 from llmr.cli.client.turns import Told, tell
 from llmr.cli.delivery import OutputWish
@@ -25,7 +25,7 @@ from llmr.cli.output import write_stdout
 from llmr.cli.say import say
 from llmr.config.build import Config
 from llmr.config.environment import Environment
-from llmr.errors import LlmrError, NoProviderReady, UsageError
+from llmr.errors import LlmrError, NoProviderReady, OutputError, UsageError
 from llmr.render.transcript import milliseconds, tokens_per_s
 from llmr.routing.selector import Barrier
 
@@ -83,12 +83,17 @@ class _Client:
         while True:
             self._open = self._open_circuits()
             default, self._begin_with = self._begin_with, ""
-            line = self._reader.read(default)
+            try:
+                line = self._reader.read(default)
+            except Ended as end:
+                return int(end.code)
             if line is None:
                 return int(ExitCode.OK)
             try:
                 ended = self._do(parse(line))
-            except UsageError as error:  # what was typed; the session goes on
+            except OutputError:  # the terminal has gone
+                raise
+            except LlmrError as error:  # of what was typed; the session goes on
                 self._say(str(error))
                 continue
             if ended is not None:
@@ -120,7 +125,6 @@ class _Client:
         request = session.request(self._wish.base, asked, candidate)
         self._told = told = self._runner.run(tell(self._app, request, self._wish.output, self._environment, self._say))
         write_stdout(b"\n")  # between the answer and what is typed next
-        by = told.transcript.answered_by
         if isinstance(told.error, NoProviderReady):
             from llmr.cli.first_run import first_run_lines
 
@@ -134,21 +138,24 @@ class _Client:
         turn = turn_of(kept, told.transcript, told.outcome, self._app.redact, told.began_at)
         for note in self._keeping.keep(turn, loud=self._wish.loud, line=session.line):
             self._say(note)
-        self._session = session.went_on(self._keeping.line[-1], by.candidate.key if by else None)
+        self._session = session.went_on(
+            self._keeping.line[-1], {tried.candidate.key for tried in told.transcript.attempts}
+        )
         return told.ended_by
 
     def _retry(self) -> ExitCode | None:
-        """The last prompt, of the best candidate that has not been asked it yet."""
+        """The last prompt, of the best candidate that has not been asked it yet; of whoever is ready, where all were and nobody
+        answered."""
         last = self._session.last
         if last is None:
             raise UsageError("there is nothing to ask again")
         back = self._session.before_last()
         ranked = self._app.router.rank(back.request(self._wish.base, last.asked)).ranked
         candidate = next((one.candidate.key for one in ranked if one.candidate.key not in back.asked_of), None)
-        if candidate is None:
+        if candidate is None and last.answer is not None:
             raise UsageError("every candidate has been asked this; /model NAME asks another model")
         self._session = back
-        self._say(f"asking {candidate}")
+        self._say(f"asking {candidate or 'all of them again'}")
         return self._ask(last.asked, candidate)
 
     def _run(self, command: str) -> None:
@@ -224,7 +231,7 @@ class _Client:
     def _attach(self, name: str) -> None:
         from llmr.attachments import from_file
 
-        part = from_file(Path(name).expanduser())
+        part = from_file(_path(name))
         self._session = replace(self._session, attached=(*self._session.attached, part))
         self._say(f"{name} goes along with the next prompt")
 
@@ -255,7 +262,7 @@ class _Client:
 
         if not self._session.line:
             raise UsageError("there is nothing to save")
-        path = Path(name).expanduser()
+        path = _path(name)
         if path.exists():
             raise UsageError(f"{name} is there already; name another file")
         lines = markdown_lines(self._keeping.conversation_id or "", self._session.line)
@@ -324,3 +331,11 @@ class _Client:
 
     def _say(self, line: str) -> None:
         say(line if line.startswith("  ") else f"llmr: {line}", self._app.redact)
+
+
+def _path(name: str) -> Path:
+    """The file that was typed, `~` understood. Raises UsageError."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError as error:  # the home of a user that does not exist
+        raise UsageError(f"{name}: there is no such home directory") from error

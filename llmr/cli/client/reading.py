@@ -4,6 +4,7 @@ What is typed is remembered in a file of its own (0600), for Ctrl-R and the arro
 not kept, nor is that. `llmr log purge --all` removes it.
 """
 
+import asyncio
 import os
 import stat
 import sys
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, final
 from llmr.catalog import Catalog, Strategy
 from llmr.cli.client.commands import COMMANDS, Verb
 from llmr.cli.editor import edited
+from llmr.cli.exit_codes import ExitCode
+from llmr.cli.signals import ending
 from llmr.config.environment import Environment
 from llmr.errors import LlmrError
 from llmr.render.neutralize import neutralize
@@ -29,11 +32,19 @@ HISTORY_FILE: Final = "prompts"
 _FILES: Final = (Verb.ATTACH, Verb.SAVE)
 
 
+class Ended(Exception):
+    """A signal ends the client while it waits for a line."""
+
+    def __init__(self, code: ExitCode) -> None:
+        super().__init__(code)
+        self.code = code
+
+
 class Reader(Protocol):
     """Somebody who types."""
 
     def read(self, default: str) -> str | None:
-        """The next line, `default` to begin with; "" where it was taken back, None: no more comes."""
+        """The next line, `default` to begin with; "" where it was taken back, None: no more comes. Raises Ended."""
         ...
 
 
@@ -75,11 +86,16 @@ class EditingReader:
 
     def read(self, default: str) -> str | None:
         try:
-            return self._session.prompt([("bold", PROMPT)], default=default)
+            return asyncio.run(self._read(default))
         except EOFError:
             return None
         except KeyboardInterrupt:
             return ""
+
+    async def _read(self, default: str) -> str:
+        app = self._session.app
+        with ending(lambda code: app.exit(exception=Ended(code))):  # else the terminal would be left as we edit on it
+            return await self._session.prompt_async([("bold", PROMPT)], default=default)
 
 
 def reader_for(

@@ -4,6 +4,7 @@ Asking again and editing go back one turn and begin a branch there; the turn tha
 `/retry` asks is a candidate by its own name, for this one request: the session's model stays what the person chose.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from llmr.chat import ChatRequest, Media, Message, Part, Role, Text
@@ -56,10 +57,11 @@ class Session:
             strategy=self.strategy,
         )
 
-    def went_on(self, turn: Turn, answered_by: str | None) -> "Session":
-        """One turn further."""
-        asked_of = self.asked_of if answered_by is None else self.asked_of | {answered_by}
-        return replace(self, line=(*self.line, turn), attached=(), new_system=None, asked_of=asked_of)
+    def went_on(self, turn: Turn, asked_of: Collection[str]) -> "Session":
+        """One turn further, of which these candidates were asked, whether they answered or not."""
+        return replace(
+            self, line=(*self.line, turn), attached=(), new_system=None, asked_of=self.asked_of.union(asked_of)
+        )
 
     def before_last(self) -> "Session":
         """One turn back, to ask anew; its system prompt, if it said one, is said again."""
