@@ -1,7 +1,13 @@
 """The gateway on a loopback socket, in a thread of its own, over lab providers: what a client meets, without a subprocess."""
 
 import asyncio
+import contextlib
+import os
+import re
 import socket
+import sqlite3
+import subprocess
+import sysconfig
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -11,14 +17,17 @@ from typing import Any, Self
 
 import httpx
 
-from llmr.app import App, opened
+from llmr.app import App
+from llmr.config.build import Config
 from llmr.config.environment import Environment
 from llmr.config.load import load
 from llmr.lab import LabProvider, LabThread
 from llmr.secret import Secret
 from llmr.server.access_log import AccessLog
 from llmr.server.gateway import Gateway
+from llmr.server.generations import Generations
 from llmr.server.limits import LIMITS, Limits
+from llmr.server.reload import follow
 from llmr.server.run import Options, Server, gateway_for, listening
 from llmr.server.token import ServerToken
 
@@ -49,14 +58,11 @@ class Served:
         return self
 
     async def _serve(self) -> None:
-        environment = Environment.of({"HOME": str(self.home)}, cwd=self.home)
         token = ServerToken(Secret(TOKEN), "in a test", "TOKEN")
-        config = load(environment, config_file=self.home / "routing.toml")
-        with opened(config, serving=True) as app, AccessLog(app.redact, self.log.append) as log:
-            async with app.transport:
-                self.app: App = app
+        async with Generations(self._load()) as self.generations:
+            with AccessLog(self.generations.app.redact, self.log.append) as log:
                 self.gateway: Gateway = gateway_for(
-                    app, token, self.port, log, options=self.options, limits=self.limits
+                    self.generations, token, self.port, log, options=self.options, limits=self.limits
                 )
                 self.server = Server(self.gateway, self.limits)
                 self.loop = asyncio.get_running_loop()
@@ -67,6 +73,11 @@ class Served:
         self.server.should_exit = True
         self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive()
+
+    @property
+    def app(self) -> App:
+        """The one that serves the next request."""
+        return self.generations.app
 
     @property
     def origin(self) -> str:
@@ -107,6 +118,28 @@ class Served:
 
     def connection(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S)
+
+    def renew(self, settings: str) -> None:
+        """Serve by these settings from the next request on. Raises ConfigError."""
+        (self.home / "routing.toml").write_text(settings)
+        renewing = self.generations.renew(self._load())
+        asyncio.run_coroutine_threadsafe(renewing, self.loop).result(PATIENCE_S)
+
+    def following(self) -> list[str]:
+        """Follow the settings file from now on; what is said of it."""
+        said: list[str] = []
+        files = [self.home / "routing.toml"]
+
+        async def begin() -> None:
+            self._watching = asyncio.create_task(follow(files, self._load, self.generations, said.append))
+            await asyncio.sleep(0)  # it has seen the file as it is now
+
+        asyncio.run_coroutine_threadsafe(begin(), self.loop).result(PATIENCE_S)
+        return said
+
+    def _load(self) -> Config:
+        environment = Environment.of({"HOME": str(self.home)}, cwd=self.home)
+        return load(environment, config_file=self.home / "routing.toml")
 
     def stored(self, kind: str, count: int = 1) -> Any:
         """The store's `requests` or `attempts`, once there are `count`: they are written a moment after the answer."""
@@ -166,3 +199,48 @@ def eventually(thing: Callable[[], Any]) -> Any:
             return value
         time.sleep(0.01)
     raise AssertionError("it never happened")
+
+
+LLMR = Path(sysconfig.get_path("scripts")) / "llmr"
+
+
+class Process:
+    """A running `llmr serve`. `told` is what it said on stderr before it served."""
+
+    def __init__(self, home, lab, *arguments, **variables):
+        self.home = home
+        (home / "routing.toml").write_text(settings_for(lab, lab._lab.providers))
+        self.process = subprocess.Popen(
+            [LLMR, "serve", "--port", "0", "--config", str(home / "routing.toml"), *arguments],
+            env={"HOME": str(home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8", **variables},
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        self.told = []
+        for line in self.process.stderr:
+            self.told.append(line.decode())
+            if "Ctrl-C" in self.told[-1]:
+                break
+        assert "Ctrl-C" in "".join(self.told), self.told
+        self.origin = re.search(r"http://127\.0\.0\.1:\d+", "".join(self.told))[0]
+
+    @property
+    def token_file(self):
+        return self.home / ".local/state/llmr/serve.token"
+
+    def chat(self, token, **body):
+        asked = {"model": "m", "messages": [{"role": "user", "content": "hi"}], **body}
+        headers = {"authorization": f"Bearer {token}"}
+        return httpx.post(
+            f"{self.origin}/v1/chat/completions", json=asked, headers=headers, trust_env=False, timeout=20
+        )
+
+    def requests_kept(self):
+        """How many requests the store knows."""
+        with contextlib.closing(sqlite3.connect(self.home / ".local/state/llmr/state.db")) as store:
+            return store.execute("SELECT count(*) FROM requests").fetchone()[0]
+
+    def end(self, *signals):
+        for number in signals:
+            self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=30)
+        return self.process.returncode, out, err.decode()

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from shlex import quote
 
 from llmr.cli.exit_codes import ExitCode
@@ -9,6 +10,7 @@ from llmr.cli.listing import configured
 from llmr.cli.say import say
 from llmr.config.build import Config
 from llmr.config.environment import Environment, disable_pydantic_plugins
+from llmr.config.load import load
 from llmr.errors import ConfigError, NoProviderReady
 from llmr.server.token import ServerToken, server_token
 
@@ -17,6 +19,7 @@ def run_serve(
     *,
     host: str,
     port: int,
+    workers: int,
     hosts: tuple[str, ...],
     origins: tuple[str, ...],
     behind_tls: bool,
@@ -33,12 +36,18 @@ def run_serve(
     config = configured(config_file)
     _refuse_if_nobody_is_ready(config)
     token = server_token(Environment.from_process())
-    options = run.Options(host, port, hosts, origins, behind_tls, log_requests)
+    options = run.Options(host, port, hosts, origins, behind_tls, log_requests, workers)
+
+    def again() -> Config:
+        return load(Environment.from_process(), config_file=Path(config_file) if config_file else None)
+
     with run.listening(options) as listener:
         for line in _welcome(f"{_shown(host)}:{listener.getsockname()[1]}", token, config, open_wide=behind_tls):
             say(line)
-        run.serve(config, options, token, listener, say=lambda line: say(f"llmr: {line}"))
-    return int(ExitCode.OK)
+        served = run.serve(config, options, token, listener, load=again, say=lambda line: say(f"llmr: {line}"))
+    if not served:
+        say("llmr: the workers end as soon as they start; --workers 1 says why")
+    return int(ExitCode.OK if served else ExitCode.UNEXPECTED)
 
 
 def _refuse_if_nobody_is_ready(config: Config) -> None:

@@ -11,6 +11,7 @@ app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_com
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0: any free one.")] = 8787,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes behind the one port.")] = 1,
     allow_host: Annotated[
         list[str] | None, typer.Option(help="Another name that clients may call this server by; may be repeated.")
     ] = None,
@@ -33,6 +34,7 @@ def serve(
         run_serve(
             host=host,
             port=port,
+            workers=workers,
             hosts=tuple(allow_host or ()),
             origins=tuple(allow_origin or ()),
             behind_tls=behind_tls,

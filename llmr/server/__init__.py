@@ -9,7 +9,9 @@
                  answering.py  the router's events ─▶ an HTTP answer
                  problems.py   what went wrong ─▶ status, code, Retry-After
                  listings.py   what can be asked, and in which order
-           run.py           uvicorn around it: start, drain, stop
+                 metrics.py    counters, for Prometheus
+           generations.py   the App behind it, and how reload.py puts another in its place
+           run.py           uvicorn around it: start, drain, stop; workers.py several of them
 
 Starlette is not used: seven fixed paths are a table, and what a framework would bring beyond that (reading bodies without a
 limit, URLs made of the Host header, which was CVE-2026-48710) is what the hardening contract (trust.md §4) has us do by hand.

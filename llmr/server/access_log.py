@@ -13,7 +13,6 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
-from llmr.secret import Redactor
 from llmr.server.call import Call
 
 _LINES: Final = 10_000  # some 3 MB
@@ -23,7 +22,7 @@ _STDOUT: Final = 1
 class AccessLog:
     """A context manager. `write` takes whole lines; None: nothing is logged."""
 
-    def __init__(self, redact: Redactor, write: Callable[[bytes], object] | None) -> None:
+    def __init__(self, redact: Callable[[str], str], write: Callable[[bytes], object] | None) -> None:
         self._redact = redact
         self._write = write
         self._lines: queue.Queue[bytes | None] = queue.Queue(_LINES)

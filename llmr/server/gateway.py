@@ -26,10 +26,12 @@ from llmr.server.access_log import AccessLog
 from llmr.server.answering import answer, asked_with
 from llmr.server.body import read_json
 from llmr.server.call import Call, Gone, Receive, Scope, Send
+from llmr.server.generations import Generations
 from llmr.server.guard import Guard
 from llmr.server.hints import hinted
 from llmr.server.limits import LIMITS, Limits
 from llmr.server.listings import HEALTHY, model_body, models_body, rank_body
+from llmr.server.metrics import CONTENT_TYPE, Metrics
 from llmr.server.problems import headers_of, problem_of, refuse
 from llmr.server.schema import check_shape
 from llmr.server.schema_anthropic import MessagesRequest
@@ -52,28 +54,29 @@ class Route:
 
 @dataclass(slots=True)
 class Gateway:
-    """The ASGI application. `current` gives the App for the next request, so that a new configuration can take its place."""
+    """The ASGI application."""
 
-    current: Callable[[], App]
+    generations: Generations
     guard: Guard
     log: AccessLog
+    metrics: Metrics
     chance: Random
     limits: Limits = LIMITS
     under_way: int = field(default=0, init=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, from its head to its log line."""
-        app = self.current()
-        call = Call(
-            scope, receive, send,
-            request_id=f"{self.chance.getrandbits(64):016x}", started_s=app.clock.monotonic(),
-        )  # fmt: skip
-        try:
-            await self._answered(call, app)
-        except Gone:
-            call.outcome = "client_gone"
-        finally:
-            self.log.ended(call, now=app.clock.now(), took_s=app.clock.monotonic() - call.started_s)
+        with self.generations.use() as app:
+            request_id, started_s = f"{self.chance.getrandbits(64):016x}", app.clock.monotonic()
+            call = Call(scope, receive, send, request_id=request_id, started_s=started_s)
+            try:
+                await self._answered(call, app)
+            except Gone:
+                call.outcome = "client_gone"
+            finally:
+                took_s = app.clock.monotonic() - started_s
+                self.log.ended(call, now=app.clock.now(), took_s=took_s)
+                self.metrics.ended(call, app, path=_known_path(call), took_s=took_s)
 
     async def _answered(self, call: Call, app: App) -> None:
         dialect = _dialect_of(call)
@@ -145,6 +148,11 @@ async def _rank(_gateway: Gateway, call: Call, app: App) -> None:
     await call.answer(200, rank_body(app, call))
 
 
+async def _metrics(gateway: Gateway, call: Call, app: App) -> None:
+    page = gateway.metrics.page(app, under_way=gateway.under_way)
+    await call.answer(200, page, content_type=CONTENT_TYPE)
+
+
 async def _health(_gateway: Gateway, call: Call, _app: App) -> None:
     await call.answer(200, HEALTHY)
 
@@ -155,6 +163,7 @@ ROUTES: Final[Mapping[str, Route]] = MappingProxyType(
         "/v1/messages": Route("POST", _messages, _ANTHROPIC),
         _MODELS: Route("GET", _models),
         "/v1/rank": Route("GET", _rank),
+        "/metrics": Route("GET", _metrics),
         "/health": Route("GET", _health),
     }
 )
@@ -166,6 +175,10 @@ _PREFLIGHT: Final = MappingProxyType(
         "access-control-max-age": "600",
     }
 )
+
+
+def _known_path(call: Call) -> str | None:
+    return call.path if call.path in ROUTES else _MODELS if call.path.startswith(f"{_MODELS}/") else None
 
 
 def _by_anthropic(call: Call) -> bool:

@@ -1,4 +1,4 @@
-"""The gateway in a process: a socket, an event loop, one App over the shared store, and an orderly end.
+"""The gateway in a process: a socket, an event loop, Apps over the shared store, and an orderly end.
 
 SIGTERM and SIGINT: no new connection, what is under way may finish for `drain_s`, exit code 0; a second one ends at once.
 """
@@ -17,15 +17,19 @@ from typing import Final
 
 import uvicorn
 
-from llmr.app import App, opened
+from llmr.app import SystemClock
 from llmr.config.build import Config
 from llmr.errors import UsageError
 from llmr.server.access_log import AccessLog, to_stdout
 from llmr.server.gateway import Gateway
+from llmr.server.generations import Generations
 from llmr.server.guard import Guard
 from llmr.server.limits import LIMITS, Limits
+from llmr.server.metrics import Metrics
 from llmr.server.protocol import BoundedProtocol
+from llmr.server.reload import Load, follow
 from llmr.server.token import ServerToken
+from llmr.server.workers import Workers
 
 _BACKLOG: Final = 512
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
@@ -44,6 +48,7 @@ class Options:
     origins: tuple[str, ...] = ()
     behind_tls: bool = False
     log_requests: bool = True
+    workers: int = 1
 
 
 def listening(options: Options) -> socket.socket:
@@ -67,43 +72,64 @@ def serve(
     token: ServerToken,
     listener: socket.socket,
     *,
+    load: Load,
     say: Say,
-    limits: Limits = LIMITS,
-) -> None:
-    """Serve until a signal says to stop."""
-    serving = _serving(config, options, token, listener, say, limits)
+) -> bool:
+    """Serve until a signal says to stop. `load` reads the configuration anew. False: the workers would not stay alive."""
+
+    def one() -> None:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serving(config, options, token, listener, load, say))
+
+    if options.workers > 1:
+        return Workers(options.workers, one, say, SystemClock().monotonic).run()
+    one()
+    return True
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's, where it exists for this system; None: asyncio's own."""
     try:
-        import uvloop  # noqa: PLC0415 - where it exists for this system; else asyncio's own loop
+        import uvloop  # noqa: PLC0415
     except ImportError:
-        asyncio.run(serving)
-    else:
-        uvloop.run(serving)
+        return None
+    return uvloop.new_event_loop
 
 
 async def _serving(
-    config: Config, options: Options, token: ServerToken, listener: socket.socket, say: Say, limits: Limits
+    config: Config, options: Options, token: ServerToken, listener: socket.socket, load: Load, say: Say
 ) -> None:
-    port = int(listener.getsockname()[1])
     write = to_stdout if options.log_requests else None
-    with opened(config, serving=True) as app:
-        redact = app.redact.with_secrets([token.secret])
+    async with Generations(config) as generations:
+
+        def redact(text: str) -> str:
+            return generations.app.redact.with_secrets([token.secret])(text)
+
         with AccessLog(redact, write) as log, _complaints(lambda line: say(redact(line))):
-            async with app.transport:
-                gateway = gateway_for(app, token, port, log, options=options, limits=limits)
-                gc.collect()
-                gc.freeze()  # what is loaded now stays: the collector need not look at it again
-                await Server(gateway, limits).serve(sockets=[listener])
-        for notice in app.registry.notices:
-            say(redact(notice))
+            gateway = gateway_for(generations, token, int(listener.getsockname()[1]), log, options=options)
+            following = asyncio.create_task(follow(config.sources, load, generations, lambda line: say(redact(line))))
+            gc.collect()
+            gc.freeze()  # what is loaded now stays: the collector need not look at it again
+            await Server(gateway).serve(sockets=[listener])
+            following.cancel()
+        registry = generations.app.registry
+    for notice in registry.notices:
+        say(notice)
 
 
 def gateway_for(
-    app: App, token: ServerToken, port: int, log: AccessLog, *, options: Options, limits: Limits = LIMITS
+    generations: Generations,
+    token: ServerToken,
+    port: int,
+    log: AccessLog,
+    *,
+    options: Options,
+    limits: Limits = LIMITS,
 ) -> Gateway:
-    """The ASGI application over one App."""
+    """The ASGI application."""
     hosts = (*options.hosts, *(() if options.host in (*_LOOPBACK, "0.0.0.0", "::") else (options.host,)))  # noqa: S104 - not bound here
     guard = Guard(token, port, tuple(host.lower() for host in hosts), options.origins)
-    return Gateway(lambda: app, guard, log, random.Random(), limits)  # noqa: S311 - ids of requests, no secrets
+    return Gateway(generations, guard, log, Metrics(), random.Random(), limits)  # noqa: S311 - ids of requests, no secrets
 
 
 class Server(uvicorn.Server):

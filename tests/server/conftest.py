@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from served import Served, settings_for
+from served import Process, Served, settings_for
 
 from llmr.lab import LabProvider, LabThread
 
@@ -28,3 +28,23 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     yield start
     for one in reversed(running):
         one.__exit__(None, None, None)
+
+
+@pytest.fixture
+def start(tmp_path):
+    opened = []
+
+    def starting(*arguments, providers=None, **variables):
+        lab = LabThread(providers or [LabProvider("a")]).__enter__()
+        opened.append(lab)
+        process = Process(tmp_path, lab, *arguments, **variables)
+        opened.append(process.process)
+        return process
+
+    yield starting
+    for one in reversed(opened):
+        if isinstance(one, LabThread):
+            one.__exit__(None, None, None)
+        elif one.poll() is None:
+            one.kill()
+            one.communicate()

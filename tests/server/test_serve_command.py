@@ -1,77 +1,15 @@
 """`llmr serve` as a person starts it: a process, what it prints, its token, its end."""
 
 import os
-import re
 import signal
 import stat
 import subprocess
 import sysconfig
 from pathlib import Path
 
-import httpx
-import pytest
-from served import settings_for
-
-from llmr.lab import LabProvider, LabThread
+from llmr.lab import LabProvider
 
 LLMR = Path(sysconfig.get_path("scripts")) / "llmr"
-
-
-class Process:
-    """A running `llmr serve`. `told` is what it said on stderr before it served."""
-
-    def __init__(self, home, lab, *arguments, **variables):
-        self.home = home
-        (home / "routing.toml").write_text(settings_for(lab, lab._lab.providers))
-        self.process = subprocess.Popen(
-            [LLMR, "serve", "--port", "0", "--config", str(home / "routing.toml"), *arguments],
-            env={"HOME": str(home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8", **variables},
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
-        self.told = []
-        for line in self.process.stderr:
-            self.told.append(line.decode())
-            if "Ctrl-C" in self.told[-1]:
-                break
-        assert "Ctrl-C" in "".join(self.told), self.told
-        self.origin = re.search(r"http://127\.0\.0\.1:\d+", "".join(self.told))[0]
-
-    @property
-    def token_file(self):
-        return self.home / ".local/state/llmr/serve.token"
-
-    def chat(self, token, **body):
-        asked = {"model": "m", "messages": [{"role": "user", "content": "hi"}], **body}
-        headers = {"authorization": f"Bearer {token}"}
-        return httpx.post(
-            f"{self.origin}/v1/chat/completions", json=asked, headers=headers, trust_env=False, timeout=20
-        )
-
-    def end(self, *signals):
-        for number in signals:
-            self.process.send_signal(number)
-        out, err = self.process.communicate(timeout=30)
-        return self.process.returncode, out, err.decode()
-
-
-@pytest.fixture
-def start(tmp_path):
-    opened = []
-
-    def starting(*arguments, providers=None, **variables):
-        lab = LabThread(providers or [LabProvider("a")]).__enter__()
-        opened.append(lab)
-        process = Process(tmp_path, lab, *arguments, **variables)
-        opened.append(process.process)
-        return process
-
-    yield starting
-    for one in reversed(opened):
-        if isinstance(one, LabThread):
-            one.__exit__(None, None, None)
-        elif one.poll() is None:
-            one.kill()
-            one.communicate()
 
 
 def test_it_says_where_it_serves_and_where_the_token_is_and_ends_with_0(start):

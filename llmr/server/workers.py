@@ -1,0 +1,72 @@
+"""Several processes behind one socket, for more than one core: each is a whole server, and they share only the store.
+
+The parent serves nobody. It starts the workers, starts another where one dies (`kill -9` loses the requests of that one worker
+and nothing that was answered), passes a signal to stop on to all of them, and ends when they have drained.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Final
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+_MOST_DEATHS: Final = 5  # of workers that served nothing yet: then something is wrong with all of them
+_YOUNG_S: Final = 2.0
+
+
+class Workers:
+    """`serve` is what a worker does; `monotonic` gives seconds."""
+
+    def __init__(
+        self, count: int, serve: Callable[[], None], say: Callable[[str], None], monotonic: Callable[[], float]
+    ) -> None:
+        self._count = count
+        self._serve = serve
+        self._say = say
+        self._monotonic = monotonic
+        self._alive: dict[int, float] = {}  # pid → when it was started
+        self._stopping = False
+
+    def run(self) -> bool:
+        """Serve until a signal. False: the workers would not stay alive."""
+        for number in _SIGNALS:
+            signal.signal(number, self._stop)
+        for _ in range(self._count):
+            self._start()
+        deaths = 0
+        while self._alive:
+            pid, _ = os.wait()
+            started_s = self._alive.pop(pid, None)
+            if started_s is None or self._stopping:
+                continue
+            deaths = deaths + 1 if self._monotonic() - started_s < _YOUNG_S else 0
+            if deaths >= _MOST_DEATHS:
+                self._stop(signal.SIGTERM, None)
+                return False
+            self._say("a worker died; another takes its place")
+            self._start()
+        return True
+
+    def _start(self) -> None:
+        pid = os.fork()
+        if pid == 0:
+            for number in _SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
+            code = 1
+            try:
+                self._serve()
+                code = 0
+            finally:
+                sys.stdout.flush()
+                os._exit(code)  # what stands above this call is the parent's
+        self._alive[pid] = self._monotonic()
+
+    def _stop(self, number: int, _frame: object) -> None:
+        again, self._stopping = self._stopping, True
+        for pid in self._alive:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        if again:
+            os._exit(128 + number)
