@@ -2,8 +2,10 @@
 
 import json
 import os
+import socket
 import subprocess
 import sysconfig
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,7 +81,7 @@ class Box:
         return subprocess.Popen(
             [LLMR, *arguments],
             env=self.environment,
-            cwd=self.home,
+            cwd=more.pop("work_in", self.home),
             stdin=stdin,
             stdout=more.pop("stdout", subprocess.PIPE),
             stderr=more.pop("stderr", subprocess.PIPE),
@@ -120,3 +122,33 @@ def box(tmp_path: Path) -> Iterator[Boxes]:
     yield make
     for lab in labs:
         lab.__exit__(None, None, None)
+
+
+class Decoy:
+    """A port that counts who connects, and answers nobody."""
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = self._server.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._server.accept()
+            except OSError:
+                return
+            self.connections += 1
+            connection.close()
+
+    def close(self) -> None:
+        self._server.close()
+
+
+@pytest.fixture
+def decoy() -> Iterator[Decoy]:
+    """Somebody who must not be called: a test asserts how often it was."""
+    made = Decoy()
+    yield made
+    made.close()

@@ -1,9 +1,7 @@
 """Proxies, authorities and TLS as a person meets them: T13, T14 of trust.md; cases B26, B38, B42."""
 
 import os
-import socket
 import ssl
-import threading
 from pathlib import Path
 
 import pytest
@@ -11,35 +9,6 @@ import pytest
 from llmr.lab import Behavior, LabProvider, redirect
 
 KEY = "sk-test-0123456789abcdef"
-
-
-class Decoy:
-    """A port that counts who connects, and answers nobody."""
-
-    def __init__(self) -> None:
-        self.connections = 0
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.port = self._server.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._server.accept()
-            except OSError:
-                return
-            self.connections += 1
-            connection.close()
-
-    def close(self) -> None:
-        self._server.close()
-
-
-@pytest.fixture
-def decoy():
-    made = Decoy()
-    yield made
-    made.close()
 
 
 def test_t13_loopback_is_never_proxied(box, decoy):
