@@ -2,75 +2,42 @@
 
 arguments ─▶ request ─▶ App ─▶ router events ─┬▶ Transcript   everything, for receipt and JSON
                                               ├▶ Answer       text, on stdout
-                                              └▶ say          one line per event, on stderr
+                                              └▶ Narrator     one line per event, on stderr
 """
 
 import asyncio
 import random
 from collections.abc import Callable
-from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmr.app import App, SystemClock, opened
-from llmr.chat import ChatRequest, Delta, FinishReason
-from llmr.cli.asking import Asking, check_urls, request_for
-from llmr.cli.delivery import Delivery, OutputWish
+from llmr.chat import ChatRequest, FinishReason
+from llmr.cli.arguments import ChatArguments
+from llmr.cli.asking import check_urls, request_for
+from llmr.cli.delivery import Delivery
 from llmr.cli.exit_codes import ExitCode, exit_code_of
 from llmr.cli.failure import failure_lines, note_of
-from llmr.cli.keeping import Keeping, Speaking, turn_of
+from llmr.cli.keeping import Keeping, turn_of
 from llmr.cli.listing import unknown_tags
+from llmr.cli.narration import Narrator, carry, ending_line
 from llmr.cli.output import ClosedPipe
 from llmr.cli.say import say
 from llmr.cli.schema import with_schema
 from llmr.cli.signals import Signals
-from llmr.cli.spinner import Spinner, spinner_wanted
+from llmr.cli.spinner import spinner_wanted
 from llmr.config.build import Config
 from llmr.config.environment import Environment
 from llmr.conversations import CANCELLED, OK
 from llmr.errors import ErrorKind, LlmrError, NoProviderReady, StreamInterrupted
 from llmr.exchange import Transport
 from llmr.render.chat_json import ErrorNote
-from llmr.render.transcript import (
-    Transcript,
-    break_line,
-    fallback_line,
-    left_out_line,
-    receipt_lines,
-    waiting_line,
-)
-from llmr.router import Answering, AttemptStarted, BrokeOff, Decided, Event, Waiting
+from llmr.render.transcript import Transcript, receipt_lines
 from llmr.secret import Redactor
 
 if TYPE_CHECKING:
     from llmr.cli.compare import Contender
-
-
-@dataclass(frozen=True, slots=True)
-class ChatArguments:
-    """The command line, understood. `loudness` −2: silent, −1: errors, 0: events, 1: receipt, 2: decision."""
-
-    asking: Asking
-    speaking: Speaking
-    model: str | None
-    provider: str | None
-    strategy: str | None
-    on_break: str | None
-    hedge: bool | None
-    system: str | None
-    stream: bool
-    output: OutputWish
-    debug: bool
-    schema: str | None
-    compare: str | None
-    times: int | None
-    max_output_tokens: int | None
-    temperature: float | None
-    tags: tuple[str, ...]
-    config_file: str | None
-    demo: bool
-    loudness: int
 
 
 def run_chat(arguments: ChatArguments) -> int:
@@ -99,7 +66,6 @@ class _Run:
         self._began_s, self._began_at = self._clock.monotonic(), self._clock.now()
         self._keeping: Keeping | None = None
         self._asked: ChatRequest | None = None
-        self._waited_for: str | None = None
         self._everyone: list[Contender] = []
 
     def begin(self) -> int:
@@ -108,7 +74,7 @@ class _Run:
         arguments = self._arguments
         if self._is_a_talk():
             return self._talk()
-        request = with_schema(_request(arguments), arguments.schema)
+        request = with_schema(arguments.request(), arguments.schema)
         request = request_for(arguments.asking, request, arguments.system, self._environment)
         self._everyone = self._contenders(request)
         if arguments.demo:
@@ -146,13 +112,13 @@ class _Run:
 
         said = self._arguments
         return talk(
-            _request(said),
+            said.request(),
             system=said.system,
             speaking=said.speaking,
             output=said.output,
             config_file=said.config_file,
             demo=said.demo,
-            loud=self._loud(0),
+            loudness=said.loudness,
         )
 
     def _keep(self, outcome: str) -> list[str]:
@@ -190,19 +156,12 @@ class _Run:
         return self._finish(delivery)
 
     async def _stream(self, app: App, request: ChatRequest, delivery: Delivery) -> None:
-        async with (
-            app.transport,
-            Spinner(shown=spinner_wanted(dumb=self._environment.dumb_terminal) and self._loud(0)) as spinner,
-            aclosing(app.router.stream(request)) as events,
-        ):
-            async for event in events:
-                self._transcript.add(event)
-                delivery.take(
-                    event, self._redact
-                )  # before a word of it on stderr: the answer may have a line under way
-                self._tell(event, spinner)
-                if isinstance(event, AttemptStarted):  # before its clock starts: a vault may wait for a finger
-                    await app.transport.prepare(event.candidate.model.provider)
+        narrator = Narrator(self._transcript, self._say, self._arguments.loudness)
+        async with app.transport:
+            await carry(app, request, self._transcript, delivery, narrator, spinning=self._spinning())
+
+    def _spinning(self) -> bool:
+        return spinner_wanted(dumb=self._environment.dumb_terminal) and self._loud(0)
 
     def _tap(self) -> Callable[[Transport], Transport] | None:
         """What tells of the wire, where that is wished."""
@@ -227,38 +186,11 @@ class _Run:
 
         for one in self._everyone:  # --demo has its own default, a conversation its history
             one.request = replace(one.request, messages=request.messages, model=one.request.model or request.model)
-        spinning = spinner_wanted(dumb=self._environment.dumb_terminal) and self._loud(0)
-        code, said = await compare(app, self._everyone, self._arguments.output, self._environment, spinning=spinning)
+        output, environment = self._arguments.output, self._environment
+        code, said = await compare(app, self._everyone, output, environment, spinning=self._spinning())
         for line in said:
             self._note(line)
         return int(code)
-
-    def _tell(self, event: Event, spinner: Spinner) -> None:
-        """What a person hears of it, on stderr."""
-        match event:
-            case Decided() if self._loud(2):
-                from llmr.render.decision import decision_lines
-
-                for line in decision_lines(event.selection):
-                    self._say(line)
-            case AttemptStarted():
-                self._waited_for = None
-                spinner.start(f"asking {event.candidate.key}")
-            case Waiting():
-                if event.reason != self._waited_for:  # while somebody else's probe is out it comes again and again
-                    self._waited_for = event.reason
-                    spinner.stop()
-                    self._note(waiting_line(event))
-                spinner.start(f"waiting {event.reason}")
-            case BrokeOff():
-                self._note(break_line(event))
-            case Answering():
-                spinner.stop()
-                self._note(fallback_line(self._transcript))
-            case Delta(left_out=left_out) if left_out:
-                self._note(left_out_line(self._transcript, left_out))
-            case _:
-                pass
 
     def _finish(self, delivery: Delivery) -> int:
         """A whole answer came."""
@@ -267,15 +199,9 @@ class _Run:
             self._note(line)
         response = self._transcript.response
         self._tell_receipt()
-        match response.finish_reason:
-            case FinishReason.LENGTH:
-                self._note("the answer was cut at the length limit; raise --max-tokens")
-            case FinishReason.CONTENT_FILTER | FinishReason.REFUSAL:
-                self._note("the answer was ended by a content policy")
-                return int(ExitCode.CONTENT_FILTER)
-            case _:
-                pass
-        return int(ExitCode.OK)
+        self._note(ending_line(response))
+        refused = response.finish_reason in {FinishReason.CONTENT_FILTER, FinishReason.REFUSAL}
+        return int(ExitCode.CONTENT_FILTER if refused else ExitCode.OK)
 
     def _interrupted(self, code: ExitCode, delivery: Delivery) -> int:
         """The user ended it: what came stays."""
@@ -349,19 +275,3 @@ class _Run:
 
     def _loud(self, least: int) -> bool:
         return self._arguments.loudness >= least
-
-
-def _request(arguments: ChatArguments) -> ChatRequest:
-    """The request without its messages: what of it is routing's business."""
-    return ChatRequest(
-        messages=(),
-        model=arguments.model or "",
-        stream=arguments.stream,
-        max_output_tokens=arguments.max_output_tokens,
-        temperature=arguments.temperature,
-        provider=arguments.provider,
-        strategy=arguments.strategy,
-        on_break=arguments.on_break,
-        hedge=arguments.hedge,
-        tags=arguments.tags,
-    )

@@ -96,8 +96,9 @@ def chat(
 
     If a provider fails before its first token, the next one is asked. Everything but the answer goes to stderr.
     """
+    from llmr.cli.arguments import ChatArguments
     from llmr.cli.asking import Asking
-    from llmr.cli.chat import ChatArguments, run_chat
+    from llmr.cli.chat import run_chat
     from llmr.cli.delivery import OutputWish
     from llmr.cli.keeping import Speaking
 

@@ -1,5 +1,6 @@
 """The interactive client without a terminal: what a line means, and what the next request is."""
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from llmr.chat import ChatRequest, Media, MediaKind, Message, Role, Text
 from llmr.cli.client.commands import COMMANDS, Ask, Do, Nothing, Shell, Verb, help_lines, parse
 from llmr.cli.client.reading import words_for
 from llmr.cli.client.session import Session
+from llmr.cli.client.shell import shell_output
 
 BASE = ChatRequest(messages=(), temperature=0.5)
 PICTURE = Media(MediaKind.IMAGE, "image/png", content=b"x", name="p.png")
@@ -108,3 +110,11 @@ def test_completion_knows_commands_models_and_providers():
     assert list(words_for("/strategy pri", known)) == ["priority"]
     assert list(words_for("what is /mo", known)) == []
     assert list(words_for("//mo", known)) == []
+
+
+def test_a_shell_command_runs_to_its_end_and_only_so_much_of_its_output_is_sent_along():
+    long = shell_output("yes | head -c 1000000; exit 3", {"PATH": os.environ["PATH"]})
+    assert (len(long.text), long.cut, long.code) == (256 * 1024, True, 3)
+    assert long.shown.endswith("\n[exit 3]")
+    short = shell_output("printf 'a\\377b'; echo no >&2", {"PATH": os.environ["PATH"]})
+    assert (short.shown, short.cut) == ("$ printf 'a\\377b'; echo no >&2\na\ufffdbno\n", False)

@@ -382,3 +382,16 @@ def test_a_turn_that_could_not_be_kept_does_not_cut_off_what_was_said_before(her
     screen.type(CTRL_D)
     assert screen.ended() == 0
     assert [(t["prompt"], t["parent"]) for t in kept(here)] == [("one", None), ("three", 1)]
+
+
+def test_loudness_is_as_in_one_shot_chat(here):
+    here.lab.provider("a").follow([Behavior(status=503)] * 9)
+    quiet = Terminal(here, "-q")
+    quiet.until(">")
+    quiet.ask("hi", "Hello from the lab.")
+    quiet.until("m · b/lab-model")
+    assert "llmr:" not in quiet.text
+    loud = Terminal(here, "-vv")
+    loud.until("\n>")
+    loud.ask("hi", " in all · ")
+    assert "b/lab-model ok, first token after" in loud.text

@@ -3,6 +3,8 @@
     commands   a typed line → an action                       pure
     session    what is asked, of whom, after what was said    pure
     turns      one request of it, as one-shot chat asks it
+    shell      a command of the person's own, and its output
+    views      the line at the bottom, what it cost            pure
     reading    lines from the person: prompt-toolkit, or input() where the terminal is dumb
     client     reads, does, says; the only loop
 

@@ -5,20 +5,20 @@ turn. Everything but answers is said on stderr, where one-shot chat says it.
 """
 
 import asyncio
-import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 from llmr.app import App, opened
-from llmr.chat import ChatRequest, Message, Role, Text
+from llmr.chat import Message, Role, Text
 from llmr.cli.choices import check_strategy
 from llmr.cli.client.commands import Action, Ask, Do, Nothing, Shell, Verb, help_lines, parse
 from llmr.cli.client.reading import HISTORY_FILE, Ended, Reader, reader_for
 from llmr.cli.client.session import Session
+from llmr.cli.client.shell import shell_output
+from llmr.cli.client.start import Wish
 from llmr.cli.client.turns import Told, tell
-from llmr.cli.delivery import OutputWish
+from llmr.cli.client.views import bottom_line, cost_lines
 from llmr.cli.exit_codes import ExitCode
 from llmr.cli.keeping import Keeping, turn_of
 from llmr.cli.output import write_stdout
@@ -26,20 +26,8 @@ from llmr.cli.say import say
 from llmr.config.build import Config
 from llmr.config.environment import Environment
 from llmr.errors import LlmrError, NoProviderReady, OutputError, UsageError
-from llmr.render.transcript import milliseconds, tokens_per_s
+from llmr.render.transcript import receipt_lines
 from llmr.routing.selector import Barrier
-
-_SHELL_OUTPUT_BYTES: Final = 256 * 1024  # of a command; a longer one is cut, and that is said
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What the command line said of the whole session. `base` carries tags, temperature and the like."""
-
-    base: ChatRequest
-    system: str | None
-    output: OutputWish
-    loud: bool
 
 
 def run_client(config: Config, environment: Environment, wish: Wish, keeping: Keeping) -> int:
@@ -123,7 +111,11 @@ class _Client:
     def _ask(self, asked: tuple[Message, ...], candidate: str | None = None) -> ExitCode | None:
         session = self._session
         request = session.request(self._wish.base, asked, candidate)
-        self._told = told = self._runner.run(tell(self._app, request, self._wish.output, self._environment, self._say))
+        self._told = told = self._runner.run(
+            tell(self._app, request, self._wish.output, self._environment, self._say, self._wish.loudness)
+        )
+        for line in receipt_lines(told.transcript) if self._wish.loudness >= 1 else ():
+            self._say(line)
         write_stdout(b"\n")  # between the answer and what is typed next
         if isinstance(told.error, NoProviderReady):
             from llmr.cli.first_run import first_run_lines
@@ -161,25 +153,15 @@ class _Client:
     def _run(self, command: str) -> None:
         """A shell command of the person's own; its output goes along with the next prompt."""
         try:
-            done = subprocess.run(  # noqa: S602 - it is the person's shell and the person's word
-                command,
-                shell=True,
-                check=False,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env=self._environment.for_programs(self._key_variables()),
-            )
+            output = shell_output(command, self._environment.for_programs(self._key_variables()))
         except KeyboardInterrupt:
             self._say("interrupted: nothing is attached")
             return
-        output = done.stdout[:_SHELL_OUTPUT_BYTES].decode("utf-8", "replace")
-        for line in output.splitlines()[:10]:
+        for line in output.lines[:10]:
             say(f"  {line}", self._app.redact)
-        cut = " (its beginning: the rest was too long)" if len(done.stdout) > _SHELL_OUTPUT_BYTES else ""
-        text = f"$ {command}\n{output}" + (f"\n[exit {done.returncode}]" if done.returncode else "")
-        self._session = replace(self._session, attached=(*self._session.attached, Text(text)))
-        self._say(f"{len(output.splitlines())} lines go along with the next prompt{cut}")
+        self._session = replace(self._session, attached=(*self._session.attached, Text(output.shown)))
+        cut = " (its beginning: the rest was too long)" if output.cut else ""
+        self._say(f"{len(output.lines)} lines go along with the next prompt{cut}")
 
     def _key_variables(self) -> frozenset[str]:
         """The variables that hold keys of the configured providers, whatever they are called."""
@@ -286,39 +268,12 @@ class _Client:
 
                 show_status(self._app)
             case Verb.COST:
-                yield from self._cost()
+                yield from cost_lines(self._session)
             case _:
                 yield from help_lines()
 
-    def _cost(self) -> Iterator[str]:
-        line = self._session.line
-        tokens_in = sum(turn.input_tokens or 0 for turn in line)
-        tokens_out = sum(turn.output_tokens or 0 for turn in line)
-        unknown = sum(turn.cost_usd is None for turn in line)
-        cost = self._session.cost_usd
-        yield f"  {len(line)} turn{'' if len(line) == 1 else 's'}, {tokens_in:,} tokens in, {tokens_out:,} out"
-        yield f"  {'cost unknown' if cost is None else f'${cost:.6f}'}" + (
-            f", and {unknown} turns of unknown cost" if unknown and cost is not None else ""
-        )
-
-    # The bottom line
-
     def _bottom(self) -> str:
-        """Whom the next request asks, how the last one went, what it all cost, who is left alone."""
-        session = self._session
-        words = [session.model or self._app.config.catalog.default_model or "no default model"]
-        words += [f"only {session.provider}"] if session.provider else []
-        by = self._told.transcript.answered_by if self._told is not None else None
-        if self._told is not None and by is not None:
-            words.append(by.candidate.key)
-            words += [milliseconds(by.ttft_s)] if by.ttft_s is not None else []
-            done = self._told.transcript.finished
-            speed = tokens_per_s(done) if done is not None else None
-            words += [f"{speed:.0f} tokens/s"] if speed is not None else []
-        words += [f"${session.cost_usd:.4f}"] if session.cost_usd is not None else []
-        words += [f"{len(session.attached)} attached"] if session.attached else []
-        words += [f"left alone: {', '.join(self._open)}"] if self._open else []
-        return " · ".join(words)
+        return bottom_line(self._session, self._told, self._app.config.catalog.default_model, self._open)
 
     def _open_circuits(self) -> tuple[str, ...]:
         """Candidates of the next request that an open circuit keeps from being asked now."""

@@ -2,8 +2,8 @@
 
 import random
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from llmr.chat import ChatRequest
 from llmr.cli.asking import Asking
@@ -14,8 +14,21 @@ from llmr.cli.output import stdout_is_terminal
 from llmr.cli.say import say
 from llmr.config.environment import Environment
 
-if TYPE_CHECKING:
-    from llmr.cli.client.client import Wish
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the command line said of the whole session. `base` carries tags, temperature and the like; `loudness` as
+    ChatArguments has it."""
+
+    base: ChatRequest
+    system: str | None
+    output: OutputWish
+    loudness: int
+
+    @property
+    def loud(self) -> bool:
+        """Whether events are told."""
+        return self.loudness >= 0
 
 
 def is_meant(asking: Asking, output: OutputWish) -> bool:
@@ -33,26 +46,26 @@ def talk(
     output: OutputWish,
     config_file: str | None,
     demo: bool,
-    loud: bool,
+    loudness: int,
 ) -> int:
     """Begin the client. The exit code. Raises LlmrError."""
-    from llmr.cli.client.client import Wish, run_client
+    from llmr.cli.client.client import run_client
     from llmr.config.load import load
 
     check_strategy(base.strategy)
     check_on_break(base.on_break)
     environment = Environment.from_process()
-    wish = Wish(base, system, output, loud)
+    wish = Wish(base, system, output, loudness)
     if demo:
         return _demo(environment, wish)
     config = load(environment, config_file=Path(config_file) if config_file else None)
-    for notice in config.notices if loud else ():
+    for notice in config.notices if loudness >= 0 else ():
         say(f"llmr: {notice}")
     keeping = Keeping.of(config, environment, speaking)
     return run_client(config, environment, wish, keeping)
 
 
-def _demo(environment: Environment, wish: "Wish") -> int:
+def _demo(environment: Environment, wish: Wish) -> int:
     """Talk to the lab's three demo providers, in a thread of this process; nothing of it is kept."""
     from llmr.cli.client.client import run_client
     from llmr.lab import LabThread

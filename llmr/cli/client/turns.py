@@ -7,7 +7,7 @@ same books.
 import asyncio
 import termios
 from collections.abc import Callable, Generator
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,14 +16,14 @@ from llmr.chat import ChatRequest
 from llmr.cli.delivery import Delivery, OutputWish
 from llmr.cli.exit_codes import ExitCode
 from llmr.cli.failure import failure_lines, note_of
+from llmr.cli.narration import Narrator, carry, ending_line
 from llmr.cli.signals import Signals
-from llmr.cli.spinner import Spinner, spinner_wanted
+from llmr.cli.spinner import spinner_wanted
 from llmr.config.environment import Environment
 from llmr.conversations import CANCELLED, OK
 from llmr.errors import ErrorKind, LlmrError, StreamInterrupted
 from llmr.render.chat_json import ErrorNote
-from llmr.render.transcript import Transcript, break_line, fallback_line, waiting_line
-from llmr.router import Answering, AttemptStarted, BrokeOff, Event, Waiting
+from llmr.render.transcript import Transcript
 
 _STDIN: Final = 0
 _INPUT_MODES: Final = (
@@ -45,14 +45,19 @@ class Told:
     error: LlmrError | None = None
 
 
-async def tell(app: App, request: ChatRequest, output: OutputWish, environment: Environment, say: Say) -> Told:
+async def tell(
+    app: App, request: ChatRequest, output: OutputWish, environment: Environment, say: Say, loudness: int
+) -> Told:
     """Ask, and write the answer to the terminal. Raises OutputError, ClosedPipe; a failed request is told, not raised."""
     transcript = Transcript()
     failure: LlmrError | None = None
     began_at, began_s = app.clock.now(), app.clock.monotonic()
     delivery = Delivery(output, environment, transcript, app.clock)
     delivery.start()
-    asking = asyncio.get_running_loop().create_task(_stream(app, request, delivery, transcript, environment, say))
+    narrator = Narrator(transcript, say, loudness)
+    spinning = spinner_wanted(dumb=environment.dumb_terminal) and loudness >= 0
+    carrying = carry(app, request, transcript, delivery, narrator, spinning=spinning)
+    asking = asyncio.get_running_loop().create_task(carrying)
     with _no_echo(), Signals(asking) as signals:
         try:
             await asking
@@ -72,6 +77,9 @@ async def tell(app: App, request: ChatRequest, output: OutputWish, environment: 
         else:
             for line in delivery.whole(app.redact):
                 say(line)
+            odd = ending_line(transcript.response)
+            if odd is not None:
+                say(odd)
             outcome = OK
     transcript.total_s = app.clock.monotonic() - began_s
     left = signals.code if signals.code is not ExitCode.INTERRUPTED else None
@@ -99,41 +107,6 @@ def _no_echo() -> Generator[None]:
     finally:
         with suppress(termios.error):
             termios.tcsetattr(_STDIN, termios.TCSANOW, before)
-
-
-async def _stream(
-    app: App, request: ChatRequest, delivery: Delivery, transcript: Transcript, environment: Environment, say: Say
-) -> None:
-    async with (
-        Spinner(shown=spinner_wanted(dumb=environment.dumb_terminal)) as spinner,
-        aclosing(app.router.stream(request)) as events,
-    ):
-        async for event in events:
-            transcript.add(event)
-            delivery.take(event, app.redact)
-            line = _line(event, transcript, spinner)
-            if line is not None:
-                say(line)
-            if isinstance(event, AttemptStarted):  # before its clock starts: a vault may wait for a finger
-                await app.transport.prepare(event.candidate.model.provider)
-
-
-def _line(event: Event, transcript: Transcript, spinner: Spinner) -> str | None:
-    """What a person hears of it while the answer is on its way."""
-    match event:
-        case AttemptStarted():
-            spinner.start(f"asking {event.candidate.key}")
-        case Waiting():
-            spinner.stop()
-            return waiting_line(event)
-        case BrokeOff():
-            return break_line(event)
-        case Answering():
-            spinner.stop()
-            return fallback_line(transcript)
-        case _:
-            pass
-    return None
 
 
 def _cut_short(delivery: Delivery, note: ErrorNote, app: App, say: Say) -> None:

@@ -1,0 +1,37 @@
+"""What the client shows of itself: the line at the bottom, and what a conversation cost."""
+
+from collections.abc import Iterator, Sequence
+
+from llmr.cli.client.session import Session
+from llmr.cli.client.turns import Told
+from llmr.render.transcript import milliseconds, tokens_per_s
+
+
+def bottom_line(session: Session, told: Told | None, default_model: str | None, open_circuits: Sequence[str]) -> str:
+    """Whom the next request asks, how the last one went, what it all cost, who is left alone."""
+    words = [session.model or default_model or "no default model"]
+    words += [f"only {session.provider}"] if session.provider else []
+    by = told.transcript.answered_by if told is not None else None
+    if told is not None and by is not None:
+        words.append(by.candidate.key)
+        words += [milliseconds(by.ttft_s)] if by.ttft_s is not None else []
+        done = told.transcript.finished
+        speed = tokens_per_s(done) if done is not None else None
+        words += [f"{speed:.0f} tokens/s"] if speed is not None else []
+    words += [f"${session.cost_usd:.4f}"] if session.cost_usd is not None else []
+    words += [f"{len(session.attached)} attached"] if session.attached else []
+    words += [f"left alone: {', '.join(open_circuits)}"] if open_circuits else []
+    return " · ".join(words)
+
+
+def cost_lines(session: Session) -> Iterator[str]:
+    """Tokens and money of the turns up to here."""
+    line = session.line
+    tokens_in = sum(turn.input_tokens or 0 for turn in line)
+    tokens_out = sum(turn.output_tokens or 0 for turn in line)
+    unknown = sum(turn.cost_usd is None for turn in line)
+    cost = session.cost_usd
+    yield f"  {len(line)} turn{'' if len(line) == 1 else 's'}, {tokens_in:,} tokens in, {tokens_out:,} out"
+    yield f"  {'cost unknown' if cost is None else f'${cost:.6f}'}" + (
+        f", and {unknown} turns of unknown cost" if unknown and cost is not None else ""
+    )

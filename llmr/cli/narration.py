@@ -1,0 +1,80 @@
+"""One request on its way, for one-shot chat and the client alike: its events go to the transcript, to the answer's way out,
+and, as a line each, to the person."""
+
+from collections.abc import Callable
+from contextlib import aclosing
+from typing import final
+
+from llmr.app import App
+from llmr.chat import ChatRequest, ChatResponse, Delta, FinishReason
+from llmr.cli.delivery import Delivery
+from llmr.cli.spinner import Spinner
+from llmr.render.transcript import Transcript, break_line, fallback_line, left_out_line, waiting_line
+from llmr.router import Answering, AttemptStarted, BrokeOff, Decided, Event, Waiting
+
+
+@final
+class Narrator:
+    """What a person hears of a request while it is on its way. `loudness` as ChatArguments has it: 0 is the events, 2 the
+    decision too."""
+
+    def __init__(self, transcript: Transcript, say: Callable[[str], None], loudness: int) -> None:
+        self._transcript = transcript
+        self._say = say
+        self._loudness = loudness
+        self._waited_for: str | None = None
+
+    def tell(self, event: Event, spinner: Spinner) -> None:
+        """Say what there is to say of the event; it is in the transcript already."""
+        match event:
+            case Decided() if self._loudness >= 2:
+                from llmr.render.decision import decision_lines
+
+                for line in decision_lines(event.selection):
+                    self._say(line)
+            case AttemptStarted():
+                self._waited_for = None
+                spinner.start(f"asking {event.candidate.key}")
+            case Waiting():
+                if event.reason != self._waited_for:  # while somebody else's probe is out it comes again and again
+                    self._waited_for = event.reason
+                    spinner.stop()
+                    self._note(waiting_line(event))
+                spinner.start(f"waiting {event.reason}")
+            case BrokeOff():
+                self._note(break_line(event))
+            case Answering():
+                spinner.stop()
+                self._note(fallback_line(self._transcript))
+            case Delta(left_out=left_out) if left_out:
+                self._note(left_out_line(self._transcript, left_out))
+            case _:
+                pass
+
+    def _note(self, line: str | None) -> None:
+        if line is not None and self._loudness >= 0:
+            self._say(line)
+
+
+async def carry(
+    app: App, request: ChatRequest, transcript: Transcript, delivery: Delivery, narrator: Narrator, *, spinning: bool
+) -> None:
+    """Ask, within the transport's block. Raises LlmrError."""
+    async with Spinner(shown=spinning) as spinner, aclosing(app.router.stream(request)) as events:
+        async for event in events:
+            transcript.add(event)
+            delivery.take(event, app.redact)  # before a word of it on stderr: the answer may have a line under way
+            narrator.tell(event, spinner)
+            if isinstance(event, AttemptStarted):  # before its clock starts: a vault may wait for a finger
+                await app.transport.prepare(event.candidate.model.provider)
+
+
+def ending_line(response: ChatResponse) -> str | None:
+    """What is said of an answer that is over, but not as it should be."""
+    match response.finish_reason:
+        case FinishReason.LENGTH:
+            return "the answer was cut at the length limit; raise --max-tokens"
+        case FinishReason.CONTENT_FILTER | FinishReason.REFUSAL:
+            return "the answer was ended by a content policy"
+        case _:
+            return None
