@@ -4,8 +4,8 @@
 
 One process is the upstream, one is the gateway, this one is the client; upstream and client speak raw bytes over kept
 connections, so that what is measured is the gateway. "added" is its median (and 99th percentile) less the upstream's own,
-asked directly by the same client. `--other` measures a gateway that you have started yourself, in the same run, against the
-same upstream: LiteLLM's proxy, Portkey.
+asked directly by the same client. "CPU ms" is what a request costs the gateway, which holds on a busy machine too. `--other`
+measures a gateway that you have started yourself, in the same run, against the same upstream: LiteLLM's proxy, Portkey.
 """
 
 import argparse
@@ -202,6 +202,13 @@ def rss_mb(pid):
     return pages * resource.getpagesize() / 1e6
 
 
+def cpu_s(pid):
+    """CPU seconds that a process and its children have used: what a busy machine cannot falsify."""
+    pids = [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+    stats = (Path(f"/proc/{each}/stat").read_text().rsplit(") ", 1)[1].split() for each in pids)
+    return sum(int(stat[11]) + int(stat[12]) for stat in stats) / os.sysconf("SC_CLK_TCK")
+
+
 def main():
     """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -224,7 +231,7 @@ def main():
         command = [sys.executable, "-m", "llmr", "serve", "--port", str(ours), "--config", str(settings), "--quiet"]
         command += ["--workers", str(said.workers)] if said.workers > 1 else []
         subprocess.run(
-            [sys.executable, "-m", "llmr", "rank", "--config", str(settings)],
+            [sys.executable, "-m", "llmr", "rank", "-m", "m", "--config", str(settings)],
             env=environment,
             capture_output=True,
             check=True,
@@ -240,7 +247,7 @@ def main():
                 ("llmr", f"http://127.0.0.1:{ours}/v1", token, "m"),
             ]
             targets += [(*other.split("=", 2), MODEL) for other in said.other]
-            table(targets, said.seconds)
+            table(targets, said.seconds, gateway.pid)
             print(f"{rss_mb(gateway.pid):.0f} MB resident at the end")
         finally:
             gateway.send_signal(signal.SIGTERM)
@@ -248,21 +255,25 @@ def main():
             answering.kill()
 
 
-def table(targets, seconds):
+def table(targets, seconds, pid):
     """A line per gateway, level and form."""
-    print(f"{'':10} {'':8} {'c':>3} {'p50 ms':>8} {'p99 ms':>8} {'added p50':>10} {'added p99':>10} {'req/s':>8}")
+    print(
+        f"{'':10} {'':8} {'c':>3} {'p50 ms':>8} {'p99 ms':>8} {'added p50':>10} {'added p99':>10} {'req/s':>8} {'CPU ms':>7}"
+    )
     for stream in (False, True):
         for level in LEVELS:
             base = None
             for name, url, key, model in targets:
                 measure(url, key, model, level, 0.3, stream=stream)  # warm
+                before_s = cpu_s(pid)
                 got = measure(url, key, model, level, seconds, stream=stream)
+                cpu = f"{(cpu_s(pid) - before_s) / len(got.times_s) * 1000:7.2f}" if name == "llmr" else ""
                 base = base or got
                 added = [f"{got.at(share) - base.at(share):.2f}" for share in (0.5, 0.99)]
                 failed = f"  {got.failed} failed" if got.failed else ""
                 print(
                     f"{name:10} {'streamed' if stream else 'whole':8} {level:3} {got.at(0.5):8.2f} {got.at(0.99):8.2f} "
-                    f"{added[0]:>10} {added[1]:>10} {got.rate:8.0f}{failed}",
+                    f"{added[0]:>10} {added[1]:>10} {got.rate:8.0f} {cpu}{failed}",
                     flush=True,
                 )
 

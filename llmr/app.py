@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, final
+from typing import TYPE_CHECKING, Final, Self, final
 
 from llmr.catalog import Provider
 from llmr.config.build import Config
@@ -29,6 +29,9 @@ from llmr.wire.contract import HttpRequest
 if TYPE_CHECKING:
     from llmr.conversations.store import ConversationStore
     from llmr.transport import HttpTransport
+
+
+_PATIENCE_WHEN_SERVING_S: Final = 0.02  # while one request waits for the store's lock, every other answer waits too
 
 
 @final
@@ -128,7 +131,10 @@ def opened(
     """
     clock = SystemClock()
     chance = random.Random()  # noqa: S311 - jitter and exploration, no secrets
-    with _store(config, clock, remember=remember) as store, _later(store, config, clock, serving=serving) as later:
+    with (
+        _store(config, clock, remember=remember, serving=serving) as store,
+        _later(store, config, clock, serving=serving) as later,
+    ):
         registry = ProviderRegistry(store, config.policy.breaker, chance, spend=config.policy.spend, later=later)
         transport = LateTransport(config.ca_file)
         router = Router(
@@ -176,7 +182,7 @@ def open_conversations(path: Path) -> "ConversationStore":
     return ConversationStore(path, SystemClock().now, random.Random())  # noqa: S311 - ids that nobody has to guess
 
 
-def _store(config: Config, clock: SystemClock, *, remember: bool) -> StateStore:
+def _store(config: Config, clock: SystemClock, *, remember: bool, serving: bool) -> StateStore:
     if not remember:
         from llmr.state.memory import MemoryStore
 
@@ -187,4 +193,4 @@ def _store(config: Config, clock: SystemClock, *, remember: bool) -> StateStore:
         return MemoryStore(clock.now, notices=(config.state_note,) if config.state_note is not None else ())
     from llmr.state.sqlite import open_store
 
-    return open_store(config.state_path, clock.now)
+    return open_store(config.state_path, clock.now, **({"patience_s": _PATIENCE_WHEN_SERVING_S} if serving else {}))

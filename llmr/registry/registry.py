@@ -38,7 +38,6 @@ from llmr.routing.spending import NEW_PURSE, Purse, Today
 from llmr.state import Change, RequestRecord, Row, StateStore, Step
 
 BUSY_S: Final = 0.25  # trust.md §5: no answer waits longer for the store
-BUSY_WHEN_SERVING_S: Final = 0.02  # while one request waits for the lock, every other answer of the process does
 FLUSH_S: Final = 2.0  # at the end, when the answer is out, patience costs nothing
 LEASE_SLACK_S: Final = 5.0  # routing.md §1: first-token time-out + 2 × busy + 5 s
 HISTOGRAM_DAYS: Final = 35
@@ -77,7 +76,7 @@ class ProviderRegistry:
         everything is written at once."""
         self._store = store
         self._later = later
-        self._busy_s = BUSY_S if later is None else BUSY_WHEN_SERVING_S
+        self._busy_s = BUSY_S if later is None else None  # None: the store's own patience, which is a server's
         self._policy = policy
         self._spend = spend
         self._chance = chance
@@ -171,7 +170,7 @@ class ProviderRegistry:
             Spend(price_usd, self._spend, local_day(now)) if limited else None,
         )
         try:
-            return self._store.transact(admission.keys, admission.step, wait_s=self._busy_s)
+            return self._store.transact(admission.keys, admission.step)
         except StateError as error:
             return self._admit_unwritten(admission, now, error)
 

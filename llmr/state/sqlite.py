@@ -34,13 +34,13 @@ _LAST_CHARACTER: Final = 0x10FFFF
 _SURROGATES: Final = range(0xD800, 0xE000)  # in no UTF-8 text
 
 
-def open_store(path: Path, now: Callable[[], float]) -> StateStore:
+def open_store(path: Path, now: Callable[[], float], *, patience_s: float = PATIENCE_S) -> StateStore:
     """The store at `path`, made where it is missing; a MemoryStore with one notice where it cannot be used.
 
-    `now` gives wall-clock seconds. Waits at most 0.25 s for a lock, 1 s for another process that makes or mends the file.
+    `now` gives wall-clock seconds. Waits at most `patience_s` for a lock, 1 s for another process that makes or mends the file.
     """
     try:
-        return SqliteStore(path, now)
+        return SqliteStore(path, now, patience_s=patience_s)
     except StateError as error:
         return MemoryStore(now, (f"{error}; what this run learns is not kept",))
 
@@ -49,9 +49,10 @@ def open_store(path: Path, now: Callable[[], float]) -> StateStore:
 class SqliteStore:
     """A StateStore in a file. May be used from any thread, one call at a time."""
 
-    def __init__(self, path: Path, now: Callable[[], float]) -> None:
+    def __init__(self, path: Path, now: Callable[[], float], *, patience_s: float = PATIENCE_S) -> None:
         """Raises StateBusy or StateUnusable; `open_store` is the door for everybody else."""
         self._now = now
+        self._patience_s = patience_s
         self._lock = RLock()
         self._database = Database(path, STATE, now)
 
@@ -60,11 +61,11 @@ class SqliteStore:
         return self._database.notices
 
     @contextmanager
-    def _at_work(self, wait_s: float = PATIENCE_S) -> Generator[Database]:
+    def _at_work(self, wait_s: float | None = None) -> Generator[Database]:
         """Hold the database. One that turns out damaged is replaced, for the next call: this one has failed."""
         with self._lock:
             try:
-                self._database.wait_at_most(wait_s)
+                self._database.wait_at_most(self._patience_s if wait_s is None else wait_s)
                 yield self._database
             except Damaged as error:
                 self._database.start_anew(error)
@@ -83,7 +84,7 @@ class SqliteStore:
             )
 
     def transact(self, keys: Collection[str], step: Step[T], *, wait_s: float | None = None) -> T:
-        with self._at_work(PATIENCE_S if wait_s is None else wait_s) as database:
+        with self._at_work(wait_s) as database:
             change = step(_read(database, keys), self._now())
             return _written(database, keys, step, self._now) if change.writes or change.append else change.result
 

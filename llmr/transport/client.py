@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from functools import lru_cache
 from types import MappingProxyType, ModuleType, TracebackType
 from typing import Any, Final, Self, cast, final
 
@@ -112,7 +112,7 @@ class HttpTransport:
     def __init__(self, *, ca_file: str | None = None, sockets: Sockets | None = None) -> None:
         self._ca_file = ca_file
         self._sockets = sockets or Sockets()
-        self._clients: dict[_Route, httpx.AsyncClient] = {}
+        self._pools: dict[_Route, _Pool] = {}
         for name in _LOGGERS:
             logger = logging.getLogger(name)
             logger.setLevel(max(logger.level, logging.WARNING))
@@ -123,9 +123,9 @@ class HttpTransport:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
-        clients, self._clients = self._clients, {}
-        for client in clients.values():
-            await client.aclose()
+        pools, self._pools = self._pools, {}
+        for pool in pools.values():
+            await pool.aclose()
 
     @contextlib.asynccontextmanager
     async def stream(self, request: HttpRequest, provider: Provider, *, connect_s: float) -> AsyncGenerator[HttpReply]:
@@ -140,9 +140,9 @@ class HttpTransport:
             await at_hand(request.credential.secret)
         headers = outgoing_headers(request, provider_name=provider.name)
         ca_file = provider.tls_ca or self._ca_file
-        client = self._client(_Route(url.scheme == "https", ca_file, provider.proxy, not provider.insecure))
+        pool = self._pool(_Route(url.scheme == "https", ca_file, provider.proxy, not provider.insecure))
         progress = Progress(_peer(url, provider.proxy), connect_s)
-        response = await _send(client, request, url, headers, progress)
+        response = await _send(pool, request, url, headers, progress)
         try:
             if len(response.headers.raw) > _HEADER_LIMIT:
                 raise ProviderError(ErrorKind.BAD_RESPONSE, f"{progress.peer}: more than {_HEADER_LIMIT} headers")
@@ -150,21 +150,25 @@ class HttpTransport:
         finally:
             await response.aclose()
 
-    def _client(self, route: _Route) -> httpx.AsyncClient:
-        client = self._clients.get(route)
-        if client is None:
-            client = self._clients[route] = _new_client(route, self._sockets)
-        return client
+    def _pool(self, route: _Route) -> "_Pool":
+        pool = self._pools.get(route)
+        if pool is None:
+            pool = self._pools[route] = _Pool(route, self._sockets)
+        return pool
 
 
 async def _send(
-    client: httpx.AsyncClient,
+    pool: "_Pool",
     request: HttpRequest,
     url: httpx.URL,
     headers: Any,
     progress: Progress,
 ) -> httpx.Response:
-    """Everything up to the answer's headers, with the wall clock on the connecting."""
+    """Everything up to the answer's headers, with the wall clock on the connecting.
+
+    httpx's transport is asked without a client around it: what a client adds is cookies, redirects, authentication and the
+    environment's proxies, none of which a provider is to get, and half of what a request costs.
+    """
     try:
         async with asyncio.timeout(progress.connect_s) as connecting:
 
@@ -172,25 +176,15 @@ async def _send(
                 if progress.follow(event, info) and not connecting.expired():
                     connecting.reschedule(None)
 
-            outgoing = client.build_request(
+            outgoing = httpx.Request(
                 request.method, url, headers=headers, content=request.body, extensions={"trace": trace}
             )
-            return await client.send(outgoing, stream=True)
+            return await pool.handle_async_request(outgoing)
     except httpcore.LocalProtocolError as error:
         # Its text, and so its traceback, quotes the header it dislikes.
         raise provider_error(error, progress) from None
     except FAILURES as error:
         raise provider_error(error, progress) from error
-
-
-def _new_client(route: _Route, sockets: Sockets) -> httpx.AsyncClient:
-    return httpx.AsyncClient(
-        transport=_Pool(route, sockets),
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # a provider gets no cookie back, ever
-        follow_redirects=False,
-        trust_env=False,
-        timeout=None,  # noqa: S113 - the wall clock is kept by asyncio.timeout, here and in the router
-    )
 
 
 @final
@@ -248,10 +242,15 @@ def _generator(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
     return cast("AsyncGenerator[bytes]", chunks)
 
 
+@lru_cache(maxsize=256)  # a URL per provider, for Google one per model: parsing is a fifth of what a request costs
+def _parsed(url: str) -> httpx.URL:
+    return httpx.URL(url)
+
+
 def _checked_url(request: HttpRequest, provider: Provider) -> httpx.URL:
     """The URL, if it is one and at the provider's own origin: a key never leaves for another."""
     try:
-        url, base = httpx.URL(request.url), httpx.URL(provider.base_url)
+        url, base = _parsed(request.url), _parsed(provider.base_url)
     except httpx.InvalidURL:
         raise ConfigError(f"provider {provider.name!r}: its base_url makes no valid URL") from None
     if url.scheme not in ("http", "https") or not url.host or url.userinfo:
