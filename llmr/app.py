@@ -6,20 +6,21 @@ client is imported when the first request leaves, so that `rank` and `providers 
 
 import random
 import time
-from collections.abc import Callable, Generator
-from contextlib import AbstractAsyncContextManager, contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, final
 
 from llmr.catalog import Provider
+from llmr.chat import ChatRequest
 from llmr.config.build import Config
 from llmr.errors import StateError
 from llmr.exchange import HttpReply, Transport
 from llmr.registry import ProviderRegistry
 from llmr.registry.registry import Later
-from llmr.router import Router
+from llmr.router import Event, Router
 from llmr.routing.rules import RulesEngine
 from llmr.secret import Redactor
 from llmr.state import StateStore
@@ -27,7 +28,9 @@ from llmr.wire import wire_for
 from llmr.wire.contract import HttpRequest
 
 if TYPE_CHECKING:
+    from llmr.cache.store import AnswerStore
     from llmr.conversations.store import ConversationStore
+    from llmr.router.cached import CachedRouter
     from llmr.transport import HttpTransport
 
 
@@ -105,7 +108,8 @@ class LateTransport:
 @final
 @dataclass(frozen=True, slots=True)
 class App:
-    """What a command works with. `redact` is the last filter before any text leaves for stderr or JSON."""
+    """What a command works with. `redact` is the last filter before any text leaves for stderr or JSON; `cached` None: no
+    answer is looked up or kept."""
 
     config: Config
     store: StateStore
@@ -114,6 +118,16 @@ class App:
     transport: LateTransport
     clock: SystemClock
     redact: Redactor
+    cached: "CachedRouter | None" = None
+
+    def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
+        """As `Router.stream`, through the cache where there is one."""
+        return self.router.stream(request) if self.cached is None else self.cached.stream(request)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What a person should be told of the files, once."""
+        return (*self.registry.notices, *(self.cached.store.notices if self.cached is not None else ()))
 
 
 @contextmanager
@@ -123,9 +137,11 @@ def opened(
     remember: bool = True,
     serving: bool = False,
     tap: Callable[[Transport], Transport] | None = None,
+    with_cache: bool = False,
 ) -> Generator[App]:
     """The parts, put together over the configured state; `remember` False: over memory that is gone with the process;
     `serving`: what may be written a moment later is, by a thread. `tap` stands between the router and the transport.
+    `with_cache`: answers may be looked up and kept, as far as it is wished.
 
     What had to wait for the store's lock is written at the end. Trouble with the store is told by `registry.notices`.
     """
@@ -147,8 +163,14 @@ def opened(
             clock=clock,
             chance=chance,
         )
+        redact = Redactor(config.secrets())
         try:
-            yield App(config, store, registry, router, transport, clock, Redactor(config.secrets()))
+            with ExitStack() as stack:
+                app = App(config, store, registry, router, transport, clock, redact)
+                if with_cache and config.cache_path is not None:
+                    answers = stack.enter_context(open_answers(config.cache_path, config))
+                    app = replace(app, cached=_cached(app, answers, chance))
+                yield app
         finally:
             registry.flush()
 
@@ -173,6 +195,21 @@ def _later(store: StateStore, config: Config, clock: SystemClock, *, serving: bo
         yield behind
     finally:
         behind.close()
+
+
+def _cached(app: App, answers: "AnswerStore", chance: random.Random) -> "CachedRouter":
+    from llmr.router.cached import CachedRouter
+
+    enabled = app.config.policy.cache.enabled
+    return CachedRouter(app.router, answers, app.registry, app.clock, chance, app.redact, enabled=enabled)
+
+
+def open_answers(path: Path, config: Config) -> "AnswerStore":
+    """The answer cache in `path`; the file is made when something is kept or looked for."""
+    from llmr.cache.store import AnswerStore
+
+    policy = config.policy.cache
+    return AnswerStore(path, SystemClock().now, ttl_s=policy.ttl_s, max_bytes=int(policy.max_mb * 1e6))
 
 
 def open_conversations(path: Path) -> "ConversationStore":

@@ -152,6 +152,17 @@ class OutputFormat:
 
 
 @dataclass(frozen=True, slots=True)
+class CacheWish:
+    """What is wished of the answer cache. `use` None: as it is configured; `fresh`: nothing that is kept will do; `keep` False:
+    nothing of this is kept; `max_age_s`: what is older will not do."""
+
+    use: bool | None = None
+    fresh: bool = False
+    keep: bool = True
+    max_age_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ChatRequest:
     """What to ask. `model` is the name the user asked for, or "" for the configured default; None means "not said".
 
@@ -185,6 +196,7 @@ class ChatRequest:
     accept: "Callable[[ChatResponse], str | None] | None" = None
     max_price_usd: float | None = None
     deadline_s: float | None = None
+    cache: CacheWish = CacheWish()
 
     @property
     def wants_images(self) -> bool:

@@ -32,6 +32,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "simulate": "Try your routing.toml on a bad day, beside what others do.",
         "providers": "See how the providers are: status, list, probe, reset, open, close.",
         "stats": "See latency, success, tokens and spend over time; --html FILE makes a page of it.",
+        "cache": "See how the answer cache serves, and empty it: stats, purge.",
         "models": "List models: windows, capabilities, prices, on or off; refresh the table.",
         "keys": "Keep keys in the keyring or a private file, list, import and try them.",
         "serve": "Serve the router to tools that take a base URL: OpenAI's and Anthropic's API.",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from llmr.chat import ChatRequest
+from llmr.chat import CacheWish, ChatRequest
 from llmr.cli.asking import Asking
 from llmr.cli.delivery import OutputWish
 from llmr.cli.keeping import Speaking
@@ -19,6 +19,7 @@ class ChatArguments:
     strategy: str | None
     on_break: str | None
     hedge: bool | None
+    cache: bool
     system: str | None
     stream: bool
     output: OutputWish
@@ -45,5 +46,6 @@ class ChatArguments:
             strategy=self.strategy,
             on_break=self.on_break,
             hedge=self.hedge,
+            cache=CacheWish(use=True) if self.cache else CacheWish(),
             tags=self.tags,
         )

@@ -92,7 +92,9 @@ class _Run:
         request = self._keeping.continued(self._asked)
         app: App | None = None
         try:
-            with opened(config, tap=self._tap()) as app:
+            with opened(config, tap=self._tap(), with_cache=arguments.cache) as app:
+                if arguments.cache and app.cached is None:
+                    self._note("--cache: nothing is kept here ([state] path, LLMR_LOG)")
                 return asyncio.run(self._ask(app, request, delivery))
         finally:  # after the flush, and however the request ended
             if app is not None:
@@ -262,7 +264,7 @@ class _Run:
 
     def _tell_notices(self, app: App) -> None:
         """What the state store has to say, once."""
-        for notice in app.registry.notices:
+        for notice in app.notices:
             self._note(notice)
 
     def _note(self, line: str | None) -> None:

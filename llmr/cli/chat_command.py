@@ -51,6 +51,10 @@ def chat(
         str | None, typer.Option(metavar="ID", help="Go on with this conversation; `last`: the newest of all.")
     ] = None,
     save: Annotated[bool | None, typer.Option("--save/--no-save", help="Keep this turn in `llmr log`, or not.")] = None,
+    cache: Annotated[
+        bool,
+        typer.Option("--cache", help="The answer that was given to the same before, if there is one; keep this one."),
+    ] = False,
     no_stream: Annotated[bool, typer.Option("--no-stream", help="Ask for the answer in one piece.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document, failures included.")] = False,
     as_jsonl: Annotated[bool, typer.Option("--jsonl", help="Write a line of JSON per event, as it happens.")] = False,
@@ -120,6 +124,7 @@ def chat(
                 strategy=strategy,
                 on_break=on_break,
                 hedge=hedge,
+                cache=cache,
                 system=system,
                 stream=not no_stream,
                 output=OutputWish(

@@ -9,8 +9,8 @@ from llmr.app import App
 from llmr.chat import ChatRequest, ChatResponse, Delta, FinishReason
 from llmr.cli.delivery import Delivery
 from llmr.cli.spinner import Spinner
-from llmr.render.transcript import Transcript, break_line, fallback_line, left_out_line, waiting_line
-from llmr.router import Answering, AttemptStarted, BrokeOff, Decided, Event, Waiting
+from llmr.render.transcript import Transcript, break_line, cached_phrase, fallback_line, left_out_line, waiting_line
+from llmr.router import Answering, AttemptStarted, BrokeOff, Decided, Event, LookedUp, Waiting
 
 
 @final
@@ -32,6 +32,8 @@ class Narrator:
 
                 for line in decision_lines(event.selection):
                     self._say(line)
+            case LookedUp(found=found) if found is not None:
+                self._note(cached_phrase(found))
             case AttemptStarted():
                 self._waited_for = None
                 spinner.start(f"asking {event.candidate.key}")
@@ -60,7 +62,7 @@ async def carry(
     app: App, request: ChatRequest, transcript: Transcript, delivery: Delivery, narrator: Narrator, *, spinning: bool
 ) -> None:
     """Ask, within the transport's block. Raises LlmrError."""
-    async with Spinner(shown=spinning) as spinner, aclosing(app.router.stream(request)) as events:
+    async with Spinner(shown=spinning) as spinner, aclosing(app.stream(request)) as events:
         async for event in events:
             transcript.add(event)
             delivery.take(event, app.redact)  # before a word of it on stderr: the answer may have a line under way

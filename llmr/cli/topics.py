@@ -39,12 +39,14 @@ llmr chat --json writes one document, llmr.chat/1, on stdout, a failure included
   timing_ms {total, first_token}
   attempts [{provider, model, outcome, http, ms, ttft_ms, error}]
   fallback                                   the answer is not from the first who was asked
+  cached                                     null, or {age_s, likeness}: nobody was asked; likeness null: the same request
   partial                                    text came, and then the stream broke
   error                                      null, or {kind, message, exit_code, retry_after_s, hint}
   reasoning, refusal, tool_calls             where the answer has them
 
 llmr chat --jsonl writes llmr.events/1, a line per event, each with t_ms since the start:
   start {schema, id, asked, candidates} · attempt {number, provider, model, probe, hedge} · wait {s, reason}
+  cached {provider, model, age_s, likeness}
   fallback {number, provider, model, outcome, http, ms, error, retry_after_s, then}   then: next, restart, continue
   reasoning {text} · delta {text} · usage {input, output, reasoning, cached}
   end | error                                the document above without the words that went out before
@@ -105,6 +107,9 @@ llmr log show --json: llmr.conversation/1
   id, title, turns [{number, parent, at, outcome, partial, asked_model, provider, model, request_id, system, prompt, answer,
     messages, usage, cost_usd, timing_ms}]
 llmr templates --json: llmr.templates/1   templates [{name, model, places, prompt} or {name, error}]
+
+llmr cache stats --json: llmr.cache/1
+  entries, bytes, hits, semantic_hits, misses, kept, evicted, saved_usd, oldest_at, hit_rate
 
 llmr keys list --json, keys test --json: llmr.keys/1; no document holds a key
   keys [{provider, variable, source, fingerprint, off_reason}]   source: variable, command, keyring or file

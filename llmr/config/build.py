@@ -32,7 +32,8 @@ class Config:
     should be told, one line each. `sources`: the files that speak, weakest first. `ca_file`: SSL_CERT_FILE, None for the
     client's own authorities. `missing_keys`: variables that would turn a provider on, in the order of the providers.
     `conversations_path` None: there is no place for them; `saves`: whether they are kept when nobody says otherwise.
-    `sends_urls`: attachments may be URLs, which providers fetch.
+    `sends_urls`: attachments may be URLs, which providers fetch. `cache_path`: where answers may be kept, beside the state;
+    None: nowhere.
     """
 
     catalog: Catalog
@@ -48,6 +49,7 @@ class Config:
     conversations_path: Path | None = None
     saves: bool = False
     sends_urls: bool = False
+    cache_path: Path | None = None
 
     def secrets(self) -> tuple[Secret, ...]:
         """All that must never be printed, for the Redactor: keys, unusable ones too, header values, proxy passwords."""
@@ -87,6 +89,7 @@ def build(normal: Json, environment: Environment, *, notices: Iterable[str], sou
         conversations_path=_kept_in(normal["conversations"]["path"], "conversations.db", environment),
         saves=_saves(normal["conversations"].get("save"), environment),
         sends_urls=bool(normal["attachments"].get("urls")),
+        cache_path=_beside(state_path, environment),
     )
 
 
@@ -278,6 +281,13 @@ def _kept_in(said: str | None, name: str, environment: Environment) -> Path | No
     if said is not None:
         return _located(said, environment)
     return environment.state_dir / name if environment.state_dir is not None else None
+
+
+def _beside(state_path: Path | None, environment: Environment) -> Path | None:
+    """The cache's file; none where nothing is to be remembered, or LLMR_LOG=off."""
+    if state_path is None or (environment.log or "").lower() in _NO:
+        return None
+    return state_path.with_name("cache.db")
 
 
 def _saves(said: bool | None, environment: Environment) -> bool:

@@ -4,7 +4,16 @@ from typing import Any
 
 from llmr.catalog import FirstToken, OnLimit, SpendLimits, Strategy, TimeoutOverrides, Timeouts
 from llmr.routing.breaker import Phase
-from llmr.routing.policy import BreakerPolicy, FallbackPolicy, HedgingPolicy, OnBreak, OnRejection, Policy
+from llmr.routing.policy import (
+    BreakerPolicy,
+    CachePolicy,
+    FallbackPolicy,
+    HedgingPolicy,
+    OnBreak,
+    OnRejection,
+    Policy,
+    SemanticPolicy,
+)
 from llmr.routing.rules import Condition, Hours, Range, Rule
 
 Json = dict[str, Any]
@@ -26,6 +35,7 @@ def rule_of(row: Json) -> Rule:
         hedge=row.get("hedge"),
         hedge_after_s=row.get("hedge_after_s"),
         on_break=OnBreak(row["on_break"]) if row.get("on_break") else None,
+        cache=row.get("cache"),
         tags=tuple(row.get("tags") or ()),
         deny=row.get("deny"),
         then_continue=bool(row.get("continue")),
@@ -71,7 +81,14 @@ def policy_of(row: Json) -> Policy:
         timeouts=Timeouts(**row["timeouts"]),
         hedging=HedgingPolicy(**row["hedging"]),
         spend=spend_of(row["budget"]),
+        cache=_cache(row["cache"]),
     )
+
+
+def _cache(row: Json) -> CachePolicy:
+    said: Json = dict(row)
+    likely: Json = said.pop("semantic", None) or {}
+    return CachePolicy(**said, semantic=SemanticPolicy(**likely))
 
 
 def spend_of(row: Json) -> SpendLimits:

@@ -13,17 +13,27 @@ from typing import Any, Final
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from llmr.config.schema import BreakerTable, FallbackTable, HedgingTable, RoutingFile, TimeoutsTable
+from llmr.config.schema import (
+    BreakerTable,
+    CacheTable,
+    FallbackTable,
+    HedgingTable,
+    RoutingFile,
+    SemanticTable,
+    TimeoutsTable,
+)
 from llmr.config.schema_types import Table
-from llmr.routing.policy import BreakerPolicy, FallbackPolicy, HedgingPolicy, Policy
+from llmr.routing.policy import BreakerPolicy, CachePolicy, FallbackPolicy, HedgingPolicy, Policy, SemanticPolicy
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 _DEFAULTS: Final[Mapping[type[Table], object]] = MappingProxyType(
     {
         BreakerTable: BreakerPolicy(),
+        CacheTable: CachePolicy(),
         FallbackTable: FallbackPolicy(),
         HedgingTable: HedgingPolicy(),
+        SemanticTable: SemanticPolicy(),
         TimeoutsTable: Policy().timeouts,
     }
 )

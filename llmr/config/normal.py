@@ -44,6 +44,7 @@ def normal_form(settings: RoutingFile, origins: Origins, consent: Consent) -> No
             "timeouts": _said(settings.timeouts),
             "hedging": _said(settings.hedging),
             "budget": _said(settings.budget),
+            "cache": _said(settings.cache),
         },
         "default_model": settings.default_model,
         "providers": {

@@ -225,6 +225,25 @@ class TimeoutsTable(Table):
     total_s: Seconds | None = Field(None, description="Seconds that one answer may take in all.")
 
 
+class SemanticTable(Table):
+    """`[cache.semantic]`: answers to prompts that are nearly the same."""
+
+    enabled: bool | None = Field(None, description="Whether a prompt that is nearly the same will do; needs [cache].")
+    model: str | None = Field(
+        None, description="provider/model-id that turns prompts into vectors, or a name for such."
+    )
+    threshold: Annotated[float, Field(ge=0.8, le=1)] | None = Field(None, description="The least cosine likeness.")
+
+
+class CacheTable(Table):
+    """`[cache]`: answers that may be given again."""
+
+    enabled: bool | None = Field(None, description="Whether `llmr serve` keeps answers and gives them again.")
+    ttl_s: Seconds | None = Field(None, description="Seconds for which an answer may be given again.")
+    max_mb: Annotated[float, Field(gt=0, le=1_000_000)] | None = Field(None, description="How large it may grow.")
+    semantic: SemanticTable | None = Field(None, description="Answers to prompts that are nearly the same.")
+
+
 class StateTable(Table):
     """`[state]`: what one run leaves to the next."""
 
@@ -263,6 +282,7 @@ class RoutingFile(Table):
     timeouts: TimeoutsTable | None = Field(None, description="How long to wait.")
     hedging: HedgingTable | None = Field(None, description="A second request while the first is slow.")
     budget: SpendTable | None = Field(None, description="What may be spent, over all providers.")
+    cache: CacheTable | None = Field(None, description="Answers that may be given again.")
     state: StateTable | None = Field(None, description="What one run leaves to the next.")
     conversations: ConversationsTable | None = Field(None, description="What is kept of what you ask.")
     attachments: AttachmentsTable | None = Field(None, description="What may be sent along.")

@@ -115,6 +115,7 @@ class RuleTable(Table):
         None, description="Ask a second candidate while the first is slow: true, false or { after_s = 0.8 }."
     )
     on_break: BreakName | None = Field(None, description="What to do when the answer breaks off.")
+    cache: bool | None = Field(None, description="Whether the answer may come from the cache, and be kept in it.")
     tags: Words | None = Field(None, description="Tags put on the request, plain or k=v, for the rules after this one.")
     deny: str | None = Field(None, description="Refuse, with this message.")
     then_continue: bool | None = Field(

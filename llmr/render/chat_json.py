@@ -16,7 +16,7 @@ from typing import Any, Final
 from llmr.chat import Delta, Usage
 from llmr.errors import ProviderError
 from llmr.render.transcript import OUTPACED, Transcript, Tried
-from llmr.router import AttemptFailed, AttemptStarted, BrokeOff, Decided, Event, Outpaced, Waiting
+from llmr.router import AttemptFailed, AttemptStarted, BrokeOff, Decided, Event, Found, LookedUp, Outpaced, Waiting
 from llmr.routing.rules import Candidate
 from llmr.secret import Redactor
 
@@ -64,6 +64,10 @@ def events(event: Event, redact: Redactor) -> Iterator[dict[str, Any]]:
                 "asked": event.selection.asked,
                 "candidates": ranked,
             }
+        case LookedUp(found=found) if found is not None:
+            who = _who(found.candidate)
+            yield {"event": "start", "schema": EVENTS_SCHEMA, "id": event.request_id, "asked": None, "candidates": []}
+            yield {"event": "cached", **who, **(_cached(found) or {})}
         case AttemptStarted():
             who = _who(event.candidate)
             yield {"event": "attempt", "number": event.number, **who, "probe": event.probe, "hedge": event.hedge}
@@ -113,6 +117,7 @@ def _rest(transcript: Transcript, error: ErrorNote | None, redact: Redactor) -> 
         },
         "attempts": [_attempt(tried, redact) for tried in transcript.attempts],
         "fallback": transcript.fell_back,
+        "cached": _cached(transcript.found),
         "partial": done is None and bool(response.text),
         "error": None if error is None else {**asdict(error), "message": redact(error.message)},
     }
@@ -130,6 +135,11 @@ def _rest(transcript: Transcript, error: ErrorNote | None, redact: Redactor) -> 
             for call in response.tool_calls
         ]
     return document
+
+
+def _cached(found: Found | None) -> dict[str, float | None] | None:
+    """None: somebody was asked."""
+    return None if found is None else {"age_s": round(found.age_s, 3), "likeness": found.likeness}
 
 
 def _usage(usage: Usage) -> dict[str, int | None]:

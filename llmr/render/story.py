@@ -93,6 +93,8 @@ class Story:
         request = self.request
         who = f"{request.provider}/{request.model}" if request.provider else None
         cost = "" if self.cost_usd is None else f", {dollars(self.cost_usd)}"
+        if request.outcome == "ok" and not request.attempts:
+            return ink(f"from the cache, as {who} once answered it", Tone.GOOD)
         if request.outcome == "ok":
             return ink(f"answered by {who}, {seconds(request.total_s)} in all{cost}", Tone.GOOD)
         failure = mark(request.outcome)

@@ -7,13 +7,26 @@ from typing import Final
 
 from llmr.chat import ChatResponse, Delta, Usage
 from llmr.errors import ErrorKind, ProviderError, StreamInterrupted
-from llmr.router import Answering, AttemptFailed, AttemptStarted, BrokeOff, Decided, Event, Finished, Outpaced, Waiting
+from llmr.router import (
+    Answering,
+    AttemptFailed,
+    AttemptStarted,
+    BrokeOff,
+    Decided,
+    Event,
+    Finished,
+    Found,
+    LookedUp,
+    Outpaced,
+    Waiting,
+)
 from llmr.routing.latency import Sample
 from llmr.routing.policy import OnBreak
 from llmr.routing.rules import Candidate
 from llmr.routing.selector import Barrier, Rejected, Selection
 
 OUTPACED: Final = "outpaced"  # the attempt beside it spoke first
+CACHED: Final = "cached"  # nobody was asked
 _WORTH_TELLING_S: Final = 0.5  # a shorter wait is noticed by nobody
 
 
@@ -43,10 +56,13 @@ class Transcript:
     waits: list[Waiting] = field(default_factory=list[Waiting])
     finished: Finished | None = None
     conversation_id: str | None = None
+    found: Found | None = None  # in the cache: then nobody was asked
 
-    def add(self, event: Event) -> None:  # noqa: C901 - a case per event
+    def add(self, event: Event) -> None:  # noqa: C901, PLR0912 - a case per event
         """Take the next event."""
         match event:
+            case LookedUp():
+                self.found, self.request_id = event.found, event.request_id or None
             case Decided():
                 self.selection, self.request_id = event.selection, event.request_id
             case AttemptStarted():
@@ -62,14 +78,17 @@ class Transcript:
                     self.deltas.clear()
             case Waiting():
                 self.waits.append(event)
-            case Answering():
+            case Answering() if self.found is None:
                 self.attempts[event.number - 1].ttft_s = event.ttft_s
             case Delta():
                 self.deltas.append(event)
-            case Finished():  # pragma: no branch - an Event is one of these
-                tried = self.answered_by or self.attempts[-1]
-                tried.outcome, tried.after_s = "ok", event.attempt_s
+            case Finished():
+                if self.found is None:
+                    tried = self.answered_by or self.attempts[-1]
+                    tried.outcome, tried.after_s = "ok", event.attempt_s
                 self.finished, self.total_s = event, event.total_s
+            case Answering():  # pragma: no branch - out of the cache; an Event is one of these
+                pass
 
     def broke(self, interrupted: StreamInterrupted) -> None:
         """The answer broke off after its first token."""
@@ -94,14 +113,17 @@ class Transcript:
 
     @property
     def answered_by(self) -> Tried | None:
-        """The attempt that text came from, whole or not."""
+        """The attempt that text came from, whole or not; for an answer out of the cache, one that nobody made."""
+        if self.found is not None:
+            done = self.finished
+            return Tried(self.found.candidate, probe=False, outcome=CACHED, ttft_s=done.ttft_s if done else None)
         return next((tried for tried in reversed(self.attempts) if tried.ttft_s is not None), None)
 
     @property
     def fell_back(self) -> bool:
         """Whether the text comes from someone other than the first who was asked."""
         by = self.answered_by
-        return by is not None and by.candidate.key != self.attempts[0].candidate.key
+        return by is not None and self.found is None and by.candidate.key != self.attempts[0].candidate.key
 
 
 def milliseconds(seconds: float) -> str:
@@ -173,6 +195,13 @@ def receipt_lines(transcript: Transcript) -> list[str]:
     if done is not None:
         lines.append("  " + " · ".join(_totals(done)))
     return lines
+
+
+def cached_phrase(found: Found) -> str:
+    """Where an answer out of the cache is from."""
+    age = f"{found.age_s / 3600:.1f} h" if found.age_s >= 3600 else f"{found.age_s / 60:.0f} min"
+    near = "" if found.likeness is None else f", to a prompt that is {found.likeness:.1%} alike"
+    return f"from the cache: {found.candidate.key} answered it {age} ago{near}"
 
 
 def _passed_over(transcript: Transcript) -> list[Rejected]:

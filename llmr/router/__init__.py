@@ -6,6 +6,7 @@ progress.py  one request under way, and what the history keeps of it
 asking.py    one attempt under way: admitted, timed, its answer as it grows
 race.py      a second attempt beside a late one, until one of them speaks
 loop.py      the only loop
+cached.py    the answer cache before it
 """
 
 from llmr.router.events import (
@@ -16,6 +17,8 @@ from llmr.router.events import (
     Decided,
     Event,
     Finished,
+    Found,
+    LookedUp,
     Outpaced,
     Waiting,
 )
@@ -29,6 +32,8 @@ __all__ = [
     "Decided",
     "Event",
     "Finished",
+    "Found",
+    "LookedUp",
     "Outpaced",
     "Router",
     "Waiting",

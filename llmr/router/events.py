@@ -1,6 +1,9 @@
 """What one request tells, in order, in one stream with the answer.
 
-    Decided  (AttemptStarted  (AttemptFailed | Outpaced | Answering Delta… (BrokeOff | Finished)) | Waiting)…
+    LookedUp  Decided  (AttemptStarted  (AttemptFailed | Outpaced | Answering Delta… (BrokeOff | Finished)) | Waiting)…
+
+`LookedUp` comes only where the answer cache is in use. Where it found something, nobody is asked: Answering, the deltas and
+Finished follow at once, with attempt number 0.
 
 Two attempts overlap where the second is a hedge; `number` says which one an event is about. `Answering` is the commit point:
 what was asked beside the winner has been closed by then, and no other attempt's text follows without a `BrokeOff`.
@@ -13,6 +16,24 @@ from llmr.errors import ProviderError
 from llmr.routing.policy import OnBreak
 from llmr.routing.rules import Candidate
 from llmr.routing.selector import Selection
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An answer that was kept: who gave it, `age_s` seconds ago. `likeness`: of the prompt to the one it answered, 0 to 1;
+    None: it is the same request."""
+
+    candidate: Candidate
+    age_s: float
+    likeness: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """The answer cache was asked. `found` None: it has nothing. `request_id` is set where it has."""
+
+    found: Found | None
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,4 +118,6 @@ class Finished:
     streamed: bool = True
 
 
-Event = Decided | AttemptStarted | AttemptFailed | Outpaced | BrokeOff | Waiting | Answering | Delta | Finished
+Event = (
+    LookedUp | Decided | AttemptStarted | AttemptFailed | Outpaced | BrokeOff | Waiting | Answering | Delta | Finished
+)

@@ -50,7 +50,7 @@ from llmr.routing.decision_record import DecisionRecord
 from llmr.routing.fallback import FallbackHandler, GiveUp, Try, Wait
 from llmr.routing.hedging import hedge_after_s, partner
 from llmr.routing.policy import OnBreak, Policy
-from llmr.routing.rules import RulesEngine
+from llmr.routing.rules import Plan, RulesEngine
 from llmr.routing.score import request_cost_usd
 from llmr.routing.selector import Selection
 from llmr.state import RequestRecord
@@ -95,13 +95,17 @@ class Router:
                     return event
         raise AssertionError("a stream ends in Finished or raises")  # pragma: no cover
 
-    async def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
-        """Ask, and tell everything that happens. The last event is `Finished`.
+    def plan(self, request: ChatRequest) -> Plan:
+        """What the rules make of it now. Raises UsageError, RequestDenied."""
+        return self._planner.plan(request)
+
+    async def stream(self, request: ChatRequest, plan: Plan | None = None) -> AsyncGenerator[Event, None]:
+        """Ask, and tell everything that happens. The last event is `Finished`. `plan`: what `plan(request)` gave just now.
 
         Raises UsageError, RequestDenied, NoProviderReady before anything is asked; AllAttemptsFailed when nobody answered;
         StreamInterrupted when the answer broke off after its first token. Closing the generator cancels the attempt.
         """
-        plan = self._planner.plan(request)
+        plan = plan or self._planner.plan(request)
         seed = self._chance.getrandbits(64)
         explore = self._chance.random() < self._policy.exploration
         selection = self._planner.select(request, plan, seed=seed, explore=explore)

@@ -75,6 +75,25 @@ class HedgingPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class SemanticPolicy:
+    """Whether an answer to *nearly* the same prompt will do. `model` makes the vectors; `threshold` is the least cosine."""
+
+    enabled: bool = False
+    model: str = "openai/text-embedding-3-small"
+    threshold: float = 0.97  # "safe" ~ "unsafe" is .980: alone it is not enough, see cache/agreement.py
+
+
+@dataclass(frozen=True, slots=True)
+class CachePolicy:
+    """The answer cache. `enabled`: for every request that `llmr serve` gets, unless a rule or the request says otherwise."""
+
+    enabled: bool = False
+    ttl_s: float = 86_400.0
+    max_mb: float = 256.0
+    semantic: SemanticPolicy = field(default_factory=SemanticPolicy)
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Everything routing obeys. `exploration` is the share of requests ranked by a draw from what is still possible."""
 
@@ -87,3 +106,4 @@ class Policy:
     timeouts: Timeouts = field(default_factory=Timeouts)
     hedging: HedgingPolicy = field(default_factory=HedgingPolicy)
     spend: SpendLimits = field(default_factory=SpendLimits)  # over all providers
+    cache: CachePolicy = field(default_factory=CachePolicy)

@@ -56,6 +56,7 @@ class AccessLog:
             "provider": call.provider,
             "model": call.model,
             "attempts": call.attempts,
+            "cache": call.cached,
             "ms": round(took_s * 1000, 1),
             "bytes": call.sent_bytes,
         }

@@ -11,7 +11,7 @@ from typing import Final
 from llmr.app import App
 from llmr.chat import ChatRequest, Delta
 from llmr.errors import StreamInterrupted
-from llmr.router import Answering, AttemptFailed, AttemptStarted, BrokeOff, Decided, Event, Finished
+from llmr.router import Answering, AttemptFailed, AttemptStarted, BrokeOff, Decided, Event, Finished, LookedUp
 from llmr.routing.rules import Candidate
 from llmr.server.call import Call
 from llmr.server.problems import problem_of
@@ -23,7 +23,7 @@ _EVENTS: Final = b"text/event-stream; charset=utf-8"
 async def answer(call: Call, app: App, asked: Asked, dialect: Dialect) -> None:
     """Ask the router and answer. Raises LlmrError for as long as nothing has been answered, Gone when the client leaves."""
     answering = _Streamed(call, app, asked, dialect) if asked.request.stream else _Whole(call, app, dialect)
-    async with call.while_there(), aclosing(app.router.stream(asked.request)) as events:
+    async with call.while_there(), aclosing(app.stream(asked.request)) as events:
         try:
             async for event in events:
                 if isinstance(event, Delta):
@@ -54,6 +54,10 @@ class _Answer:
     async def event(self, event: Event) -> None:
         """Anything else that happens."""
         match event:
+            case LookedUp():
+                self.call.request_id = event.request_id or self.call.request_id
+                self.call.cached = "miss" if event.found is None else "hit"
+                self.call.told["x-llmr-cache"] = self.call.cached
             case Decided():
                 self.call.request_id = event.request_id or self.call.request_id
             case AttemptStarted():

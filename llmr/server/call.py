@@ -27,7 +27,7 @@ class Call:
     """One request. `told` are headers that the answer will carry; `status` None: nothing has been answered yet."""
 
     __slots__ = (
-        "_left", "_receive", "_send", "attempts", "headers", "host", "method", "model", "origin", "outcome", "path",
+        "_left", "_receive", "_send", "attempts", "cached", "headers", "host", "method", "model", "origin", "outcome", "path",
         "provider", "query", "request_id", "sent_bytes", "started_s", "status", "told",
     )  # fmt: skip
 
@@ -51,6 +51,7 @@ class Call:
         self.provider: str | None = None
         self.model: str | None = None
         self.outcome: str | None = None
+        self.cached: str | None = None  # hit, miss; None: the cache was not asked
 
     def values(self, name: bytes) -> list[bytes]:
         """Every value of this header; names are lower-case."""

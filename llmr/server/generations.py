@@ -79,7 +79,7 @@ class Generations:
 
 async def _begun(config: Config) -> _Generation:
     async with AsyncExitStack() as stack:
-        app = stack.enter_context(opened(config, serving=True))
+        app = stack.enter_context(opened(config, serving=True, with_cache=True))
         await stack.enter_async_context(app.transport)
         return _Generation(app, stack.pop_all())
     raise AssertionError("a stack swallows nothing")  # pragma: no cover

@@ -12,6 +12,7 @@ from typing import Any, Final
 from llmr.catalog import Strategy
 from llmr.chat import ChatRequest
 from llmr.routing.policy import OnBreak
+from llmr.server.cache_control import cache_wish
 from llmr.server.call import Call
 from llmr.wire.serving import RequestUnfit
 
@@ -53,6 +54,7 @@ _HINTS: Final[Mapping[str, tuple[str, Callable[[str], Any], str]]] = {
     "max-price": ("max_price_usd", _positive(_MOST_USD), "dollars"),
     "timeout": ("deadline_s", _positive(_MOST_S), f"seconds, at most {_MOST_S:g}"),
     "hedge": ("hedge", _flag, "true | false"),
+    "cache": ("cache", _flag, "true | false"),
     "on-break": ("on_break", _on_break, " | ".join(_ON_BREAK)),
 }
 
@@ -83,6 +85,7 @@ def hinted(request: ChatRequest, call: Call) -> ChatRequest:
             fields[field] = read(value)
         except (ValueError, KeyError):
             raise RequestUnfit(f"takes {takes}", param=place) from None
+    fields["cache"] = cache_wish(call, said=fields.pop("cache", None))
     extra = request.extra
     if "metadata" in extra and len(metadata) != len(request.metadata):
         extra = {**extra, "metadata": metadata}

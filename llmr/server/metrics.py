@@ -32,6 +32,9 @@ class Metrics:
             ["provider", "model", "outcome"], registry=self._registry,
         )  # fmt: skip
         self._attempts = Counter("llmr_attempts", "Attempts at providers.", registry=self._registry)
+        self._lookups = Counter(
+            "llmr_cache_lookups", "Requests for which the answer cache was asked.", ["result"], registry=self._registry
+        )
         self._seconds = Histogram(
             "llmr_request_seconds", "From the head of a request to the end of its answer.", ["path"],
             registry=self._registry, buckets=_BUCKETS,
@@ -49,6 +52,8 @@ class Metrics:
         self._requests.labels(path or _OTHER, str(call.status or "none")).inc()
         if path is not None:
             self._seconds.labels(path).observe(took_s)
+        if call.cached is not None:
+            self._lookups.labels(call.cached).inc()
         if call.attempts:
             self._attempts.inc(call.attempts)
             known = f"{call.provider}/{call.model}" in app.config.catalog.models

@@ -112,8 +112,8 @@ async def _serving(
             gc.freeze()  # what is loaded now stays: the collector need not look at it again
             await Server(gateway).serve(sockets=[listener])
             following.cancel()
-        registry = generations.app.registry
-    for notice in registry.notices:
+        app = generations.app
+    for notice in app.notices:
         say(notice)
 
 

@@ -90,7 +90,7 @@ def test_a_misspelt_key_in_a_projects_rule_is_an_error_and_not_protected(world: 
 
 
 def test_every_key_of_a_rule_is_open_or_closed_on_purpose() -> None:
-    assert set(keys_at(("rules", 0)) or ()) == OPEN_IN_RULES | {"timeouts", "hedge", "on_break"}
+    assert set(keys_at(("rules", 0)) or ()) == OPEN_IN_RULES | {"timeouts", "hedge", "on_break", "cache"}
 
 
 amounts = st.floats(0, 100) | st.integers(0, 100)

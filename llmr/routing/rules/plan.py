@@ -74,8 +74,8 @@ class PriceCap:
 class Plan:
     """What may be asked, in the user's order, and how. `prompt_tokens` is an estimate.
 
-    `timeouts` lie over a provider's own. `hedge` and `on_break` None: as the policy has it; `hedge_after_s` seconds, None:
-    from the model's own history.
+    `timeouts` lie over a provider's own. `hedge`, `on_break` and `cache` None: as the policy has it; `hedge_after_s`
+    seconds, None: from the model's own history.
     """
 
     asked: str
@@ -89,6 +89,7 @@ class Plan:
     hedge: bool | None = None
     hedge_after_s: float | None = None
     on_break: OnBreak | None = None
+    cache: bool | None = None
 
     @property
     def max_price_usd(self) -> float | None:
@@ -122,6 +123,7 @@ def applied(plan: Plan, rule: Rule) -> Plan:
         hedge=rule.hedge if hedged else plan.hedge,
         hedge_after_s=rule.hedge_after_s if hedged else plan.hedge_after_s,
         on_break=rule.on_break or plan.on_break,
+        cache=plan.cache if rule.cache is None else rule.cache,
     )
 
 

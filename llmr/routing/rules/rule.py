@@ -15,7 +15,8 @@ class Rule:
     `prefer`, `only`, `avoid` are globs on `provider/model-id`; `models` are names to serve instead. `max_price_usd` caps what
     a candidate is expected to cost for this request; whose price nobody knows is over it, unless `allow_unknown_price`.
     `hedge_after_s` seconds, None: from the model's own history. `tags` are put on the request for the rules after this one;
-    `deny` refuses with this message. `then_continue`: the rules after this one are asked too.
+    `cache`: whether the answer may come from the cache and be kept in it. `deny` refuses with this message. `then_continue`:
+    the rules after this one are asked too.
     """
 
     name: str
@@ -31,11 +32,12 @@ class Rule:
     hedge: bool | None = None
     hedge_after_s: float | None = None
     on_break: OnBreak | None = None
+    cache: bool | None = None
     tags: tuple[str, ...] = ()
     deny: str | None = None
     then_continue: bool = False
 
-    def effects(self) -> Iterator[str]:
+    def effects(self) -> Iterator[str]:  # noqa: C901 - a clause per effect
         """What the rule does, a phrase each."""
         for verb in ("prefer", "only", "avoid", "models", "tags"):
             words: tuple[str, ...] = getattr(self, verb)
@@ -54,5 +56,7 @@ class Rule:
             yield f"hedge{after}" if self.hedge else "no hedge"
         if self.on_break is not None:
             yield f"on_break {self.on_break}"
+        if self.cache is not None:
+            yield "cache" if self.cache else "no cache"
         if self.deny is not None:
             yield f"deny: {self.deny}"
