@@ -29,7 +29,7 @@ function __llmr_at # whether the commands typed so far are exactly these
     set -l path
     for word in (commandline -opc)[2..-1]
         switch "$path $word"
-            case ' chat' ' rank' ' explain' ' simulate' ' providers' ' providers status' ' providers list' ' providers reset' ' providers open' ' providers close' ' providers probe' ' stats' ' models' ' models list' ' models refresh' ' keys' ' keys set' ' keys list' ' keys rm' ' keys import' ' keys test' ' serve' ' config' ' config path' ' config check' ' config trust' ' config show' ' config init' ' config edit' ' config schema' ' log' ' log list' ' log show' ' log export' ' log purge' ' templates' ' templates list' ' templates show' ' templates save' ' templates edit' ' templates rm' ' doctor' ' completion' ' man' ' help'
+            case ' chat' ' rank' ' explain' ' simulate' ' providers' ' providers status' ' providers list' ' providers reset' ' providers open' ' providers close' ' providers probe' ' stats' ' cache' ' cache stats' ' cache purge' ' models' ' models list' ' models refresh' ' keys' ' keys set' ' keys list' ' keys rm' ' keys import' ' keys test' ' serve' ' config' ' config path' ' config check' ' config trust' ' config show' ' config init' ' config edit' ' config schema' ' log' ' log list' ' log show' ' log export' ' log purge' ' templates' ' templates list' ' templates show' ' templates save' ' templates edit' ' templates rm' ' doctor' ' completion' ' man' ' help'
                 set path "$path $word"
         end
     end
@@ -44,6 +44,7 @@ complete -c llmr -n '__llmr_at \'\'' -a explain -d 'Tell one request\'s story: t
 complete -c llmr -n '__llmr_at \'\'' -a simulate -d 'Try your routing.toml on a bad day: the real ranking, fallback, circuits, limits and budgets under virtual time, beside what others do'
 complete -c llmr -n '__llmr_at \'\'' -a providers -d 'See how the providers are, and hold their circuits by hand'
 complete -c llmr -n '__llmr_at \'\'' -a stats -d 'Latency, success, tokens and spend over time, from the history of all llmr processes on this machine'
+complete -c llmr -n '__llmr_at \'\'' -a cache -d 'The answer cache: stats, purge'
 complete -c llmr -n '__llmr_at \'\'' -a models -d 'List models with their windows, capabilities and prices'
 complete -c llmr -n '__llmr_at \'\'' -a keys -d 'Keep keys in the keyring or a private file; see where each comes from; try them'
 complete -c llmr -n '__llmr_at \'\'' -a serve -d 'Serve the router to every tool that takes a base URL: OpenAI\'s chat completions and Anthropic\'s messages'
@@ -79,6 +80,7 @@ complete -c llmr -n '__llmr_at \' chat\'' -l parameter -s P -x -d 'Fill a place 
 complete -c llmr -n '__llmr_at \' chat\'' -l continue -s c -d 'Go on with the last conversation of this terminal'
 complete -c llmr -n '__llmr_at \' chat\'' -l conversation -x -d 'Go on with this conversation; `last`: the newest of all'
 complete -c llmr -n '__llmr_at \' chat\'' -l no-save -l save -d 'Keep this turn in `llmr log`, or not'
+complete -c llmr -n '__llmr_at \' chat\'' -l cache -d 'The answer that was given to the same before, if there is one; keep this one'
 complete -c llmr -n '__llmr_at \' chat\'' -l no-stream -d 'Ask for the answer in one piece'
 complete -c llmr -n '__llmr_at \' chat\'' -l json -d 'Write one JSON document, failures included'
 complete -c llmr -n '__llmr_at \' chat\'' -l jsonl -d 'Write a line of JSON per event, as it happens'
@@ -165,6 +167,14 @@ complete -c llmr -n '__llmr_at \' stats\'' -l html -r -d 'Write a page that need
 complete -c llmr -n '__llmr_at \' stats\'' -l html -r -F
 complete -c llmr -n '__llmr_at \' stats\'' -l config -r -d 'A routing.toml to use instead of yours; it is trusted'
 complete -c llmr -n '__llmr_at \' stats\'' -l config -r -F
+complete -c llmr -n '__llmr_at \' cache\'' -a stats -d 'How many answers are kept, how often one was given again, and what that saved'
+complete -c llmr -n '__llmr_at \' cache\'' -a purge -d 'Take kept answers away for good, all or old ones: their bytes leave the file'
+complete -c llmr -n '__llmr_at \' cache stats\'' -l json -d 'One JSON document'
+complete -c llmr -n '__llmr_at \' cache stats\'' -l config -r -d 'As chat --config'
+complete -c llmr -n '__llmr_at \' cache stats\'' -l config -r -F
+complete -c llmr -n '__llmr_at \' cache purge\'' -l before -x -d 'Those from before 2026-01-31, or 30d, 4w, 12h ago'
+complete -c llmr -n '__llmr_at \' cache purge\'' -l config -r -d 'As chat --config'
+complete -c llmr -n '__llmr_at \' cache purge\'' -l config -r -F
 complete -c llmr -n '__llmr_at \' models\'' -a list -d 'Your names first, then every known provider/model-id; chat -m takes both'
 complete -c llmr -n '__llmr_at \' models\'' -a refresh -d 'Make your own table from the installed genai-prices and litellm; it stands until llmr ships a younger one'
 complete -c llmr -n '__llmr_at \' models\'' -a '(__llmr_models)'
