@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from served import events
+from served import events, eventually
 
 from llmr.lab import Behavior, LabProvider
 
@@ -26,6 +26,7 @@ def test_the_second_time_the_answer_comes_out_of_the_cache_and_says_so(serve):
     assert (second.headers["x-llmr-provider"], second.headers["x-llmr-attempts"]) == ("a", "0")
     assert second.headers["x-llmr-request-id"] != first.headers["x-llmr-request-id"]
     assert len(lab.requests) == 1
+    eventually(lambda: len(served.log) == 2)  # a thread writes it
     assert [json.loads(line)["cache"] for line in served.log] == ["miss", "hit"]
     counted = served.get("/metrics").text
     assert 'llmr_cache_lookups_total{result="hit"} 1.0' in counted
