@@ -12,7 +12,7 @@ from llmr.registry.values import Attempt, Permit
 from llmr.routing import breaker, budget, latency, learnt_limits, rate_limit, spending, tally
 from llmr.routing.breaker import BreakerState, Outcome, Verdict
 from llmr.routing.budget import Budget
-from llmr.routing.disposition import Disposition, disposition
+from llmr.routing.disposition import Disposition, Onward, disposition
 from llmr.routing.latency import LatencyStats, Sample
 from llmr.routing.learnt_limits import LearntLimits
 from llmr.routing.policy import BreakerPolicy
@@ -24,6 +24,8 @@ from llmr.state import AttemptRecord, Change, Row
 
 DAY_S: Final = 86_400
 
+_SAYS_NOTHING: Final = Disposition(0, Onward.NOBODY, Outcome.NEUTRAL, Outcome.NEUTRAL)
+
 
 class Result:
     """What came of one attempt, as one step of the store. `jitter` is a draw from [−1, 1] for a cool-down."""
@@ -33,7 +35,7 @@ class Result:
         self._permit = permit
         self._attempt = attempt
         self._policy = policy
-        self._row = disposition(error.kind if error else None, retry_after_s=error.retry_after_s if error else None)
+        self._row = _row_of(attempt)
         self._verdicts = verdicts_of(permit, self._row, error, jitter=jitter)
         self._latency_keys = keys.latency(permit.model, permit.latency_class)
         sample = sample_of(self._row, attempt)
@@ -59,11 +61,12 @@ class Result:
         writes: dict[str, Row | None] = {}
         writes |= self._judged(rows, now)
         writes |= self._released(rows, now)
-        writes |= self._earned(rows)
         writes |= self._settled(rows)
-        writes |= self._told(rows)
-        writes |= learnt(rows, self._latency_keys, self._sample, now)
-        writes |= tallied(rows, self._permit.model, self._row, self._attempt, now)
+        if self._attempt.sent:
+            writes |= self._earned(rows)
+            writes |= self._told(rows)
+            writes |= learnt(rows, self._latency_keys, self._sample, now)
+            writes |= tallied(rows, self._permit.model, self._row, self._attempt, now)
         return Change(None, writes, append=(attempt_record(self._permit, self._attempt),))
 
     def _judged(self, rows: Mapping[str, Row], now: float) -> Iterator[tuple[str, Row]]:
@@ -76,8 +79,14 @@ class Result:
     def _released(self, rows: Mapping[str, Row], now: float) -> Iterator[tuple[str, Row]]:
         provider = self._permit.model.provider
         held = LimiterState.from_row(rows.get(keys.limiter(provider)))
-        over = tokens_over(self._permit, self._attempt)
-        freed = rate_limit.release(held, provider.rate_limit, self._permit.token, now, tokens_over=over)
+        freed = rate_limit.release(
+            held,
+            provider.rate_limit,
+            self._permit.token,
+            now,
+            tokens_over=tokens_over(self._permit, self._attempt),
+            requests_over=0 if self._attempt.sent else -1,
+        )
         if freed is not held:
             yield keys.limiter(provider), freed.to_row()
 
@@ -89,7 +98,7 @@ class Result:
     def _settled(self, rows: Mapping[str, Row]) -> Iterator[tuple[str, Row]]:
         for key in self._purses:
             before = Purse.from_row(rows.get(key))
-            after = spending.settle(before, self._permit.token, self._attempt.cost_usd, self._today.day)
+            after = spending.settle(before, self._permit.token, cost_usd(self._attempt), self._today.day)
             if after is not before:
                 yield key, after.to_row()
 
@@ -104,6 +113,13 @@ class Result:
         if self._attempt.number == 1:
             key = keys.budget(self._permit.model.provider)
             yield key, budget.earn(Budget.from_row(rows.get(key))).to_row()
+
+
+def _row_of(attempt: Attempt) -> Disposition:
+    error = attempt.error
+    if error is not None and (attempt.impatient or not attempt.sent):
+        return _SAYS_NOTHING
+    return disposition(error.kind if error else None, retry_after_s=error.retry_after_s if error else None)
 
 
 def verdicts_of(permit: Permit, row: Disposition, error: ProviderError | None, *, jitter: float) -> dict[str, Verdict]:
@@ -126,8 +142,10 @@ def _is_providers_fault(row: Disposition) -> bool:
 
 def sample_of(row: Disposition, attempt: Attempt) -> Sample | None:
     """What the attempt teaches about latency; None: nothing."""
-    if attempt.outpaced:
+    if attempt.outpaced or (attempt.impatient and attempt.ttft_s is None):
         return Sample(None, attempt.total_s, outpaced=True)
+    if attempt.impatient:
+        return Sample(attempt.ttft_s, attempt.total_s)  # it did begin; how fast it goes on, nobody counted
     if attempt.error is not None:
         return Sample(None, attempt.total_s) if _is_providers_fault(row) else None
     if attempt.ttft_s is None:
@@ -149,14 +167,14 @@ def learnt(
 def tallied(
     rows: Mapping[str, Row], model: Model, row: Disposition, attempt: Attempt, now: float
 ) -> Iterator[tuple[str, Row]]:
-    """The rows that people are shown, after one more attempt. What the user cancelled did not happen."""
+    """The rows that people are shown, after one more attempt, but for one that the user cancelled or was too impatient for."""
     tally_key, day_key = keys.tally(model), keys.day(model, int(attempt.at // DAY_S))
     counts = Tally.from_row(rows.get(tally_key))
     if attempt.error is None:
         yield tally_key, counts.with_success(now).to_row()
         if attempt.ttft_s is not None and attempt.streamed:  # unstreamed, the first token is the last
             yield day_key, tally.counted(tally.histogram_from_row(rows.get(day_key)), attempt.ttft_s)
-    elif attempt.error.kind is not ErrorKind.CANCELLED:
+    elif attempt.error.kind is not ErrorKind.CANCELLED and not attempt.impatient:
         yield (
             tally_key,
             counts.with_error(now, _named(attempt.error, model), counts=_is_providers_fault(row)).to_row(),
@@ -182,9 +200,16 @@ def _safe_code(code: str | None, model: Model) -> str | None:
 
 def tokens_over(permit: Permit, attempt: Attempt) -> int:
     """By how much usage exceeded the estimate that was charged to the limiter."""
+    if not attempt.sent:
+        return -permit.prompt_tokens
     if attempt.usage is None or attempt.usage.input_tokens is None:
         return 0
     return attempt.usage.input_tokens + (attempt.usage.output_tokens or 0) - permit.prompt_tokens
+
+
+def cost_usd(attempt: Attempt) -> float | None:
+    """What is booked for it; None: nothing, or nobody knows."""
+    return attempt.cost_usd if attempt.sent else None
 
 
 def attempt_record(permit: Permit, attempt: Attempt) -> AttemptRecord:
@@ -202,8 +227,8 @@ def attempt_record(permit: Permit, attempt: Attempt) -> AttemptRecord:
         code=_safe_code(error.code, permit.model) if error else None,
         input_tokens=usage.input_tokens if usage else None,
         output_tokens=usage.output_tokens if usage else None,
-        cost_usd=attempt.cost_usd,
+        cost_usd=cost_usd(attempt),
         probe=permit.probe,
         hedge=attempt.hedge,
-        cost_estimated=attempt.cost_estimated,
+        cost_estimated=attempt.cost_estimated and attempt.sent,
     )

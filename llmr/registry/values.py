@@ -27,8 +27,10 @@ class Attempt:
     """One try and what came of it. Durations are monotonic seconds; `at` is wall clock. `error` None: a whole answer.
 
     `ttft_s` None: no content token came. `cost_usd` None: unknown. `outpaced`: cancelled because the attempt beside it was
-    faster. `number`: its place in its request, from 1. `hedge`: it was asked beside a late one. `cost_estimated`: by length,
-    for nobody counted the tokens. `told`: what the answer's head, `told_at` wall-clock seconds, said of the rate limits.
+    faster. `impatient`: it ended at a bound of the caller's own, which says nothing against the provider. `sent` False:
+    nothing of it left this machine, so nothing is charged, learnt or counted. `number`: its place in its request, from 1.
+    `hedge`: it was asked beside a late one. `cost_estimated`: by length, for nobody counted the tokens. `told`: what the
+    answer's head, `told_at` wall-clock seconds, said of the rate limits.
     """
 
     request_id: str
@@ -40,6 +42,8 @@ class Attempt:
     usage: Usage | None = None
     cost_usd: float | None = None
     outpaced: bool = False
+    impatient: bool = False
+    sent: bool = True
     number: int = 1
     hedge: bool = False
     cost_estimated: bool = False

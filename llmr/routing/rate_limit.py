@@ -105,14 +105,20 @@ def renew(state: LimiterState, token: str, now: float, *, lease_s: float) -> Lim
     return replace(state, leases=leases)
 
 
-def release(state: LimiterState, limit: RateLimit, token: str, now: float, *, tokens_over: int = 0) -> LimiterState:
+def release(
+    state: LimiterState, limit: RateLimit, token: str, now: float, *, tokens_over: int = 0, requests_over: int = 0
+) -> LimiterState:
     """The request `token` is over. `tokens_over` corrects the estimate by what usage said (negative: it took fewer); what
-    exceeds a whole minute's tokens is forgotten, as the provider's own window forgets it."""
+    exceeds a whole minute's tokens is forgotten, as the provider's own window forgets it. `requests_over` −1: it never left.
+    """
     leases = tuple(lease for lease in state.leases if lease[0] != token)
     released = state if leases == state.leases else replace(state, leases=leases)
     if tokens_over and limit.tokens_per_minute is not None:
         ahead_s = _ahead_s(state.tokens_tat, MINUTE_S, now) + tokens_over * MINUTE_S / limit.tokens_per_minute
         released = replace(released, tokens_tat=now + min(max(0.0, ahead_s), MINUTE_S))
+    if requests_over and limit.requests_per_minute is not None:
+        ahead_s = _ahead_s(state.requests_tat, MINUTE_S, now) + requests_over * MINUTE_S / limit.requests_per_minute
+        released = replace(released, requests_tat=now + min(max(0.0, ahead_s), MINUTE_S))
     return released
 
 

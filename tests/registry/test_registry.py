@@ -17,7 +17,7 @@ from fakes import (
     provider,
 )
 
-from llmr.catalog import Model
+from llmr.catalog import Model, SpendLimits
 from llmr.chat import Usage
 from llmr.errors import ErrorKind, ProviderError, StateBusy, StateUnusable
 from llmr.registry import DAY_S, HISTOGRAM_DAYS, Attempt, Permit, ProviderRegistry
@@ -25,6 +25,7 @@ from llmr.routing.breaker import BreakerState, Forced, Phase, Refusal
 from llmr.routing.latency import LatencyStats
 from llmr.routing.policy import BreakerPolicy
 from llmr.routing.rate_limit import LimiterState
+from llmr.routing.spending import Purse
 from llmr.secret import Secret
 from llmr.state import RequestRecord, StateStore
 from llmr.state.memory import MemoryStore
@@ -48,11 +49,13 @@ class Books:
         last_resort: bool = False,
         first_token_s: float = 5.0,
         streamed: bool = True,
+        price_usd: float | None = None,
     ) -> Any:
         self.count += 1
         return self.registry.admit(
             asked, streamed=streamed, prompt_tokens=tokens, reasoning=False, first_token_s=first_token_s,
             token=f"t{self.count}", now=self.clock.now(), last_resort=last_resort,
+            price_usd=price_usd,
         )  # fmt: skip
 
     def permit(self, asked: Model, **how: Any) -> Permit:
@@ -453,6 +456,63 @@ def test_an_unreadable_row_is_an_absent_one(books: Books) -> None:
     assert books.snapshot(asked).candidates["a/m"].estimate.samples == 0.0
     books.report(books.permit(asked))
     assert books.registry.status([asked], now=NOON)[0].attempts == 1
+
+
+# What says nothing against the provider
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.FIRST_TOKEN_TIMEOUT, ErrorKind.STALL])
+def test_a_callers_own_impatience_is_no_failure_of_the_provider(books: Books, kind: ErrorKind) -> None:
+    for _ in range(6):
+        books.report(books.permit(A), ProviderError(kind, "no"), total_s=0.2, impatient=True)
+    assert (books.circuit(P), books.circuit(M)) == (BreakerState(), BreakerState())
+    (status,) = books.registry.status([A], now=NOON)
+    assert (status.attempts, status.last_error) == (0, "")
+    assert books.store.attempts()[-1].outcome == kind.value, "history tells what happened"
+
+
+def test_an_impatient_callers_bound_is_a_lower_bound_of_the_first_token(books: Books) -> None:
+    before = books.snapshot(A).candidates["a/m"].estimate
+    for _ in range(5):
+        books.report(books.permit(A), ProviderError(ErrorKind.FIRST_TOKEN_TIMEOUT, ""), total_s=20.0, impatient=True)
+    after = books.snapshot(A).candidates["a/m"].estimate
+    assert after.mean_s > before.mean_s
+    assert after.success >= before.success
+
+
+def test_an_answer_that_its_caller_had_no_time_for_tells_when_it_began(books: Books) -> None:
+    for _ in range(20):
+        stall = ProviderError(ErrorKind.STALL, "")
+        books.report(books.permit(A), stall, ttft_s=0.2, total_s=30.0, impatient=True)
+    assert books.snapshot(A).candidates["a/m"].estimate.p50_s == pytest.approx(0.2, rel=0.25)
+
+
+def test_an_impatient_probe_frees_its_slot_without_a_verdict(books: Books) -> None:
+    books.fail(A, times=5)
+    books.clock.advance(60)
+    books.report(books.permit(A), ProviderError(ErrorKind.FIRST_TOKEN_TIMEOUT, ""), impatient=True)
+    assert (books.circuit(P).phase, books.circuit(P).lease_until) == (Phase.HALF_OPEN, 0.0)
+    assert books.permit(A).probe
+
+
+def test_an_attempt_that_was_never_sent_charges_teaches_and_counts_nothing(books: Books) -> None:
+    limit = RateLimit(requests_per_minute=60, tokens_per_minute=1_000, concurrent=1)
+    asked = model(provider("a", rate_limit=limit, spend=SpendLimits(per_day_usd=1.0)))
+    permit = books.permit(asked, price_usd=0.5)
+    gone = ProviderError(ErrorKind.CANCELLED, "")
+    books.report(permit, gone, total_s=0.0, cost_usd=0.5, cost_estimated=True, sent=False)
+    assert sorted(books.store.scan("")) == ["$:2026-11:a", "r:p:a#0badcafe"], "what was taken, which is given back"
+    assert books.store.scan("$:")["$:2026-11:a"] == Purse().to_row()
+    assert books.limiter("r:p:a#0badcafe") == LimiterState(NOON, NOON)
+    record = books.store.attempts()[0]
+    assert (record.outcome, record.cost_usd, record.cost_estimated) == ("cancelled", None, False)
+
+
+def test_a_probe_that_was_never_sent_frees_its_slot(books: Books) -> None:
+    books.fail(A, times=5)
+    books.clock.advance(60)
+    books.report(books.permit(A), ProviderError(ErrorKind.AUTH, "no key"), sent=False)
+    assert books.permit(A).probe
 
 
 # For people
