@@ -1,7 +1,8 @@
 """Signals that end an answer: close the stream, keep the books, leave with the signal's own code.
 
 The first one cancels the task, so that every `finally` on the way runs: socket closed, attempt booked as cancelled. A
-second one within two seconds leaves at once, for the case that something on the way hangs.
+second one within two seconds leaves at once, for the case that something on the way hangs: a write to a pipe that nobody
+reads, for one. So these are handlers of Python's own, which run in the middle of such a write; the event loop's do not.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import os
 import signal
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, Final, Self
 
 from llmr.cli.exit_codes import ExitCode
@@ -31,21 +32,21 @@ class Signals:
 
     def __enter__(self) -> Self:
         for number in self._ours:
-            self._loop.add_signal_handler(number, self._received, number)
+            signal.signal(number, self._received)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for number in self._ours:
-            self._loop.remove_signal_handler(number)
+            signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
 
-    def _received(self, number: signal.Signals) -> None:
+    def _received(self, number: int, _frame: FrameType | None) -> None:
         now_s = self._loop.time()
         if self.code is not None and now_s - self._first_s < SECOND_WITHIN_S:
             os._exit(int(self.code))
-        self.code, self._first_s = _CODES[number], now_s
-        self._task.cancel()
+        self.code, self._first_s = _CODES[signal.Signals(number)], now_s
+        self._loop.call_soon_threadsafe(self._task.cancel)
 
 
 @contextmanager

@@ -1,9 +1,14 @@
 """`llmr chat` as a person meets it: what is on stdout, on stderr, and in the exit code."""
 
+import contextlib
+import fcntl
 import json
 import os
 import signal
+import struct
 import subprocess
+import termios
+import time
 
 from llmr.lab import Behavior, Fault, LabProvider, rate_limited
 
@@ -175,6 +180,37 @@ def test_sigterm_and_sighup_have_their_own_codes(box):
         assert process.stdout.read(3) == b"one"
         process.send_signal(number)
         assert here.end(process).code == code
+
+
+def test_b57_a_second_signal_leaves_at_once_although_nobody_reads_the_answer(box):
+    """More than a pipe holds: the first signal finds a write under way that never ends."""
+    here = box([LabProvider("a", [Behavior(text="word " * 60_000)])])
+    process = here.start("chat", "hi")
+    deadline = time.monotonic() + 40
+
+    def until(happened):
+        while not happened() and time.monotonic() < deadline:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.1)
+        assert happened()
+
+    until(lambda: _waiting_in(process.stdout) > 65_000)  # of 65,536
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(1)  # what little room is left is filled meanwhile
+    process.send_signal(signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(0.3)
+    process.send_signal(signal.SIGTERM)
+    try:
+        until(lambda: process.poll() is not None)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 143
+
+
+def _waiting_in(pipe):
+    return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4))[0]
 
 
 def test_a_reader_that_leaves_ends_it_silently_and_the_stream_is_closed(box):
