@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, final
 
-from llmr.catalog import Provider
+from llmr.catalog import Model, Provider
 from llmr.chat import ChatRequest
 from llmr.config.build import Config
 from llmr.errors import StateError
@@ -124,10 +124,32 @@ class App:
         """As `Router.stream`, through the cache where there is one."""
         return self.router.stream(request) if self.cached is None else self.cached.stream(request)
 
+    def embedder(self) -> Router:
+        """The same router with the wires for embeddings. A model's window is each text's own, not the batch's, so it is the
+        provider's to judge; what is asked of it is counted all the same."""
+        from llmr.wire.embeddings import embedding_wire_for
+
+        catalog = self.config.catalog
+        models = {key: _boundless(model) for key, model in catalog.models.items()}
+        return Router(
+            catalog=replace(catalog, models=models, describe=lambda *who: _boundless(catalog.describe(*who))),
+            rules=RulesEngine(self.config.rules, self.config.policy.strategy),
+            policy=self.config.policy,
+            registry=self.registry,
+            transport=self.transport,
+            wires=embedding_wire_for,
+            clock=self.clock,
+            chance=random.Random(),  # noqa: S311 - as in `opened`
+        )
+
     @property
     def notices(self) -> tuple[str, ...]:
         """What a person should be told of the files, once."""
         return (*self.registry.notices, *(self.cached.store.notices if self.cached is not None else ()))
+
+
+def _boundless(model: Model) -> Model:
+    return replace(model, capabilities=replace(model.capabilities, context_window_tokens=None))
 
 
 @contextmanager

@@ -6,6 +6,7 @@
                  body.py       content type, size, time, JSON; parsed once
                  schema*.py    pydantic: what may be said; validated once
                  hints.py      what steers the routing: headers `x-llmr-*` and metadata `llmr_*`
+                 embeddings.py  vectors, routed like a chat
                  answering.py  the router's events ─▶ an HTTP answer
                  problems.py   what went wrong ─▶ status, code, Retry-After
                  listings.py   what can be asked, and in which order

@@ -12,11 +12,12 @@
 Whatever is refused on the way is refused in the words of the API that the path belongs to.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from pydantic import BaseModel
 
@@ -26,6 +27,7 @@ from llmr.server.access_log import AccessLog
 from llmr.server.answering import answer, asked_with
 from llmr.server.body import read_json
 from llmr.server.call import Call, Gone, Receive, Scope, Send
+from llmr.server.embeddings import answer_embeddings
 from llmr.server.generations import Generations
 from llmr.server.guard import Guard
 from llmr.server.hints import hinted
@@ -35,6 +37,7 @@ from llmr.server.metrics import CONTENT_TYPE, Metrics
 from llmr.server.problems import headers_of, problem_of, refuse
 from llmr.server.schema import check_shape
 from llmr.server.schema_anthropic import MessagesRequest
+from llmr.server.schema_embeddings import EmbeddingsRequest
 from llmr.server.schema_openai import ChatCompletionRequest
 from llmr.wire.serving import Dialect, dialect_named
 
@@ -108,6 +111,20 @@ class Gateway:
 
     async def chat(self, call: Call, app: App, dialect: Dialect, shape: type[BaseModel]) -> None:
         """A chat, in either dialect."""
+        async with self._read(call, shape) as body:
+            asked = dialect.request(body)
+            if asked.unsaid:
+                call.told["x-llmr-left-out"] = ", ".join(asked.unsaid)
+            await answer(call, app, asked_with(asked, hinted(asked.request, call)), dialect)
+
+    async def embed(self, call: Call, app: App) -> None:
+        """Embeddings."""
+        async with self._read(call, EmbeddingsRequest) as body:
+            await answer_embeddings(call, app, body)
+
+    @asynccontextmanager
+    async def _read(self, call: Call, shape: type[BaseModel]) -> AsyncGenerator[dict[str, Any], None]:
+        """Room for the request, and its body, whose shape is right. Raises Refused, RequestUnfit."""
         if self.under_way >= self.limits.requests:
             raise refuse(
                 429,
@@ -119,10 +136,7 @@ class Gateway:
         try:
             body = await read_json(call, self.limits)
             check_shape(shape, body)
-            asked = dialect.request(body)
-            if asked.unsaid:
-                call.told["x-llmr-left-out"] = ", ".join(asked.unsaid)
-            await answer(call, app, asked_with(asked, hinted(asked.request, call)), dialect)
+            yield body
         finally:
             self.under_way -= 1
 
@@ -133,6 +147,10 @@ async def _completions(gateway: Gateway, call: Call, app: App) -> None:
 
 async def _messages(gateway: Gateway, call: Call, app: App) -> None:
     await gateway.chat(call, app, _ANTHROPIC, MessagesRequest)
+
+
+async def _embeddings(gateway: Gateway, call: Call, app: App) -> None:
+    await gateway.embed(call, app)
 
 
 async def _models(_gateway: Gateway, call: Call, app: App) -> None:
@@ -161,6 +179,7 @@ ROUTES: Final[Mapping[str, Route]] = MappingProxyType(
     {
         "/v1/chat/completions": Route("POST", _completions),
         "/v1/messages": Route("POST", _messages, _ANTHROPIC),
+        "/v1/embeddings": Route("POST", _embeddings),
         _MODELS: Route("GET", _models),
         "/v1/rank": Route("GET", _rank),
         "/metrics": Route("GET", _metrics),
