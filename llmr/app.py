@@ -131,8 +131,12 @@ class App:
 
         catalog = self.config.catalog
         models = {key: _boundless(model) for key, model in catalog.models.items()}
+
+        def describe(provider: Provider, model_id: str) -> Model:
+            return _boundless(catalog.describe(provider, model_id))
+
         return Router(
-            catalog=replace(catalog, models=models, describe=lambda *who: _boundless(catalog.describe(*who))),
+            catalog=replace(catalog, models=models, describe=describe),
             rules=RulesEngine(self.config.rules, self.config.policy.strategy),
             policy=self.config.policy,
             registry=self.registry,

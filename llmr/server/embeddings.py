@@ -21,10 +21,12 @@ _LIKE_ONE: Final = "word"  # as long as a token is taken to be (routing/tokens.p
 
 def embeddings_request(body: Mapping[str, Any]) -> ChatRequest:
     """The request, of a body whose shape is right. Its messages are there to be counted; what is sent is `extra`."""
-    said = body["input"]
-    inputs = said if isinstance(said, list) and not isinstance(said[0], int) else [said]
+    said: Any = body["input"]
+    inputs: list[Any] = [said] if isinstance(said, str) or isinstance(said[0], int) else said
     return ChatRequest(
-        messages=tuple(Message.text(Role.USER, one if isinstance(one, str) else _LIKE_ONE * len(one)) for one in inputs),
+        messages=tuple(
+            Message.text(Role.USER, one if isinstance(one, str) else _LIKE_ONE * len(one)) for one in inputs
+        ),
         model=body["model"],
         stream=False,
         extra={name: body[name] for name in FIELDS if body.get(name) is not None},
