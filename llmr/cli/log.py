@@ -117,6 +117,8 @@ def run_purge(names: tuple[str, ...], *, before: str | None, every: bool, yes: b
     at = moment(before, SystemClock().now()) if before is not None else 0.0
     with _kept(config_file) as store:
         if store is None:
+            if every:
+                _forget_typed()
             say("llmr: no conversation is kept")
             return int(ExitCode.OK)
         if names:

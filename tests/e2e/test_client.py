@@ -267,13 +267,16 @@ def test_commands_set_what_the_next_request_asks(here, at):
 
 def test_what_was_typed_is_found_again_next_time_in_a_private_file(here, at):
     screen = at()
-    screen.ask("remember this prompt", "Hello from the lab.")
+    screen.ask("remember this prompt, not sk-neverSEEN12345678", "Hello from the lab.")
     screen.type(CTRL_D)
     screen.ended()
+    assert "neverSEEN" not in (here.home / ".local/state/llmr/prompts").read_text()
     assert oct((here.home / ".local/state/llmr/prompts").stat().st_mode)[-3:] == "600"
     again = at()
     again.type("\x12remember")  # Ctrl-R
-    again.until("remember this prompt")
+    again.until("remember this prompt, not ***")
+    for conversations in (here.home / ".local/state/llmr").glob("conversations*"):
+        conversations.unlink()  # its own file is purged whether or not there is another
     here.run("log", "purge", "--all", "--yes")
     assert not (here.home / ".local/state/llmr/prompts").exists()
 

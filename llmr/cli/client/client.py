@@ -58,7 +58,7 @@ class _Client:
         self._told: Told | None = None
         self._begin_with: str = ""
         self._open: tuple[str, ...] = ()
-        self._reader: Reader = reader_for(environment, app.config.catalog, self._history_file(), self._bottom)
+        self._reader: Reader = reader_for(environment, app, self._history_file(), self._bottom)
 
     def _history_file(self) -> Path | None:
         directory = self._environment.state_dir

@@ -1,7 +1,7 @@
 """Lines from the person: with prompt-toolkit where the terminal can be edited on, with input() where it cannot.
 
-What is typed is remembered in a file of its own (0600), for Ctrl-R and the arrows of the next time; where conversations are
-not kept, nor is that. `llmr log purge --all` removes it.
+What is typed is remembered in a file of its own (0600), for Ctrl-R and the arrows of the next time, keys in it masked (T8);
+where conversations are not kept, nor is that. `llmr log purge --all` removes it.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, final
 
+from llmr.app import App
 from llmr.catalog import Catalog, Strategy
 from llmr.cli.client.commands import COMMANDS, Verb
 from llmr.cli.editor import edited
@@ -20,6 +21,7 @@ from llmr.cli.signals import ending
 from llmr.config.environment import Environment
 from llmr.errors import LlmrError
 from llmr.render.neutralize import neutralize
+from llmr.secret import Redactor
 
 if TYPE_CHECKING:
     from prompt_toolkit.completion import CompleteEvent, Completion
@@ -66,17 +68,17 @@ class PlainReader:
 
 @final
 class EditingReader:
-    """prompt-toolkit, on the main screen. `bottom` gives the line at the bottom, as of now."""
+    """prompt-toolkit, on the main screen. `history` remembers; `bottom` gives the line at the bottom, as of now."""
 
     def __init__(
-        self, environment: Environment, catalog: Catalog, history_file: Path | None, bottom: Callable[[], str]
+        self, environment: Environment, catalog: Catalog, history: "History", bottom: Callable[[], str]
     ) -> None:
         from prompt_toolkit import PromptSession
 
         self._session: PromptSession[str] = PromptSession(
             multiline=True,
             prompt_continuation="  ",
-            history=_history(history_file),
+            history=history,
             completer=_completer(catalog),
             complete_while_typing=False,
             key_bindings=_bindings(environment),
@@ -98,14 +100,13 @@ class EditingReader:
             return await self._session.prompt_async([("bold", PROMPT)], default=default)
 
 
-def reader_for(
-    environment: Environment, catalog: Catalog, history_file: Path | None, bottom: Callable[[], str]
-) -> Reader:
+def reader_for(environment: Environment, app: App, history_file: Path | None, bottom: Callable[[], str]) -> Reader:
     """The reader that this terminal allows."""
     if environment.dumb_terminal:
         return PlainReader()
     try:
-        return EditingReader(environment, catalog, history_file, bottom)
+        history = _history(history_file, app.redact)
+        return EditingReader(environment, app.config.catalog, history, bottom)
     except ImportError:  # installed without it
         return PlainReader()
 
@@ -182,10 +183,14 @@ def _bindings(environment: Environment) -> "KeyBindings":
     return keys
 
 
-def _history(path: Path | None) -> "History":
+def _history(path: Path | None, redact: Redactor) -> "History":
     from prompt_toolkit.history import FileHistory, InMemoryHistory
 
-    return FileHistory(str(path)) if path is not None and _is_private(path) else InMemoryHistory()
+    class Masked(FileHistory):
+        def store_string(self, string: str) -> None:
+            super().store_string(redact(string))
+
+    return Masked(str(path)) if path is not None and _is_private(path) else InMemoryHistory()
 
 
 def _is_private(path: Path) -> bool:
