@@ -50,7 +50,7 @@ def failure_lines(error: LlmrError) -> Iterator[str]:
     match error:
         case AllAttemptsFailed():
             yield from (f"  {failure.candidate}: {_reason(failure)}" for failure in _each_once(error.failures))
-            if error.retry_after_s:
+            if error.retry_after_s and error.retry_after_s >= 0.5:  # less is a poll, and no time to be told
                 yield f"  the first of them may be asked again in {left(error.retry_after_s)}"
         case _:
             pass

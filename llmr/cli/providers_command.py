@@ -40,7 +40,7 @@ def list_(as_json: Json = False, config: Config = None) -> None:
 
 @app.command()
 def reset(name: Name, config: Config = None) -> None:
-    """Close a provider's circuits and forget what opened them."""
+    """Close a provider's circuits, free its slots and forget what it told of its limits."""
     from llmr.cli.providers import run_reset
 
     raise typer.Exit(run_reset(name, config_file=config))

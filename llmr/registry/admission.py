@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
 
 from llmr.catalog import Model, Provider, SpendLimits
 from llmr.errors import ErrorKind
@@ -16,8 +15,6 @@ from llmr.routing.policy import BreakerPolicy
 from llmr.routing.rate_limit import LimiterState
 from llmr.routing.spending import Purse, Today
 from llmr.state import Change, Row
-
-HOLD_S: Final = 600.0  # as long as an answer may take; a killed holder keeps its cents back for so long
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +70,7 @@ class Admission:
             self._limited(rows, now, writes)
             or self._told(rows, now, writes)
             or self._charged(rows, writes)
-            or self._affordable(rows, now, writes)
+            or self._affordable(rows, writes)
         )
         if refusal is not None:
             return Change(refusal)
@@ -81,8 +78,15 @@ class Admission:
 
     def permit(self, grants: tuple[tuple[str, Grant], ...]) -> Permit:
         """The permit that these grants make."""
-        probe = any(grant.probe for _, grant in grants)
-        return Permit(self.model, grants, self.latency_class, self.prompt_tokens, self.token, probe)
+        return Permit(
+            self.model,
+            grants,
+            self.latency_class,
+            self.prompt_tokens,
+            self.token,
+            probe=any(grant.probe for _, grant in grants),
+            today=None if self.spend is None else self.spend.today,
+        )
 
     def _circuits(
         self, rows: Mapping[str, Row], now: float, writes: dict[str, Row]
@@ -122,17 +126,17 @@ class Admission:
             writes[key] = learnt_limits.used(limits, self.prompt_tokens, now).to_row()
         return None
 
-    def _affordable(self, rows: Mapping[str, Row], now: float, writes: dict[str, Row]) -> Refusal | None:
+    def _affordable(self, rows: Mapping[str, Row], writes: dict[str, Row]) -> Refusal | None:
         if self.spend is None:
             return None
         usd = self.spend.price_usd
         for key, (limits, whose) in self.spend.purses(self.model.provider).items():
             purse = Purse.from_row(rows.get(key))
-            over = spending.over(purse, limits, usd, self.spend.today, now, whose=whose)
+            over = spending.over(purse, limits, usd, self.spend.today, whose=whose)
             if over is not None:
                 return Refusal(over.reason, over.retry_at, why=ErrorKind.BUDGET.value)
             if usd:
-                writes[key] = spending.hold(purse, self.token, usd, now, lease_s=HOLD_S).to_row()
+                writes[key] = spending.hold(purse, self.token, usd, self.spend.today.day).to_row()
         return None
 
     def _charged(self, rows: Mapping[str, Row], writes: dict[str, Row]) -> Refusal | None:

@@ -70,8 +70,12 @@ def limiter(provider: Provider) -> str:
 
 def told_limits(model: Model) -> str:
     """The limits that a provider tells for a model, which are those of the quota it shares."""
-    owner = model.provider
-    return f"w:s:{owner.shares}/{model.id}" if owner.shares is not None else f"w:{owner.account}/{model.id}"
+    return f"{told_limits_of(model.provider)}{model.id}"
+
+
+def told_limits_of(provider: Provider) -> str:
+    """What the keys of all limits begin with that a provider tells."""
+    return f"w:s:{provider.shares}/" if provider.shares is not None else f"w:{provider.account}/"
 
 
 def purse(month: str) -> str:

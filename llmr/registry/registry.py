@@ -135,7 +135,7 @@ class ProviderRegistry:
             return None
         today = local_day(now)
         rows = self._read([keys.purse(today.month)])
-        return spending.left_usd(_purse(rows, keys.purse(today.month)), self._spend, today, now)
+        return spending.left_usd(_purse(rows, keys.purse(today.month)), self._spend, today)
 
     def admit(
         self,
@@ -190,15 +190,14 @@ class ProviderRegistry:
         return admission.permit(tuple(zip(keys.circuits(model), (grant for _, grant in answer), strict=True)))
 
     def first_token(self, permit: Permit, *, lasts_s: float) -> Permit:
-        """The first content token came; the rest may take `lasts_s`. It closes the circuits that this attempt was the probe
-        of; the permit returned carries their new epochs. Where the provider limits how many run at once, the slot, which a
-        killed process would otherwise hold that long, is kept from here on for the rest. For any other attempt nothing
-        happens: its verdict is the end of the answer."""
+        """The first content token came. It closes the circuits that this attempt was the probe of; the permit returned carries
+        their new epochs. Where the provider limits how many run at once, the slot is held for `lasts_s` from here on (see
+        `renew`). For any other attempt nothing happens: its verdict is the end of the answer."""
         probed = {key: grant for key, grant in permit.grants if grant.probe}
-        limiter_key = keys.limiter(permit.model.provider)
-        slotted = permit.model.provider.rate_limit.concurrent is not None
-        if not probed and not slotted:
+        if not probed:
+            self.renew(permit, lasts_s=lasts_s)
             return permit
+        limiter_key = keys.limiter(permit.model.provider)
 
         def step(rows: Mapping[str, Row], now: float) -> Change[Mapping[str, Grant]]:
             after = {
@@ -208,17 +207,31 @@ class ProviderRegistry:
             held = {key for key, grant in probed.items() if BreakerState.from_row(rows.get(key)).epoch == grant.epoch}
             fresh = {key: Grant(state.epoch) for key, state in after.items() if key in held}
             writes: dict[str, Row | None] = {key: after[key].to_row() for key in held}
-            if slotted:
-                slots = LimiterState.from_row(rows.get(limiter_key))
-                writes[limiter_key] = rate_limit.renew(slots, permit.token, now, lease_s=lasts_s).to_row()
-            return Change(fresh, writes)
+            return Change(fresh, {**writes, **_slot_kept(rows, limiter_key, permit.token, now, lasts_s)})
 
         try:
-            fresh = self._store.transact({*probed, limiter_key}, step)
+            fresh = self._store.transact({*probed, limiter_key}, step, wait_s=self._busy_s)
         except StateError as error:
             self._met(error)  # the report at the end carries the same verdict
             return permit
-        return replace(permit, grants=tuple((key, fresh.get(key, grant)) for key, grant in permit.grants))
+        grants = tuple((key, fresh.get(key, grant)) for key, grant in permit.grants)
+        return replace(permit, grants=grants, acquits=bool(fresh))
+
+    def renew(self, permit: Permit, *, lasts_s: float) -> None:
+        """The attempt is alive: hold its slot for `lasts_s` from now on. Never raises; nothing is written where the provider
+        has no limit on how many run at once, or the slot is gone. So a killed process holds it for that long and no longer.
+        """
+        if permit.model.provider.rate_limit.concurrent is None:
+            return
+        key = keys.limiter(permit.model.provider)
+
+        def step(rows: Mapping[str, Row], now: float) -> Change[None]:
+            return Change(None, _slot_kept(rows, key, permit.token, now, lasts_s))
+
+        try:
+            self._store.transact({key}, step, wait_s=self._busy_s)
+        except StateError as error:
+            self._met(error)
 
     def report(self, permit: Permit, attempt: Attempt) -> None:
         """Book the result. Never raises; what cannot be written now is kept for `flush`."""
@@ -240,21 +253,26 @@ class ProviderRegistry:
         self._store.transact({key}, step)
 
     def reset(self, provider: Provider) -> int:
-        """Forget what the circuits of the provider's account and of all its models hold. The number of circuits that were
-        not closed. Raises StateError."""
-        account = provider.account
+        """Forget what the circuits of the provider's account and of all its models hold, which slots are taken, and what it
+        told of its limits. The number of circuits that were not closed. Raises StateError."""
+        account, slots = provider.account, keys.limiter(provider)
         passed = {keys.account(provider), *self._store.scan(f"b:m:{account}/")}
+        told = set(self._store.scan(keys.told_limits_of(provider)))
         if provider.shares is not None:
             passed.add(keys.shared(provider.shares))
 
         def step(rows: Mapping[str, Row], _now: float) -> Change[int]:
             states = {key: BreakerState.from_row(rows[key]) for key in passed if key in rows}
+            writes: dict[str, Row | None] = {key: breaker.reset(state).to_row() for key, state in states.items()}
+            writes |= dict.fromkeys(told & rows.keys())
+            if slots in rows:
+                writes[slots] = replace(LimiterState.from_row(rows[slots]), leases=()).to_row()
             troubled = sum(
                 state.phase is not breaker.Phase.CLOSED or state.forced is not None for state in states.values()
             )
-            return Change(troubled, {key: breaker.reset(state).to_row() for key, state in states.items()})
+            return Change(troubled, writes)
 
-        return self._store.transact(passed, step)
+        return self._store.transact(passed | told | {slots}, step)
 
     def status(self, models: Collection[Model], *, now: float) -> list[ModelStatus]:
         """What is known of `models`, for people. Raises StateError."""
@@ -326,6 +344,13 @@ class ProviderRegistry:
         except StateError as error:
             self._met(error)
             return {}
+
+
+def _slot_kept(rows: Mapping[str, Row], key: str, token: str, now: float, lasts_s: float) -> Mapping[str, Row | None]:
+    """The limiter's row with the slot of `token` held for longer; nothing where it holds none."""
+    slots = LimiterState.from_row(rows.get(key))
+    kept = rate_limit.renew(slots, token, now, lease_s=lasts_s)
+    return {} if kept is slots else {key: kept.to_row()}
 
 
 def _purse(rows: Mapping[str, Row], key: str | None) -> Purse:

@@ -38,9 +38,8 @@ class Result:
         self._row = _row_of(attempt)
         self._verdicts = verdicts_of(permit, self._row, error, jitter=jitter)
         self._latency_keys = keys.latency(permit.model, permit.latency_class)
-        sample = sample_of(self._row, attempt)
-        self._sample = sample if sample is None else replace(sample, acquits=permit.probe)
-        self._today = local_day(attempt.at)  # an answer belongs to the day on which it was asked for
+        self._sample = sample_of(self._row, attempt)
+        self._today = permit.today or local_day(attempt.at)  # an answer belongs to the day on which it was asked for
 
     @property
     def keys(self) -> frozenset[str]:
@@ -65,7 +64,7 @@ class Result:
         if self._attempt.sent:
             writes |= self._earned(rows)
             writes |= self._told(rows)
-            writes |= learnt(rows, self._latency_keys, self._sample, now)
+            writes |= learnt(rows, self._latency_keys, self._acquitting(rows), now)
             writes |= tallied(rows, self._permit.model, self._row, self._attempt, now)
         return Change(None, writes, append=(attempt_record(self._permit, self._attempt),))
 
@@ -75,6 +74,17 @@ class Result:
             after = breaker.report(state, grant, self._verdicts[key], now, self._policy)
             if after != state:
                 yield key, after.to_row()
+
+    def _acquitting(self, rows: Mapping[str, Row]) -> Sample | None:
+        """The sample, as that of a probe where it is the one that closed, or now closes, a circuit: a prober that lost its
+        lease speaks for nobody."""
+        closes = self._permit.acquits or any(
+            grant.probe
+            and self._verdicts[key].outcome is Outcome.OK
+            and BreakerState.from_row(rows.get(key)).epoch == grant.epoch
+            for key, grant in self._permit.grants
+        )
+        return None if self._sample is None else replace(self._sample, acquits=closes)
 
     def _released(self, rows: Mapping[str, Row], now: float) -> Iterator[tuple[str, Row]]:
         provider = self._permit.model.provider

@@ -7,12 +7,14 @@ from llmr.chat import Usage
 from llmr.errors import ProviderError
 from llmr.routing.breaker import Grant
 from llmr.routing.health import Circuit
+from llmr.routing.spending import Today
 
 
 @dataclass(frozen=True, slots=True)
 class Permit:
     """Leave to try one model. Given back with the report. `grants` are per circuit key; `token` is the limiter's; `probe`:
-    this attempt is *the* probe of one of its circuits, or was until its first token closed it."""
+    this attempt is *the* probe of one of its circuits, or was until its first token closed it; `acquits`: that token did close
+    one; `today`: the day on which money was set aside for it, None: no spend limit is set."""
 
     model: Model
     grants: tuple[tuple[str, Grant], ...]
@@ -20,6 +22,8 @@ class Permit:
     prompt_tokens: int
     token: str
     probe: bool = False
+    acquits: bool = False
+    today: Today | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,7 @@ def passed_over_view(
     """Who is not in the order, why, and from `now` how long."""
     lines: list[Line] = []
     for each in rejected:
-        again = now is not None and each.retry_at is not None and each.retry_at > now
+        again = now is not None and each.retry_at is not None and each.retry_at - now >= 0.5  # polled, not due
         still = f", {left((each.retry_at or 0.0) - (now or 0.0))} left" if again else ""
         said = f"{each.key}: {each.reason or each.barrier}{still}"
         first, *rest = wrapped(said, None if width is None else width - 4)

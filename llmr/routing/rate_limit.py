@@ -7,7 +7,11 @@ holds it, and no timer is needed. A clock that went back must not lock anyone ou
 ahead of its own `now`, so one that lies further ahead than that and a tolerance was written before the clock went back, and
 counts for nothing.
 
-Concurrency is a list of leases with a beginning and an end each, since a holder may be killed and the clock set back.
+The bucket of requests holds ten, or a tenth of the minute where that is more, but never more than the minute: vendors' own
+hold the whole minute, but some look at seconds too (OpenAI's documentation), and a limit of three a minute means three.
+
+Concurrency is a list of leases with a beginning and an end each, since a holder may be killed and the clock set back. They
+are short, and whoever is alive renews its own.
 """
 
 import math
@@ -17,10 +21,8 @@ from typing import Any, Final
 from llmr.catalog import RateLimit
 
 MINUTE_S: Final = 60.0
-BURST_SHARE: Final = (
-    0.1  # of a minute's requests may come at once: vendors enforce sub-minute windows too (OpenAI docs)
-)
-
+BURST_SHARE: Final = 0.1  # of a minute's requests may come at once
+BURST_LEAST: Final = 10.0  # or so many, where the minute has them
 CLOCK_SKEW_S: Final = 5.0  # routing.md §7, 17
 CONCURRENCY_POLL_S: Final = 0.25  # a slot comes free when someone finishes, which no clock knows
 
@@ -64,12 +66,12 @@ def head_room(state: LimiterState, limit: RateLimit, tokens: int, now: float) ->
     if limit.concurrent is not None:
         under_way = len(_alive(state, now))
         if under_way >= limit.concurrent:
-            return Full(f"{under_way} requests already under way", now + CONCURRENCY_POLL_S)
+            return Full(_no_slot(under_way), now + CONCURRENCY_POLL_S)
     if limit.requests_per_minute is not None:
         burst = _burst_requests(limit.requests_per_minute)
         wait = _wait_s(state.requests_tat, limit.requests_per_minute, burst, 1.0, now)
         if wait > 0:
-            return Full(f"{limit.requests_per_minute:g} requests a minute used up", now + wait)
+            return Full(_paced(limit.requests_per_minute, burst), now + wait)
     if limit.tokens_per_minute is not None:
         if tokens > limit.tokens_per_minute:
             return Full(f"~{tokens:,} tokens never fit {limit.tokens_per_minute:,.0f} tokens a minute", None)
@@ -100,7 +102,9 @@ def take(
 
 
 def renew(state: LimiterState, token: str, now: float, *, lease_s: float) -> LimiterState:
-    """Hold the slot of `token` for `lease_s` from now on; equal state where it holds none."""
+    """Hold the slot of `token` for `lease_s` from now on; the state itself where it holds none."""
+    if all(lease[0] != token for lease in state.leases):
+        return state
     leases = tuple((t, began, now + lease_s if t == token else ends) for t, began, ends in state.leases)
     return replace(state, leases=leases)
 
@@ -128,7 +132,17 @@ def _alive(state: LimiterState, now: float) -> tuple[tuple[str, float, float], .
 
 
 def _burst_requests(per_minute: float) -> float:
-    return max(1.0, per_minute * BURST_SHARE)
+    return max(1.0, min(per_minute, max(BURST_LEAST, per_minute * BURST_SHARE)))
+
+
+def _no_slot(under_way: int) -> str:
+    if under_way == 1:
+        return "1 request under way, a slot is free when it ends"
+    return f"{under_way} requests under way, a slot is free when one ends"
+
+
+def _paced(per_minute: float, burst: float) -> str:
+    return f"paced to {per_minute:g} a minute: {int(burst)} at once, then one every {MINUTE_S / per_minute:.3g} s"
 
 
 def _wait_s(tat: float, per_minute: float, burst: float, cost: float, now: float) -> float:

@@ -144,7 +144,7 @@ class ModelSelector:
             admissible.append(_Admissible(candidate, own, estimate, probe))
         scored = self._scored(admissible, plan, request)
         ordered = sorted(scored, key=lambda pair: self._sort_key(plan.strategy, pair[0], pair[1], seed))
-        ranked, too_dear = self._affordable(ordered, health, now)
+        ranked, too_dear = self._affordable(ordered, health)
         return Selection(
             asked=plan.asked,
             strategy=plan.strategy,
@@ -183,7 +183,7 @@ class ModelSelector:
         return None
 
     def _affordable(
-        self, ordered: Sequence[tuple[Ranked, CandidateHealth]], health: Health, now: float
+        self, ordered: Sequence[tuple[Ranked, CandidateHealth]], health: Health
     ) -> tuple[list[Ranked], list[Rejected]]:
         """Who stays within the spend limits, and who does not. Where a limit over all providers is to refuse (and not to
         look for somebody cheaper), the whole request is refused once it does not cover the candidate that comes first."""
@@ -195,10 +195,10 @@ class ModelSelector:
         refused: Over | None = None
         for one, own in ordered:
             provider, usd = one.candidate.model.provider, _known_price_usd(one)
-            over = refused or spending.over(health.purse, general, usd, health.today, now, whose="your")
+            over = refused or spending.over(health.purse, general, usd, health.today, whose="your")
             if over is not None and not ranked and general.on_limit is OnLimit.REFUSE:
                 refused = over
-            over = over or spending.over(own.purse, provider.spend, usd, health.today, now, whose=f"{provider.name}'s")
+            over = over or spending.over(own.purse, provider.spend, usd, health.today, whose=f"{provider.name}'s")
             if over is None:
                 ranked.append(one)
             else:

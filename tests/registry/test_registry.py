@@ -17,10 +17,11 @@ from fakes import (
     provider,
 )
 
-from llmr.catalog import Model, SpendLimits
+from llmr.catalog import LimitsTold, Model, SpendLimits, Window
 from llmr.chat import Usage
 from llmr.errors import ErrorKind, ProviderError, StateBusy, StateUnusable
 from llmr.registry import DAY_S, HISTOGRAM_DAYS, Attempt, Permit, ProviderRegistry
+from llmr.registry.calendar import local_day
 from llmr.routing.breaker import BreakerState, Forced, Phase, Refusal
 from llmr.routing.latency import LatencyStats
 from llmr.routing.policy import BreakerPolicy
@@ -137,11 +138,11 @@ def test_admission_is_all_or_nothing_over_provider_model_and_shared_circuits(boo
 
 def test_a_full_limiter_leaks_no_probe(books: Books) -> None:
     roomy = model(provider("a", rate_limit=RateLimit(concurrent=2)))
-    books.permit(roomy)  # under way for the next ten minutes
+    books.permit(roomy)
     books.fail(roomy, times=5)
     books.clock.advance(31)
     tight = replace(roomy, provider=replace(roomy.provider, rate_limit=RateLimit(concurrent=1)))
-    assert books.refusal(tight).reason == "1 requests already under way"
+    assert books.refusal(tight).reason == "1 request under way, a slot is free when it ends"
     assert [books.circuit(key).phase for key in (P, M)] == [Phase.OPEN, Phase.OPEN], "no probe is out"
     assert books.permit(roomy).probe
 
@@ -305,6 +306,52 @@ def test_a_probe_that_answers_ends_what_the_failures_before_it_weigh(books: Book
     assert (estimate.failures, estimate.failure_s) == (pytest.approx(2 * (1 - estimate.usual_success)), 1.0)
 
 
+def test_a_probe_that_lost_its_lease_ends_nothing_of_what_failures_weigh(books: Books) -> None:
+    books.fail(A, times=5)
+    books.clock.advance(60)
+    late = books.permit(A)
+    books.clock.advance(50)
+    books.report(books.registry.first_token(books.permit(A), lasts_s=9.0))
+    books.fail(A, times=4)
+    before = LatencyStats.from_row(books.store.read(["l:a/m"])["l:a/m"]).bad
+    books.report(books.registry.first_token(late, lasts_s=9.0))
+    after = LatencyStats.from_row(books.store.read(["l:a/m"])["l:a/m"]).bad
+    assert after > 0.4 * before, "halved, as by any other answer"
+
+
+def test_a_probe_whose_first_token_could_not_be_written_acquits_with_its_report(clock: FakeClock) -> None:
+    store = FaultyStore(clock.now)
+    books = Books(clock, store)
+    books.fail(A, times=5)
+    books.clock.advance(60)
+    probe = books.permit(A)
+    store.fault = lambda method: StateBusy("busy") if method == "transact" else None
+    probe = books.registry.first_token(probe, lasts_s=9.0)
+    store.fault = lambda method: None
+    books.report(probe)
+    assert books.circuit(P).phase is Phase.CLOSED
+    assert LatencyStats.from_row(books.store.read(["l:a/m"])["l:a/m"]).bad == 0.0
+
+
+def test_what_was_set_aside_on_a_months_last_day_is_settled_there(books: Books) -> None:
+    last = replace(A, provider=provider("a", spend=SpendLimits(per_month_usd=1.0)))
+    books.clock.advance(local_day(NOON).month_ends_at - NOON - 0.5)
+    permit = books.permit(last, price_usd=0.5)
+    books.clock.advance(1.0)
+    books.report(permit, cost_usd=0.25)
+    (row,) = (Purse.from_row(row) for key, row in books.store.scan("$:").items() if key.endswith(":a"))
+    assert (row.holds, row.days) == ((), {30: 0.25})
+
+
+def test_an_answer_is_booked_on_the_day_on_which_it_was_asked_for(books: Books) -> None:
+    permit = books.permit(A)
+    asked_at = books.clock.now()
+    books.clock.advance(86_400)
+    books.registry.report(permit, Attempt("r", asked_at, True, 86_400.0, 0.5, cost_usd=0.25))
+    day = local_day(asked_at).day
+    assert Purse.from_row(books.store.scan("$:")["$:2026-11"]).days == {day: 0.25}
+
+
 def test_a_new_provider_is_not_judged_by_what_strangers_do(books: Books) -> None:
     for _ in range(30):
         books.report(books.permit(A), ttft_s=9.0)
@@ -327,7 +374,7 @@ def test_concurrent_requests_are_bounded_over_all_processes(books: Books) -> Non
     neighbour = Books(books.clock, books.store)
     neighbour.count = 100
     mine, _ = books.permit(asked), neighbour.permit(asked)
-    assert books.refusal(asked).reason == "2 requests already under way"
+    assert books.refusal(asked).reason == "2 requests under way, a slot is free when one ends"
     books.report(mine, ProviderError(ErrorKind.BAD_REQUEST, ""))
     assert isinstance(neighbour.admit(asked), Permit), "any end gives the slot back"
 
@@ -341,13 +388,63 @@ def test_a_process_killed_before_its_first_token_holds_its_slot_no_longer_than_a
     books.permit(asked)
 
 
-def test_an_answer_under_way_keeps_its_slot_for_as_long_as_it_may_last(books: Books) -> None:
+def test_an_answer_under_way_keeps_its_slot_for_as_long_as_it_renews_it(books: Books) -> None:
     asked = model(provider("a", rate_limit=RateLimit(concurrent=1)))
-    books.registry.first_token(books.permit(asked), lasts_s=600.0)
-    books.clock.advance(599)
+    permit = books.registry.first_token(books.permit(asked), lasts_s=50.0)
+    for _ in range(20):
+        books.clock.advance(10)
+        books.registry.renew(permit, lasts_s=50.0)
+    books.clock.advance(49)
+    books.refusal(asked)
+    books.clock.advance(2)  # its process was killed, say
+    books.permit(asked)
+
+
+def test_a_probes_first_token_shortens_its_slot_to_what_it_says(books: Books) -> None:
+    asked = model(provider("a", rate_limit=RateLimit(concurrent=1)))
+    books.fail(asked, times=5)
+    books.clock.advance(60)
+    books.registry.first_token(books.permit(asked), lasts_s=10.0)
+    books.clock.advance(9)
     books.refusal(asked)
     books.clock.advance(2)
     books.permit(asked)
+
+
+def test_nothing_is_renewed_where_nothing_is_held(books: Books) -> None:
+    books.registry.renew(books.permit(A), lasts_s=50.0)
+    assert books.store.scan("") == {}
+    asked = model(provider("a", rate_limit=RateLimit(concurrent=1)))
+    permit = books.permit(asked)
+    books.report(permit)
+    before = dict(books.store.scan(""))
+    books.registry.renew(permit, lasts_s=50.0)
+    assert dict(books.store.scan("")) == before
+
+
+def test_a_slot_that_cannot_be_renewed_fails_no_answer(clock: FakeClock) -> None:
+    store = FaultyStore(clock.now)
+    books = Books(clock, store)
+    asked = model(provider("a", rate_limit=RateLimit(concurrent=1)))
+    permit = books.permit(asked)
+    store.fault = lambda method: StateBusy("busy") if method == "transact" else None
+    books.registry.renew(permit, lasts_s=50.0)
+    assert books.registry.notices == ()
+
+
+def test_a_reset_frees_slots_and_forgets_what_was_told_of_limits(books: Books) -> None:
+    own = model(provider("a", rate_limit=RateLimit(concurrent=1, requests_per_minute=5)))
+    pooled = model(provider("b", shares="pool", rate_limit=RateLimit(concurrent=1)))
+    empty = LimitsTold(requests=Window(left=0.0, most=10.0, full_in_s=600.0))
+    for asked in (own, pooled):
+        books.report(books.permit(asked), told=empty, told_at=NOON)
+        books.registry.reset(asked.provider)
+        paced = books.permit(asked), books.limiter("r:p:a#0badcafe").requests_tat
+        books.refusal(asked)
+        books.registry.reset(asked.provider)
+        assert books.limiter("r:p:a#0badcafe").requests_tat == paced[1], "the pace is what was asked, not a slot"
+        books.permit(asked)
+    assert books.store.scan("w:") == {}
 
 
 def test_a_damaged_histogram_key_is_tidied_away_instead_of_failing_the_run(books: Books) -> None:
@@ -359,8 +456,8 @@ def test_a_damaged_histogram_key_is_tidied_away_instead_of_failing_the_run(books
 
 def test_requests_a_minute_are_bounded(books: Books) -> None:
     asked = model(provider("a", rate_limit=RateLimit(requests_per_minute=60)))
-    granted = [books.admit(asked) for _ in range(10)]
-    assert sum(isinstance(answer, Permit) for answer in granted) == 6, "a tenth of a minute's at once"
+    granted = [books.admit(asked) for _ in range(20)]
+    assert sum(isinstance(answer, Permit) for answer in granted) == 10, "ten at once"
     assert books.refusal(asked).retry_at - NOON == pytest.approx(1)
     books.clock.advance(1.001)
     books.permit(asked)

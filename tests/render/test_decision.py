@@ -201,3 +201,11 @@ def test_how_long_still_is_said_of_whom_time_gives_back_and_no_name_twice() -> N
     for_good = replace(own, reason="no key", retry_at=None)
     lines = [plain(line) for line in decision_view(selection(rejected=(own, for_good)), 80, now=NOON)]
     assert lines[-2:] == ["  ✗ b/m: rate-limited, 66 s left", "  ✗ b/m: no key"]
+
+
+def test_a_moment_that_only_says_when_to_look_again_is_not_shown_as_time_left() -> None:
+    polled = Rejected(
+        Candidate(model("b"), "best", 0, 1), Barrier.LIMIT, "1 request under way", ErrorKind.RATE_LIMIT, NOON + 0.25
+    )
+    lines = [plain(line) for line in decision_view(selection(rejected=(polled,)), 80, now=NOON)]
+    assert lines[-1] == "  ✗ b/m: 1 request under way"

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmr.catalog import RateLimit
-from llmr.routing.rate_limit import CONCURRENCY_POLL_S, LimiterState, head_room, release, take
+from llmr.routing.rate_limit import CONCURRENCY_POLL_S, LimiterState, head_room, release, renew, take
 
 NOON = 1_795_435_200.0
 LEASE_S = 600.0
@@ -32,24 +32,31 @@ def test_without_limits_everything_is_granted_and_nothing_is_written() -> None:
 
 
 def test_a_tenth_of_a_minute_may_come_at_once_and_the_rest_evenly() -> None:
-    limit = RateLimit(requests_per_minute=60)
+    limit = RateLimit(requests_per_minute=600)
     state, at_once = grants(limit, LimiterState(), NOON)
-    assert at_once == 6
+    assert at_once == 60
     full = head_room(state, limit, 0, NOON)
     assert full is not None
-    assert (full.reason, full.retry_at) == ("60 requests a minute used up", pytest.approx(NOON + 1))
-    assert grants(limit, state, NOON + 1)[1] == 1
-    assert grants(limit, state, NOON + 3)[1] == 3
-    assert grants(limit, state, NOON + 3_600)[1] == 6, "credit does not pile up"
+    assert full.reason == "paced to 600 a minute: 60 at once, then one every 0.1 s"
+    assert full.retry_at == pytest.approx(NOON + 0.1)
+    assert grants(limit, state, NOON + 0.1)[1] == 1
+    assert grants(limit, state, NOON + 0.3)[1] == 3
+    assert grants(limit, state, NOON + 3_600)[1] == 60, "credit does not pile up"
 
 
-def test_a_limit_below_ten_a_minute_still_lets_one_through() -> None:
-    limit = RateLimit(requests_per_minute=0.5)
-    state, at_once = grants(limit, LimiterState(), NOON)
-    assert at_once == 1
+@pytest.mark.parametrize(
+    ("per_minute", "at_once"), [(0.5, 1), (1, 1), (3, 3), (10, 10), (60, 10), (100, 10), (101, 10)]
+)
+def test_a_small_limit_may_be_used_at_once_up_to_ten(per_minute: float, at_once: int) -> None:
+    limit = RateLimit(requests_per_minute=per_minute)
+    state, granted = grants(limit, LimiterState(), NOON)
+    assert granted == at_once
     full = head_room(state, limit, 0, NOON)
     assert full is not None
-    assert full.retry_at == pytest.approx(NOON + 120)
+    assert full.reason == f"paced to {per_minute:g} a minute: {at_once} at once, then one every {60 / per_minute:.3g} s"
+    assert full.retry_at == pytest.approx(
+        NOON + (at_once + 1 - max(1.0, min(per_minute, max(10, per_minute / 10)))) * 60 / per_minute
+    )
 
 
 def test_a_whole_minutes_tokens_may_come_at_once_and_flow_back_evenly() -> None:
@@ -74,7 +81,10 @@ def test_requests_under_way_hold_their_slots_until_released() -> None:
     assert count == 2
     full = head_room(state, limit, 0, NOON)
     assert full is not None
-    assert (full.reason, full.retry_at) == ("2 requests already under way", NOON + CONCURRENCY_POLL_S)
+    assert (full.reason, full.retry_at) == (
+        "2 requests under way, a slot is free when one ends",
+        NOON + CONCURRENCY_POLL_S,
+    )
     state = release(state, limit, state.leases[0][0], NOON + 1)
     assert grants(limit, state, NOON + 1)[1] == 1
 
@@ -93,6 +103,22 @@ def test_a_clock_that_went_back_frees_the_slot_of_a_killed_process_too() -> None
     state, _ = grants(limit, LimiterState(), NOON)
     assert grants(limit, state, NOON - 4)[1] == 0
     assert grants(limit, state, NOON - 86_400)[1] == 1
+
+
+def test_whoever_renews_its_slot_keeps_it_and_nobody_renews_what_is_gone() -> None:
+    limit = RateLimit(concurrent=1)
+    state, _ = take(LimiterState(), limit, 0, NOON, token="a", lease_s=10)
+    assert renew(state, "b", NOON, lease_s=99) is state
+    state = renew(state, "a", NOON + 9, lease_s=10)
+    assert head_room(state, limit, 0, NOON + 18) is not None
+    assert head_room(state, limit, 0, NOON + 19) is None
+
+
+def test_a_request_that_never_left_gives_its_place_in_the_minute_back() -> None:
+    limit = RateLimit(requests_per_minute=3)
+    state, _ = grants(limit, LimiterState(), NOON)
+    assert grants(limit, release(state, limit, "x", NOON, requests_over=-1), NOON)[1] == 1
+    assert release(LimiterState(), limit, "x", NOON, requests_over=-1).requests_tat == NOON, "and no more"
 
 
 def test_releasing_what_is_not_held_changes_nothing() -> None:
@@ -170,7 +196,7 @@ def test_in_any_interval_it_grants_at_most_the_burst_and_what_flowed_back(
         now += wait
         state, count = grants(limit, state, now, most=30)
         moments += [now] * count
-    burst, period_s = max(1.0, per_minute / 10), 60 / per_minute
+    burst, period_s = max(1.0, min(per_minute, max(10.0, per_minute / 10))), 60 / per_minute
     for i, start in enumerate(moments):
         for j in range(i, len(moments)):
             assert j - i + 1 <= burst + (moments[j] - start) / period_s + 1e-4  # 17
@@ -205,7 +231,7 @@ def test_a_clock_that_goes_back_never_blocks_for_longer_than_the_burst_and_a_tol
     limit = RateLimit(requests_per_minute=per_minute)
     state, _ = grants(limit, LimiterState(), NOON, most=asked)
     now = NOON - back_s
-    longest_s = max(1.0, per_minute / 10) * 60 / per_minute + 5
+    longest_s = max(1.0, min(per_minute, max(10.0, per_minute / 10))) * 60 / per_minute + 5
     waited_s = 0.0
     while (full := head_room(state, limit, 0, now + waited_s)) is not None:  # as someone who obeys retry_at sees it
         assert full.retry_at is not None
