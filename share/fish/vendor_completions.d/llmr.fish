@@ -135,7 +135,7 @@ complete -c llmr -n '__llmr_at \' simulate\'' -l config -r -d 'A routing.toml to
 complete -c llmr -n '__llmr_at \' simulate\'' -l config -r -F
 complete -c llmr -n '__llmr_at \' providers\'' -a status -d 'Per model: circuit and time left, first token, success, spend, the story of the last attempts, the last error'
 complete -c llmr -n '__llmr_at \' providers\'' -a list -d 'Every provider that is known: where it is, which key it wants, whether it is on'
-complete -c llmr -n '__llmr_at \' providers\'' -a reset -d 'Close a provider\'s circuits and forget what opened them'
+complete -c llmr -n '__llmr_at \' providers\'' -a reset -d 'Close a provider\'s circuits, free its slots and forget what it told of its limits'
 complete -c llmr -n '__llmr_at \' providers\'' -a open -d 'Keep a provider from being asked until `reset` or `close`'
 complete -c llmr -n '__llmr_at \' providers\'' -a close -d 'Ask a provider whatever happens, until `reset` or `open`'
 complete -c llmr -n '__llmr_at \' providers\'' -a probe -d 'Ask each ready provider for one word, all at once: does it answer, how soon, at what cost'
