@@ -9,6 +9,7 @@ GC_THRESHOLD = 100_000  # imports make few cycles and many objects: the default 
 
 def main() -> None:
     """Entry point of `llmr`. Exits with the codes of llmr/cli/exit_codes.py."""
+    _occupy_closed_descriptors()
     arguments = sys.argv[1:]
     try:
         code = _version() if arguments == ["--version"] else _run(arguments)
@@ -19,6 +20,21 @@ def main() -> None:
 
         code = crashed(error)
     sys.exit(code)
+
+
+def _occupy_closed_descriptors() -> None:
+    """Let no file that is opened later become descriptor 0, 1 or 2, after `>&-`: an answer would be written into it.
+
+    What stands in for stdout cannot be written to, so that whoever tries is told; stderr's stand-in swallows everything,
+    the parser's words too, which would go to stdout otherwise.
+    """
+    for descriptor, flags in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, flags)  # the lowest that is free: this one
+    if sys.stderr is None:  # pyright: ignore[reportUnnecessaryComparison] - after `2>&-`
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - for as long as the process lives
 
 
 def _version() -> int:

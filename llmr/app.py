@@ -171,6 +171,7 @@ def opened(
 
     What had to wait for the store's lock is written at the end. Trouble with the store is told by `registry.notices`.
     """
+    _leave_no_core()
     clock = SystemClock()
     chance = random.Random()  # noqa: S311 - jitter and exploration, no secrets
     with (
@@ -199,6 +200,14 @@ def opened(
                 yield app
         finally:
             registry.flush()
+
+
+def _leave_no_core() -> None:
+    """A crash must not write the keys that are in memory to a file (trust.md §6). Programs that are started inherit it."""
+    import resource
+
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
 
 
 @contextmanager

@@ -134,10 +134,22 @@ def run(arguments: list[str]) -> int:
             end.code == 1 and type(sys.stdout).__name__ == "PacifyFlushWrapper"
         ):  # how typer says that the reader has gone
             return _CLOSED_PIPE
-        return end.code if isinstance(end.code, int) else 0
+        return _helped(arguments, end.code if isinstance(end.code, int) else 0)
     except OSError as error:  # a full disk under `--help > FILE`; our own writing has its own errors
         return _unwritten(error)
-    return 0
+    return _helped(arguments, 0)
+
+
+def _helped(arguments: list[str], code: int) -> int:
+    """The code, but for a help text that went nowhere: the parser does not mind a closed stdout."""
+    asked = not {"-h", "--help", "--version"}.isdisjoint(arguments)
+    if code or not asked or sys.stdout is not None:  # pyright: ignore[reportUnnecessaryComparison] - it is, after `>&-`
+        return code
+    from llmr.cli.exit_codes import ExitCode
+    from llmr.cli.say import say
+
+    say("llmr: standard output is closed")
+    return int(ExitCode.OUTPUT)
 
 
 def _unwritten(error: OSError) -> int:

@@ -271,7 +271,10 @@ def _authorities(environment: Environment) -> Iterator[Finding]:
 def _terminal(subject: Subject) -> Iterator[Finding]:
     environment = subject.environment
     names = ("standard input", "standard output", "standard error")
-    kinds = ["closed" if not _is_open(fd) else "a terminal" if os.isatty(fd) else "not a terminal" for fd in range(3)]
+    streams = (sys.stdin, sys.stdout, sys.stderr)  # None where it was closed when the program began
+    kinds = [
+        "closed" if s is None else "a terminal" if os.isatty(fd) else "not a terminal" for fd, s in enumerate(streams)
+    ]
     yield _fine("terminal", "streams", ", ".join(f"{name}: {kind}" for name, kind in zip(names, kinds, strict=True)))
     said = [f"{name}={value}" for name in _SHOWN_VARIABLES if (value := environment.variable(name)) is not None]
     yield _fine("terminal", "variables", ", ".join(said) or "none of TERM, LANG, COLUMNS … is set")
@@ -320,11 +323,3 @@ def _version_of(distribution: str) -> str:
 
 def _system() -> str:
     return f"{platform.system()} {platform.release()} {platform.machine()}"
-
-
-def _is_open(descriptor: int) -> bool:
-    try:
-        os.fstat(descriptor)
-    except OSError:
-        return False
-    return True

@@ -8,6 +8,7 @@ import os
 import shlex
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -53,6 +54,8 @@ def edit_file(path: Path, environment: Environment) -> None:
 def run_editor(path: Path, environment: Environment, terminal: int | None) -> None:
     """Open the editor on `path` and wait for it; `terminal` None: with our own streams. Raises UsageError where it cannot be
     run or says that it failed."""
+    if terminal is None and environment.editor is None and not _on_terminal():  # vi would wait for ever
+        raise UsageError("there is no terminal to edit on; set LLMR_EDITOR to a program that needs none")
     said = environment.editor or _OTHERWISE
     try:
         words = shlex.split(said)
@@ -73,6 +76,10 @@ def run_editor(path: Path, environment: Environment, terminal: int | None) -> No
         raise UsageError(f"the editor {said!r} cannot be run: {why}; set LLMR_EDITOR") from error
     if done.returncode != 0:
         raise UsageError(f"the editor {said!r} ended with code {done.returncode}; nothing was changed or sent")
+
+
+def _on_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()  # pyright: ignore[reportUnnecessaryComparison] - after `<&-`
 
 
 @contextmanager

@@ -22,14 +22,14 @@ class ClosedPipe(OutputError):
 
 def open_stdout() -> None:
     """Make stdout ready for an answer. Raises OutputError where it is closed."""
-    if not _is_open(STDOUT):
+    if _is_closed():
         raise OutputError("standard output is closed: there is nowhere to write the answer")
     os.set_blocking(STDOUT, True)  # a parent may have left it otherwise, and then long answers are cut
 
 
 def stdout_is_terminal() -> bool:
     """Whether a person reads stdout."""
-    return _is_open(STDOUT) and os.isatty(STDOUT)
+    return not _is_closed() and os.isatty(STDOUT)
 
 
 def utf8(text: str) -> bytes:
@@ -55,15 +55,18 @@ def write_stdout(content: bytes) -> None:
 
 def print_line(line: str) -> None:
     """One line of a listing, neutralised on a terminal. Raises OutputError, ClosedPipe."""
-    if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] - it is, after `>&-`
+    if _is_closed():
         raise OutputError("standard output is closed")
     text = neutralize(line) if stdout_is_terminal() else line
     write_stdout(utf8(text) + b"\n")
 
 
-def _is_open(descriptor: int) -> bool:
+def _is_closed() -> bool:
+    """Whether it is, or was when the program began: then something else stands in its place (__main__.py)."""
+    if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] - it is, after `>&-`
+        return True
     try:
-        os.fstat(descriptor)
+        os.fstat(STDOUT)
     except OSError:
-        return False
-    return True
+        return True
+    return False

@@ -11,14 +11,16 @@ Input that is not text is refused with its place, never sent half-decoded.
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from llmr.chat import Media, Message, Part, Role, Text
 from llmr.errors import UsageError
 
 MOST_BYTES: Final = 10 * 1024 * 1024  # ~2.5 million tokens: more than the largest window of 2026 (2 million)
 _STDIN: Final = "-"
+_PIECE_BYTES: Final = 64 * 1024  # what a pipe holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,26 +137,32 @@ def _check(text: str, media: Sequence[Media]) -> None:
 
 
 def _stdin_bytes() -> bytes:
-    if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] - it is, after `<&-`
-        return b""
     from llmr.attachments import MOST_BYTES as MOST_ATTACHED_BYTES
 
-    try:
-        raw = sys.stdin.buffer.read(MOST_ATTACHED_BYTES + 1)
-    except OSError as error:
-        raise UsageError(f"standard input cannot be read: {error.strerror}") from error
+    raw = _raw_stdin(MOST_ATTACHED_BYTES)
     if len(raw) > MOST_ATTACHED_BYTES:
         raise UsageError(f"standard input: is larger than {MOST_ATTACHED_BYTES // 1024**2} MiB; send a part of it")
     return raw
 
 
-def _read_stdin() -> str:
+def _raw_stdin(most_bytes: int) -> bytes:
+    """Standard input to its end, or one byte more than `most_bytes`.
+
+    Piece by piece: one read of all of it would not notice a Ctrl-C between two of its system calls.
+    """
     if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] - it is, after `<&-`
-        return ""
+        return b""
+    raw = bytearray()
     try:
-        raw = sys.stdin.buffer.read(MOST_BYTES + 1)
+        while len(raw) <= most_bytes and (piece := cast("BufferedReader", sys.stdin.buffer).read1(_PIECE_BYTES)):
+            raw += piece
     except OSError as error:
         raise UsageError(f"standard input cannot be read: {error.strerror}") from error
+    return bytes(raw[: most_bytes + 1])
+
+
+def _read_stdin() -> str:
+    raw = _raw_stdin(MOST_BYTES)
     if len(raw) > MOST_BYTES:
         raise UsageError(_too_long(len(raw)))
     try:

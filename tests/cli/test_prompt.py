@@ -87,7 +87,7 @@ def test_a_prompt_above_the_limit_is_refused_before_anything_is_sent(stdin: Put)
 
 def test_input_that_cannot_be_read_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken(io.BytesIO):
-        def read(self, *_: Any) -> bytes:
+        def read1(self, *_: Any) -> bytes:
             raise OSError(21, "Is a directory")
 
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(Broken()))

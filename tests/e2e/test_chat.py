@@ -213,6 +213,21 @@ def _waiting_in(pipe):
     return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4))[0]
 
 
+def test_b57_a_signal_before_the_headers_is_its_own_code_and_leaves_the_books_whole(box):
+    for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)):
+        here = box([LabProvider("a", [Behavior(gate="never"), Behavior("well")])])
+        process = here.start("chat", "hi")
+        assert here.lab.provider("a").wait_for_requests(1)
+        (request,) = here.lab.provider("a").requests
+        process.send_signal(number)
+        ended = here.end(process)
+        assert (ended.code, ended.raw) == (code, b"")
+        assert "Traceback" not in ended.err
+        assert request.client_closed.wait(5)
+        assert here.run("chat", "hi").out == "well"
+        assert here.status("a")["circuits"][0]["failures_in_a_row"] == 0
+
+
 def test_a_reader_that_leaves_ends_it_silently_and_the_stream_is_closed(box):
     here = box([LabProvider("a", [Behavior(tokens=200_000, token_s=0.001)])])
     process = here.start("chat", "hi")

@@ -1,6 +1,8 @@
 """Proxies, authorities and TLS as a person meets them: T13, T14 of trust.md; cases B26, B38, B42."""
 
 import os
+import re
+import resource
 import ssl
 from pathlib import Path
 
@@ -155,3 +157,16 @@ def test_b46_a_prompt_from_standard_input_is_in_no_process_list(box):
     assert lab.end(process).out == "hi"
     assert not any(b"a-prompt-nobody" in text for text in seen)
     assert os.fsencode("chat") in seen[0]
+
+
+def test_b42_a_process_that_holds_a_key_leaves_no_core(box):
+    lab = box([LabProvider("a", [Behavior("one two", gate="looked", gate_at=1)])])
+    lab.configure("a", provider_extra='api_key_env = "A_KEY"')
+    lab.variables["A_KEY"] = KEY
+    process = lab.start("chat", "x", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (1024, 1024)))
+    assert process.stdout is not None
+    assert process.stdout.read(3) == b"one"
+    limits = Path(f"/proc/{process.pid}/limits").read_text()
+    assert re.search(r"^Max core file size +0 ", limits, re.MULTILINE), limits
+    lab.lab.provider("a").release("looked")
+    assert lab.end(process).code == 0
