@@ -1,0 +1,123 @@
+"""One-shot streamed chat as a person runs it, beside `llm` and beside a script that does nothing else, in one run.
+
+    pip install -e '.[bench]' && python -m bench.cli [--runs 15]
+
+All of them ask one lab provider on loopback that answers at once, in turns, so that a busy machine is busy for all; each with
+its defaults (llmr and llm keep the conversation, the script keeps nothing). A figure is the least of all runs: what is above
+it is the machine's doing. CPU is user + system of the child. Goals (shared/design/cli.md): llmr costs at most a quarter of
+`llm` and 1.4 × the httpx script, which neither looks at a setting nor remembers anything.
+
+What drawing Markdown costs is in bench/render.py, what each way in imports in bench/start_up.py.
+"""
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from llmr.lab import Behavior, LabProvider, LabThread
+
+SCRIPTS = Path(sysconfig.get_path("scripts"))
+ANSWER = "Hello! This is an answer of a dozen words, and here they end."
+
+HTTPX_SCRIPT = """\
+import json, sys, httpx
+body = {"model": "model", "stream": True, "messages": [{"role": "user", "content": sys.argv[2]}]}
+with httpx.Client(timeout=60) as client, client.stream("POST", sys.argv[1] + "/chat/completions", json=body) as response:
+    response.raise_for_status()
+    for line in response.iter_lines():
+        if line.startswith("data: ") and line != "data: [DONE]":
+            for choice in json.loads(line[6:])["choices"]:
+                sys.stdout.write(choice["delta"].get("content") or "")
+                sys.stdout.flush()
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A program that asks for one answer. `goal`: llmr's cost may be this multiple of it; None sets none."""
+
+    name: str
+    command: Sequence[str]
+    goal: float | None = None
+    wall_s: list[float] = field(default_factory=list)
+    cpu_s: list[float] = field(default_factory=list)
+
+    def ask(self, environment: Mapping[str, str], *, counted: bool) -> None:
+        """Run it once. Raises SystemExit where its answer is not the whole one."""
+        before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        done = subprocess.run(
+            self.command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        wall_s = time.perf_counter() - start
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        if done.stdout.strip() != ANSWER:
+            sys.exit(f"{self.name} did not answer (code {done.returncode}): {done.stdout}{done.stderr}")
+        if counted:
+            self.wall_s.append(wall_s)
+            self.cpu_s.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+
+def clients(home: Path, url: str) -> list[Client]:
+    """The contenders, set up in `home`. Without `llm` it says so and goes on."""
+    (home / "routing.toml").write_text(f'[providers.fast]\nwire = "openai"\nbase_url = "{url}"\nmodels = ["model"]\n')
+    (home / "extra-openai-models.yaml").write_text(f'- model_id: lab\n  model_name: model\n  api_base: "{url}"\n')
+    (home / "script.py").write_text(HTTPX_SCRIPT)
+    made = [
+        Client("llmr chat", [str(SCRIPTS / "llmr"), "chat", "-m", "fast/model", "hello"]),
+        Client("httpx script", [sys.executable, str(home / "script.py"), url, "hello"], goal=1.4),
+    ]
+    if (SCRIPTS / "llm").exists():
+        made.append(Client("llm", [str(SCRIPTS / "llm"), "-m", "lab", "hello"], goal=0.25))
+    else:
+        print("llm is not installed here: pip install -e '.[bench]'", file=sys.stderr)
+    return made
+
+
+def main() -> None:
+    """Measure and print; the exit code is 1 where a goal is missed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=15)
+    runs = parser.parse_args().runs
+    with tempfile.TemporaryDirectory() as folder, LabThread([LabProvider("fast", lambda *_: Behavior(ANSWER))]) as lab:
+        environment = {
+            "HOME": folder,
+            "PATH": os.environ["PATH"],
+            "LANG": "C.UTF-8",
+            "LLM_USER_PATH": folder,
+            "LLMR_CONFIG": f"{folder}/routing.toml",
+        }
+        contenders = clients(Path(folder), lab.url("fast"))
+        for run in range(runs + 1):  # the first one compiles, migrates and writes caches
+            for client in contenders:
+                client.ask(environment, counted=run > 0)
+    sys.exit(_report(contenders))
+
+
+def _report(contenders: Sequence[Client]) -> int:
+    ours = contenders[0]
+    missed = 0
+    print(f"{'client':14} {'wall ms':>8} {'CPU ms':>7}   llmr is (goal)")
+    for client in contenders:
+        wall_s, cpu_s = min(client.wall_s), min(client.cpu_s)
+        verdict = "–"
+        if client.goal is not None:
+            times_wall, times_cpu = min(ours.wall_s) / wall_s, min(ours.cpu_s) / cpu_s
+            held = max(times_wall, times_cpu) <= client.goal
+            missed += not held
+            verdict = (
+                f"{times_wall:.2f} × wall, {times_cpu:.2f} × CPU (≤ {client.goal}: {'held' if held else 'MISSED'})"
+            )
+        print(f"{client.name:14} {wall_s * 1000:8.0f} {cpu_s * 1000:7.0f}   {verdict}")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    main()
