@@ -5,6 +5,7 @@ asked, an error is still a status, and nobody knows whose name belongs into the 
 error event, and no end.
 """
 
+from collections.abc import Iterable
 from contextlib import aclosing
 from typing import Final
 
@@ -17,6 +18,7 @@ from llmr.server.call import Call
 from llmr.server.problems import problem_of
 from llmr.wire.serving import AnswerHead, AnswerWriter, Asked, Dialect
 
+LEFT_OUT: Final = "x-llmr-left-out"
 _EVENTS: Final = b"text/event-stream; charset=utf-8"
 
 
@@ -66,6 +68,13 @@ class _Answer:
             case _:
                 pass
 
+    def leaves_out(self, names: Iterable[str]) -> None:
+        """Tell in a header what of the request the answer does without, beside what our own dialect had no place for."""
+        known = self.call.told.get(LEFT_OUT)
+        told = ", ".join(dict.fromkeys((*([known] if known else ()), *names)))
+        if told:
+            self.call.told[LEFT_OUT] = told
+
     def head(self, candidate: Candidate) -> AnswerHead:
         """Who answers, told in the headers and in the answer."""
         call, model = self.call, candidate.model
@@ -83,6 +92,7 @@ class _Whole(_Answer):
         await super().event(event)
         if isinstance(event, Finished):
             self.call.outcome = "ok"
+            self.leaves_out(event.response.left_out)
             body = self.dialect.whole(event.response, self.head(event.candidate))
             await self.call.answer(200, body)
 
@@ -126,6 +136,7 @@ class _Streamed(_Answer):
         await self.call.end()
 
     async def _begin(self, candidate: Candidate) -> None:
+        self.leaves_out(name for delta in self._held for name in delta.left_out)
         self._writer = writer = self.dialect.writer(self.head(candidate), usage=self._usage)
         await self.call.begin(_EVENTS)
         held = b"".join(map(writer.delta, self._held))

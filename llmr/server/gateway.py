@@ -24,7 +24,7 @@ from pydantic import BaseModel
 from llmr.app import App
 from llmr.errors import LlmrError
 from llmr.server.access_log import AccessLog
-from llmr.server.answering import answer, asked_with
+from llmr.server.answering import LEFT_OUT, answer, asked_with
 from llmr.server.body import read_json
 from llmr.server.call import Call, Gone, Receive, Scope, Send
 from llmr.server.embeddings import answer_embeddings
@@ -32,11 +32,11 @@ from llmr.server.generations import Generations
 from llmr.server.guard import Guard
 from llmr.server.hints import hinted
 from llmr.server.limits import LIMITS, Limits
-from llmr.server.listings import HEALTHY, model_body, models_body, rank_body
+from llmr.server.listings import HEALTHY, model_body, models_body, rank_body, tokens_body
 from llmr.server.metrics import CONTENT_TYPE, Metrics
 from llmr.server.problems import headers_of, problem_of, refuse
 from llmr.server.schema import check_shape
-from llmr.server.schema_anthropic import MessagesRequest
+from llmr.server.schema_anthropic import CountTokensRequest, MessagesRequest
 from llmr.server.schema_embeddings import EmbeddingsRequest
 from llmr.server.schema_openai import ChatCompletionRequest
 from llmr.wire.serving import Dialect, dialect_named
@@ -111,19 +111,19 @@ class Gateway:
 
     async def chat(self, call: Call, app: App, dialect: Dialect, shape: type[BaseModel]) -> None:
         """A chat, in either dialect."""
-        async with self._read(call, shape) as body:
+        async with self.reading(call, shape) as body:
             asked = dialect.request(body)
             if asked.unsaid:
-                call.told["x-llmr-left-out"] = ", ".join(asked.unsaid)
+                call.told[LEFT_OUT] = ", ".join(asked.unsaid)
             await answer(call, app, asked_with(asked, hinted(asked.request, call)), dialect)
 
     async def embed(self, call: Call, app: App) -> None:
         """Embeddings."""
-        async with self._read(call, EmbeddingsRequest) as body:
+        async with self.reading(call, EmbeddingsRequest) as body:
             await answer_embeddings(call, app, body)
 
     @asynccontextmanager
-    async def _read(self, call: Call, shape: type[BaseModel]) -> AsyncGenerator[dict[str, Any], None]:
+    async def reading(self, call: Call, shape: type[BaseModel]) -> AsyncGenerator[dict[str, Any], None]:
         """Room for the request, and its body, whose shape is right. Raises Refused, RequestUnfit."""
         if self.under_way >= self.limits.requests:
             raise refuse(
@@ -153,6 +153,11 @@ async def _embeddings(gateway: Gateway, call: Call, app: App) -> None:
     await gateway.embed(call, app)
 
 
+async def _count_tokens(gateway: Gateway, call: Call, _app: App) -> None:
+    async with gateway.reading(call, CountTokensRequest) as body:
+        await call.answer(200, tokens_body(_ANTHROPIC.request(body).request))
+
+
 async def _models(_gateway: Gateway, call: Call, app: App) -> None:
     await call.answer(200, models_body(app, anthropic=_by_anthropic(call)))
 
@@ -179,6 +184,7 @@ ROUTES: Final[Mapping[str, Route]] = MappingProxyType(
     {
         "/v1/chat/completions": Route("POST", _completions),
         "/v1/messages": Route("POST", _messages, _ANTHROPIC),
+        "/v1/messages/count_tokens": Route("POST", _count_tokens, _ANTHROPIC),
         "/v1/embeddings": Route("POST", _embeddings),
         _MODELS: Route("GET", _models),
         "/v1/rank": Route("GET", _rank),

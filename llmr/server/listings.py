@@ -1,4 +1,4 @@
-"""What is not a chat: the models that can be asked, and the order in which they would be."""
+"""What is not a chat: the models that can be asked, the order in which they would be, how long a prompt is."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 from llmr.app import App
 from llmr.chat import ChatRequest, Message, Role
 from llmr.render.decision import decision_json
+from llmr.routing.tokens import estimate_tokens
 from llmr.server.call import Call
 from llmr.server.hints import hinted
 from llmr.server.problems import refuse
@@ -49,6 +50,11 @@ def _model(model_id: str, owner: str, *, anthropic: bool) -> dict[str, Any]:
     if anthropic:
         return {"type": "model", "id": model_id, "display_name": model_id, "created_at": "1970-01-01T00:00:00Z"}
     return {"id": model_id, "object": "model", "created": 0, "owned_by": owner}
+
+
+def tokens_body(request: ChatRequest) -> bytes:
+    """How many tokens a prompt has, as the router itself reckons it: an estimate, for nobody is asked."""
+    return json_text.encode({"input_tokens": estimate_tokens(request)})
 
 
 def rank_body(app: App, call: Call) -> bytes:

@@ -167,24 +167,29 @@ class OutputConfig(Shape):
     format: JsonFormat | None = None
 
 
-class MessagesRequest(Shape):
-    """`POST /v1/messages`."""
+class CountTokensRequest(Shape):
+    """`POST /v1/messages/count_tokens`: what makes a prompt long, and what may stand beside it."""
 
     model: ModelName
-    max_tokens: Tokens
     messages: Annotated[list[Turn], Field(min_length=1, max_length=10_000)]
     system: System | None = None
-    stream: bool | None = None
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
-    top_k: Annotated[int, Field(ge=0, le=10_000)] | None = None
-    stop_sequences: Annotated[list[str], Field(max_length=16)] | None = None
     tools: Annotated[list[Tool], Field(max_length=1024)] | None = None
     tool_choice: Annotated[AnyTool | NamedTool, Discriminator("type")] | None = None
     thinking: Thinking | None = None
     output_config: OutputConfig | None = None
     output_format: JsonFormat | None = None
-    metadata: dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)] | None] | None = None
-    service_tier: Literal["auto", "standard_only"] | None = None
     cache_control: dict[str, Any] | None = None
     context_management: dict[str, Any] | None = None
+
+
+class MessagesRequest(CountTokensRequest):
+    """`POST /v1/messages`."""
+
+    max_tokens: Tokens
+    stream: bool | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    top_k: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    stop_sequences: Annotated[list[str], Field(max_length=16)] | None = None
+    metadata: dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=4096)] | None] | None = None
+    service_tier: Literal["auto", "standard_only"] | None = None

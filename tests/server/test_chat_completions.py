@@ -6,6 +6,7 @@ import time
 import pytest
 from served import TOKEN, events, eventually
 
+from llmr.catalog import WireFormat
 from llmr.lab import Behavior, Fault, LabProvider, LabToolCall, rate_limited
 
 
@@ -229,3 +230,22 @@ def test_a_hint_that_is_misspelt_is_refused_by_name(serve, headers):
     reply = serve(LabProvider("a")).chat(headers=headers)
     assert reply.status_code == 400
     assert next(iter(headers)) in reply.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_a_provider_has_no_words_for_is_told_in_a_header(serve, stream):
+    served = serve(LabProvider("a", wire=WireFormat.ANTHROPIC))
+    assert served.chat(stream=stream, user="u1").headers["x-llmr-left-out"] == "user"
+    assert "x-llmr-left-out" not in served.chat(stream=stream).headers
+    marked = [{"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}}]
+    told = served.message(stream=stream, system=marked, service_tier="auto")
+    assert told.headers["x-llmr-left-out"] == "cache_control, service_tier"
+
+
+def test_a_message_in_anthropic_s_words_meets_the_same_fallback_and_the_same_rules(serve):
+    served = serve(LabProvider("a", [Behavior(status=500)]), LabProvider("b", [Behavior(text="from b")]))
+    reply = served.message()
+    assert (reply.json()["content"], reply.headers["x-llmr-provider"]) == ([{"type": "text", "text": "from b"}], "b")
+    refused = served.message(model="nobody")
+    assert (refused.status_code, refused.json()["error"]["type"]) == (404, "not_found_error")
+    assert refused.json()["request_id"] == refused.headers["x-llmr-request-id"]

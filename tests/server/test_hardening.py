@@ -481,6 +481,15 @@ def test_models_are_listed_for_either_sdk(served):
     assert served.get("/v1/models/nobody").status_code == 404
 
 
+def test_tokens_are_counted_without_asking_anybody(served, lab):
+    said = {"model": "m", "messages": [{"role": "user", "content": "hello there"}]}
+    short = served.post("/v1/messages/count_tokens", said).json()["input_tokens"]
+    longer = {**said, "system": "word " * 1000}
+    assert served.post("/v1/messages/count_tokens", longer).json()["input_tokens"] > short + 500
+    assert served.post("/v1/messages/count_tokens", {"model": "m"}).status_code == 400
+    assert silent(lab)
+
+
 def test_rank_gives_the_decision_and_asks_nobody(served, lab):
     decision = served.get("/v1/rank?model=m").json()
     assert decision["ranked"][0]["candidate"] == "a/lab-model"

@@ -39,6 +39,7 @@ _CHOICES: Final = {
     "tool": ToolChoiceMode.NAMED,
 }
 _EFFORTS: Final = ("low", "medium", "high", "xhigh")  # weakest first, with the budgets of parts.py
+_OWN_MACHINES: Final = ("context_management", "service_tier")
 _EXTRA: Final = ("top_k",)  # what goes on to providers as it came
 
 
@@ -68,7 +69,14 @@ def asked(body: Mapping[str, Any]) -> Asked:
         extra={name: said[name] for name in _EXTRA if name in said},
         metadata={name: text_of(value) for name, value in object_of(said.get("metadata")).items()},
     )
-    return Asked(request, unsaid=("cache_control",) if _marks_cache(body) else ())
+    return Asked(request, unsaid=tuple(_unsaid(said)))
+
+
+def _unsaid(said: Mapping[str, Any]) -> Iterator[str]:
+    """What was said and stays here: it concerns Anthropic's own machines."""
+    if _marks_cache(said):
+        yield "cache_control"
+    yield from (name for name in _OWN_MACHINES if name in said)
 
 
 def _effort(said: Mapping[str, Any]) -> str | None:
