@@ -209,6 +209,7 @@ class Process:
 
     def __init__(self, home, lab, *arguments, **variables):
         self.home = home
+        self.lab = lab
         (home / "routing.toml").write_text(settings_for(lab, lab._lab.providers))
         self.process = subprocess.Popen(
             [LLMR, "serve", "--port", "0", "--config", str(home / "routing.toml"), *arguments],

@@ -94,6 +94,15 @@ def test_an_answer_in_one_piece_begins_anew_when_it_breaks(serve):
     assert served.chat().json()["choices"][0]["message"]["content"] == "from b"
 
 
+def test_an_answer_in_one_piece_begins_anew_even_where_the_provider_streamed_it_unasked(serve):
+    half = b'data: {"choices": [{"index": 0, "delta": {"content": "half an "}}]}\n\n'
+    served = serve(
+        LabProvider("a", [Behavior(body=half, content_type="text/event-stream")]),
+        LabProvider("b", [Behavior(text="from b")]),
+    )
+    assert served.chat().json()["choices"][0]["message"]["content"] == "from b"
+
+
 def test_nobody_left_says_who_failed_and_when_to_come_back(serve):
     served = serve(LabProvider("a", [rate_limited("20")]), LabProvider("b", [rate_limited("30")]))
     reply = served.chat()

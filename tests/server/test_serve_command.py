@@ -2,12 +2,14 @@
 
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sysconfig
+import time
 from pathlib import Path
 
-from llmr.lab import LabProvider
+from llmr.lab import Behavior, Fault, LabProvider
 
 LLMR = Path(sysconfig.get_path("scripts")) / "llmr"
 
@@ -80,3 +82,22 @@ def test_a_port_that_is_taken_is_one_clear_line(start):
     )  # fmt: skip
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "--port takes another" in done.stderr
+
+
+def test_a_second_signal_ends_at_once(start):
+    running = start(providers=[LabProvider("a", [Behavior(fault=Fault.HANG)])])
+    with socket.create_connection(("127.0.0.1", int(running.origin.rsplit(":", 1)[1]))) as client:
+        token = running.token_file.read_text().strip()
+        body = b'{"model":"m","messages":[{"role":"user","content":"hi"}]}'
+        client.sendall(
+            f"POST /v1/chat/completions HTTP/1.1\r\nhost: {running.origin[7:]}\r\nauthorization: Bearer {token}\r\n"
+            f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+        assert running.lab.provider("a").wait_for_requests(1)
+        running.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)  # two signals at once would be one
+        assert running.process.poll() is None
+        began_s = time.monotonic()
+        assert running.end(signal.SIGTERM)[0] == 128 + signal.SIGTERM
+        assert time.monotonic() - began_s < 2.0
