@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """What is asked, and how, apart from routing's own options."""
+    """What is asked, and how, apart from routing's own options. `may_be_empty`: nothing need be said, since nobody is asked."""
 
     words: tuple[str, ...]
     attach: tuple[str, ...] = ()
@@ -25,6 +25,7 @@ class Asking:
     template: str | None = None
     parameters: tuple[str, ...] = ()
     attach_urls: bool | None = None
+    may_be_empty: bool = False
 
 
 def request_for(asking: Asking, request: ChatRequest, system: str | None, environment: Environment) -> ChatRequest:
@@ -36,7 +37,7 @@ def request_for(asking: Asking, request: ChatRequest, system: str | None, enviro
         asking.words,
         asking.attach,
         prompt_file=asking.prompt_file,
-        may_be_empty=asking.template is not None or asking.edit,
+        may_be_empty=asking.template is not None or asking.edit or asking.may_be_empty,
     )
     if asking.template is not None:
         from llmr import templates
@@ -52,7 +53,7 @@ def request_for(asking: Asking, request: ChatRequest, system: str | None, enviro
         from llmr.cli.editor import edited
 
         prompt = replace(prompt, text=edited(prompt.text, environment, suffix=".md"))
-    return replace(request, messages=_messages(prompt, system))
+    return replace(request, messages=_messages(prompt, system, may_be_empty=asking.may_be_empty))
 
 
 def check_urls(request: ChatRequest, asking: Asking, config: Config) -> None:
@@ -78,9 +79,9 @@ def parameters(given: tuple[str, ...]) -> dict[str, str]:
     return values
 
 
-def _messages(prompt: Prompt, system: str | None) -> tuple[Message, ...]:
+def _messages(prompt: Prompt, system: str | None, *, may_be_empty: bool) -> tuple[Message, ...]:
     message = prompt.message()
-    if not message.parts:
+    if not message.parts and not may_be_empty:
         raise UsageError("no prompt: the text is empty")
     return (*((Message.text(Role.SYSTEM, system),) if system else ()), message)
 

@@ -3,7 +3,16 @@
 from collections.abc import Iterator
 
 from llmr.cli.exit_codes import ExitCode, exit_code_of
-from llmr.errors import AllAttemptsFailed, ErrorKind, Failure, LlmrError, NoProviderReady, StateError, StreamInterrupted
+from llmr.errors import (
+    AllAttemptsFailed,
+    ErrorKind,
+    Failure,
+    LlmrError,
+    NoProviderReady,
+    RequestDenied,
+    StateError,
+    StreamInterrupted,
+)
 from llmr.render.chat_json import ErrorNote
 from llmr.render.figures import left
 from llmr.routing.verdict import verdict
@@ -38,6 +47,8 @@ def note_of(error: LlmrError) -> ErrorNote:
             return ErrorNote(error.error.kind.value, str(error), int(code), None, _HINTS.get(code))
         case NoProviderReady():
             return ErrorNote("not_configured", str(error), int(code), None, _set_keys(error))
+        case RequestDenied():  # of the exit code of what is not configured, but a script may want to know
+            return ErrorNote("denied", str(error), int(code))
         case StateError():
             return ErrorNote("state", str(error), int(code))
         case _:

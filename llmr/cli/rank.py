@@ -1,48 +1,99 @@
-"""`llmr rank`: the decision of the real code path, without a request."""
+"""`llmr rank`: the decision of the real code path, without a request.
+
+What is asked is read as `chat` reads it, by the same code, so that length, attachments and JSON count as they would there.
+Where nobody can be asked, or a rule refuses, the exit code is the one that `chat` would end with now.
+"""
 
 import json
+from dataclasses import asdict
+from math import inf
+from random import Random
+from typing import Final
 
-from llmr.app import opened
+from llmr.app import App, opened
 from llmr.chat import ChatRequest
-from llmr.cli.choices import check_strategy
-from llmr.cli.exit_codes import ExitCode
+from llmr.cli.asking import Asking, check_urls, request_for
+from llmr.cli.exit_codes import ExitCode, exit_code_of
+from llmr.cli.failure import note_of
 from llmr.cli.listing import configured, told, unknown_tags
 from llmr.cli.output import print_line
 from llmr.cli.say import say
 from llmr.cli.screen import screen, show
-from llmr.errors import ErrorKind
-from llmr.render.decision import decision_json, decision_view, flip_view, rule_lines
+from llmr.config.environment import Environment
+from llmr.errors import LlmrError
+from llmr.render.decision import decision_json, decision_view, denial_json, flip_view, rule_lines
+from llmr.router.endings import all_failed, refuse_if_nobody_is_ready
 from llmr.routing.decision_record import DecisionRecord
-from llmr.routing.selector import Barrier, Selection
+from llmr.routing.fallback import FallbackHandler, GiveUp
+from llmr.routing.policy import Policy
+from llmr.routing.rules import DeniedByRule
+from llmr.routing.selector import Selection
+
+_NO_CHANCE: Final = 0  # nothing is drawn
 
 
-def run_rank(request: ChatRequest, *, config_file: str | None, as_json: bool, verbose: bool) -> int:
+def run_rank(
+    asking: Asking,
+    request: ChatRequest,
+    *,
+    system: str | None,
+    schema: str | None,
+    config_file: str | None,
+    as_json: bool,
+    verbose: bool,
+) -> int:
     """Print the decision. Raises LlmrError. The code says whether anyone could be asked."""
-    check_strategy(request.strategy)
+    if schema is not None:
+        from llmr.cli.schema import with_schema
+
+        request = with_schema(request, schema)
+    request = request_for(asking, request, system, Environment.from_process())
     config = configured(config_file)
+    check_urls(request, asking, config)
     for notice in unknown_tags(request, config):
         say(f"llmr: {notice}")
     with opened(config) as app:
-        selection = app.router.rank(request)
+        try:
+            selection = app.router.rank(request)
+        except DeniedByRule as denied:
+            _tell_denial(denied, as_json=as_json, verbose=verbose)
+            raise
+        error = nobody_to_ask(selection, config.policy, app.clock.now())
         if as_json:
-            print_line(json.dumps(decision_json(selection), allow_nan=False))
+            note = None if error is None else asdict(note_of(error))
+            print_line(json.dumps({**decision_json(selection), "error": note}, allow_nan=False))
         else:
-            on = screen()
-            show(decision_view(selection, on.width, on.glyphs, app.clock.now()), on)
-            record = DecisionRecord.of(selection)
-            show(flip_view(record.rivals, record.ranked[0].key, on.width) if record.ranked else (), on)
-            for line in rule_lines(selection) if verbose else ():
-                print_line(line)
+            _tell(selection, app, verbose=verbose)
         told(app)
-    return int(_code(selection))
+    return int(ExitCode.OK if error is None else exit_code_of(error))
 
 
-def _code(selection: Selection) -> ExitCode:
-    """What `chat` would end with now, if nobody can be asked."""
+def nobody_to_ask(selection: Selection, policy: Policy, now: float) -> LlmrError | None:
+    """What `chat` would end with at `now` (wall-clock seconds) if it did not wait; None: somebody can be asked."""
     if selection.ranked:
-        return ExitCode.OK
-    if any(r.barrier in (Barrier.CIRCUIT, Barrier.LIMIT) for r in selection.rejected):
-        return ExitCode.ALL_DOWN
-    if any(r.kind is ErrorKind.BUDGET for r in selection.rejected):
-        return ExitCode.BUDGET
-    return ExitCode.NOT_CONFIGURED
+        return None
+    try:
+        refuse_if_nobody_is_ready(selection)
+    except LlmrError as error:
+        return error
+    handler = FallbackHandler(selection, policy.fallback, policy.timeouts, Random(_NO_CHANCE))  # noqa: S311 - as said
+    end = handler.next_action(now, inf)  # a request whose time is over gives up, with the failures of everybody
+    return all_failed(selection.asked, end, now) if isinstance(end, GiveUp) else None
+
+
+def _tell(selection: Selection, app: App, *, verbose: bool) -> None:
+    on = screen()
+    show(decision_view(selection, on.width, on.glyphs, app.clock.now()), on)
+    record = DecisionRecord.of(selection)
+    show(flip_view(record.rivals, record.ranked[0].key, on.width) if record.ranked else (), on)
+    for line in rule_lines(selection.trace) if verbose else ():
+        print_line(line)
+
+
+def _tell_denial(denied: DeniedByRule, *, as_json: bool, verbose: bool) -> None:
+    """What became of every rule, before the refusal itself is told on stderr."""
+    if as_json:
+        print_line(json.dumps({**denial_json(denied), "error": asdict(note_of(denied))}, allow_nan=False))
+        return
+    for line in rule_lines(denied.trace) if verbose else ():
+        print_line(line)

@@ -9,12 +9,35 @@ app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_com
 
 @app.command()
 def rank(
-    prompt: Annotated[list[str] | None, typer.Argument(help="What would be asked; its length counts.")] = None,
+    prompt: Annotated[
+        list[str] | None,
+        typer.Argument(help="What would be asked, read as chat reads it: @FILE, `-` and a pipe too. May be left out."),
+    ] = None,
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="A name from routing.toml, or provider/model-id.")
     ] = None,
     provider: Annotated[str | None, typer.Option("--provider", "-p", help="Only this provider.")] = None,
     strategy: Annotated[str | None, typer.Option(help="Another strategy than the configured one.")] = None,
+    hedge: Annotated[
+        bool | None, typer.Option("--hedge/--no-hedge", help="As chat would: rules may ask, and it outranks theirs.")
+    ] = None,
+    system: Annotated[str | None, typer.Option("--system", "-s", help="Instructions to the model.")] = None,
+    attach: Annotated[
+        list[str] | None,
+        typer.Option("--attach", "-a", metavar="FILE", help="Send a file along: image, PDF, sound, text; `-`: stdin."),
+    ] = None,
+    attach_urls: Annotated[
+        bool | None,
+        typer.Option("--attach-urls/--no-attach-urls", help="Let -a name URLs, which the provider would fetch."),
+    ] = None,
+    prompt_file: Annotated[str | None, typer.Option(metavar="FILE", help="Read the prompt from a file.")] = None,
+    template: Annotated[str | None, typer.Option("--template", "-t", help="Ask as a template of yours says.")] = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", "-P", metavar="NAME=VALUE", help="Fill a place of the template.")
+    ] = None,
+    schema: Annotated[
+        str | None, typer.Option(metavar="FILE|JSON", help="JSON that meets this schema; who cannot is not asked.")
+    ] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="The longest answer, in tokens.")] = None,
     no_stream: Annotated[bool, typer.Option("--no-stream", help="As chat --no-stream would.")] = False,
     tag: Annotated[
@@ -30,16 +53,38 @@ def rank(
 
     Nothing is asked and nothing is written.
     """
-    from llmr.chat import ChatRequest, Message, Role
+    from llmr.chat import ChatRequest
+    from llmr.cli.asking import Asking
     from llmr.cli.rank import run_rank
 
+    asking = Asking(
+        words=tuple(prompt or ()),
+        attach=tuple(attach or ()),
+        prompt_file=prompt_file,
+        template=template,
+        parameters=tuple(parameter or ()),
+        attach_urls=attach_urls,
+        may_be_empty=True,
+    )
+
     request = ChatRequest(
-        messages=(Message.text(Role.USER, " ".join(prompt or ())),),
+        messages=(),
         model=model or "",
         stream=not no_stream,
         max_output_tokens=max_tokens,
         provider=provider,
         strategy=strategy,
+        hedge=hedge,
         tags=tuple(tag or ()),
     )
-    raise typer.Exit(run_rank(request, config_file=config, as_json=as_json, verbose=verbose))
+    raise typer.Exit(
+        run_rank(
+            asking,
+            request,
+            system=system,
+            schema=schema,
+            config_file=config,
+            as_json=as_json,
+            verbose=verbose,
+        )
+    )

@@ -62,6 +62,7 @@ llmr rank --json: llmr.rank/1
   rejected [{candidate, barrier, reason, retry_at}]
   flips {winner, margin_s, others [{candidate, margin_s, p50_below_s, input_usd_below, output_usd_below}]} or null
   rules [{rule, matched, because, unmet, effects}]   unmet {condition, wanted, actual} or null; effects: what it did
+  error                                      null, or as in llmr.chat/1 what chat would end with now; kind denied: a rule
 
 llmr providers status --json and list --json: llmr.providers/1
   providers [{name, on, off_reason, wire, base_url, local, models}]

@@ -16,17 +16,25 @@ from llmr.config.search import Scope
 from llmr.config.wording import show
 
 _WILDCARDS: Final = re.compile(r"[*?\[]")
+_BRACKETS: Final = re.compile(
+    r"\[!?+\]?+[^\]]*+\]"
+)  # as fnmatch reads them: a ] that comes first is one of the characters
 
 
 def rule_faults(settings: RoutingFile, origins: Origins) -> Iterator[Fault]:
     """`lenient`: a project's file is for everybody who works there, and may speak of what not everybody has."""
     deciding: dict[int, str] = {}  # layer → the first rule there after which no other is asked
+    named: set[tuple[int, str]] = set()  # (layer, name)
     for index, rule in enumerate(settings.rules):
         path: KeyPath = ("rules", index)
         layer, _ = origins.rules[index]
         lenient = origins.layers[layer].scope is Scope.PROJECT and not origins.layers[layer].trusted
         if layer in deciding:
             yield Fault(path, f"can never be reached: rule {show(deciding[layer])} before it always decides")
+        if rule.name is not None and (layer, rule.name) in named:
+            yield Fault((*path, "name"), f"{show(rule.name)} is the name of a rule before it: which one decided?")
+        named.add((layer, rule.name or ""))
+        yield from _globs(path, rule)
         if rule.when is not None:
             yield from condition_faults((*path, "when"), rule.when)
             if not lenient:
@@ -86,6 +94,18 @@ def _selection(path: KeyPath, rule: RuleTable, settings: RoutingFile, *, lenient
         yield Fault((*path, "only"), "is avoided by the same rule")
 
 
+def _globs(path: KeyPath, rule: RuleTable) -> Iterator[Fault]:
+    """An unclosed bracket stands for itself, and no name holds one: the glob would match nothing, silently."""
+    words: dict[KeyPath, Iterable[str]] = {(key,): getattr(rule, key) or () for key in ("prefer", "only", "avoid")}
+    if rule.when is not None:
+        words[("when", "model")] = rule.when.model or ()
+        words[("when", "circuit")] = rule.when.circuit or ()
+    for key, globs in words.items():
+        for glob in globs:
+            if "[" in _BRACKETS.sub("", glob):
+                yield Fault((*path, *key), f"{show(glob)} has a bracket that is not closed")
+
+
 def _nobody(path: KeyPath, glob: str, settings: RoutingFile) -> Fault:
     """A glob that fits nothing at any provider."""
     if glob in settings.providers:
@@ -94,6 +114,11 @@ def _nobody(path: KeyPath, glob: str, settings: RoutingFile) -> Fault:
 
 
 def _effects(path: KeyPath, rule: RuleTable, settings: RoutingFile) -> Iterator[Fault]:
+    if rule.deny is not None:
+        if not rule.deny.strip():
+            yield Fault((*path, "deny"), "is empty: write what the person who is refused is told")
+        for key in (key for key in ("prefer", "only", "avoid") if getattr(rule, key) is not None):
+            yield Fault((*path, key), "means nothing beside deny, which refuses the request: keep one of the two")
     if rule.allow_unknown_price is not None and rule.max_price_usd is None:
         yield Fault((*path, "allow_unknown_price"), "there is no cap here: write max_price_usd")
     deadline_s = rule.timeouts.deadline_s if rule.timeouts is not None else None

@@ -15,7 +15,7 @@ from llmr.render.pictures import UNICODE, Glyphs
 from llmr.render.table import Align, Column, table
 from llmr.render.transcript import milliseconds
 from llmr.routing.decision_record import TERMS, DecisionRecord, PassedOver, Rival, Weighed, terms_s
-from llmr.routing.rules import RuleTrace
+from llmr.routing.rules import DeniedByRule, RuleTrace
 from llmr.routing.selector import Ranked, Rejected, Selection
 from llmr.routing.sensitivity import sensitivity
 
@@ -173,9 +173,9 @@ def wrapped(text: str, width: int | None) -> list[str]:
     return textwrap.wrap(text, max(20, width - 2), break_long_words=False, break_on_hyphens=False) or [""]
 
 
-def rule_lines(selection: Selection) -> list[str]:
+def rule_lines(trace: Sequence[RuleTrace]) -> list[str]:
     """Which rules matched, which did not, and why."""
-    return [f"  {'✓' if t.matched else '·'} rule {t.rule!r}: {_told(t)}" for t in selection.trace]
+    return [f"  {'✓' if t.matched else '·'} rule {t.rule!r}: {_told(t)}" for t in trace]
 
 
 def _told(trace: RuleTrace) -> str:
@@ -195,6 +195,21 @@ def decision_json(selection: Selection) -> dict[str, Any]:
         "rejected": [_rejected_json(rejected) for rejected in selection.rejected],
         "flips": _flips_json(selection),
         "rules": [_rule_json(trace) for trace in selection.trace],
+    }
+
+
+def denial_json(denied: DeniedByRule) -> dict[str, Any]:
+    """The same document where a rule refused the request: there was nothing to put in order."""
+    return {
+        "schema": RANK_SCHEMA,
+        "model": denied.asked,
+        "strategy": None,
+        "prompt_tokens": denied.prompt_tokens,
+        "explored": False,
+        "ranked": [],
+        "rejected": [],
+        "flips": None,
+        "rules": [_rule_json(trace) for trace in denied.trace],
     }
 
 

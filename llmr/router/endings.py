@@ -5,7 +5,15 @@ from types import MappingProxyType
 from typing import Final
 
 from llmr.chat import ChatRequest, ChatResponse
-from llmr.errors import AllAttemptsFailed, ErrorKind, LlmrError, NoProviderReady, ProviderError, StreamInterrupted
+from llmr.errors import (
+    AllAttemptsFailed,
+    ErrorKind,
+    LlmrError,
+    NoProviderReady,
+    ProviderError,
+    RequestDenied,
+    StreamInterrupted,
+)
 from llmr.router.events import AttemptFailed
 from llmr.router.progress import Progress
 from llmr.routing.disposition import Onward, disposition
@@ -67,7 +75,8 @@ def interrupted(failure: AttemptFailed) -> StreamInterrupted:
 
 
 def refuse_if_nobody_is_ready(selection: Selection) -> None:
-    """Raise NoProviderReady where no candidate is so much as set up: there is nothing to try, wait for or book.
+    """Raise NoProviderReady where no candidate is so much as set up, RequestDenied where rules leave nobody: there is nothing
+    to try, wait for or book.
 
     Absent keys are facts on the error; only what else is in the way is spelt out.
     """
@@ -76,6 +85,9 @@ def refuse_if_nobody_is_ready(selection: Selection) -> None:
     lacking = [r.candidate.model.provider.missing_key for r in selection.rejected if r.barrier is Barrier.OFF]
     missing = dict.fromkeys(name for name in lacking if name)
     ruled = dict.fromkeys(r.reason for r in selection.rejected if r.barrier is Barrier.RULE)
+    if selection.rejected and all(r.barrier is Barrier.RULE for r in selection.rejected):
+        names = ", ".join(r.candidate.key for r in selection.rejected)
+        raise RequestDenied(f"{'; '.join(ruled)}: that leaves nobody for {selection.asked!r} (candidates: {names})")
     off = (r for r in selection.rejected if r.barrier is Barrier.OFF and not r.candidate.model.provider.missing_key)
     reasons = "; ".join([*ruled, *dict.fromkeys(f"{r.candidate.key}: {r.reason}" for r in off)])
     message = f"no provider is ready for {selection.asked!r}" + (f" ({reasons})" if reasons else "")

@@ -179,9 +179,14 @@ def _at(value: Any, path: tuple[str, ...]) -> Any:
             ),
             "models": st.just({"x": {"candidates": ["openai/ü", "groq/b"], "quality": 1}}),
             "rules": st.lists(
-                st.fixed_dictionaries(
-                    {"when": st.just({"prompt_tokens": {"over": 3}, "hours": "22:00-06:00", "tags": "ä"})},
-                    optional={"prefer": st.just("openai/*"), "deny": st.text(max_size=5), "continue": st.booleans()},
+                st.one_of(
+                    *(
+                        st.fixed_dictionaries(
+                            {"when": st.just({"prompt_tokens": {"over": 3}, "hours": "22:00-06:00", "tags": "ä"})},
+                            optional={**effect, "continue": st.booleans()},
+                        )
+                        for effect in ({"prefer": st.just("openai/*")}, {"deny": st.text(max_size=5).map("no".__add__)})
+                    )
                 ),
                 max_size=3,
             ),

@@ -168,6 +168,13 @@ def test_every_condition_and_every_effect_is_read(world: World) -> None:
         ("hedge = { after_s = 0 }", "hedge.after_s: expected more than 0, found 0"),
         ("hedge = { after = 1 }", "hedge.after: unknown key; did you mean after_s?"),
         ("on_break = 'go'", "on_break: found 'go'; known: fail, restart, continue, buffer"),
+        ("deny = ''", "deny: is empty: write what the person who is refused is told"),
+        ("deny = 'no'\nonly = ['groq/*']", "only: means nothing beside deny"),
+        ("deny = 'no'\nprefer = ['groq/*']", "prefer: means nothing beside deny"),
+        ("deny = 'no'\navoid = ['groq/*']", "avoid: means nothing beside deny"),
+        ("only = ['groq/[ab']", "only: 'groq/[ab' has a bracket that is not closed"),
+        ("when.model = 'gpt-[!]'", "when.model: 'gpt-[!]' has a bracket that is not closed"),
+        ("when.circuit = { 'groq/[' = 'open' }", "when.circuit: 'groq/[' has a bracket that is not closed"),
         ("deny = true", "deny: expected a string, found true"),
         ("continu = true", "continu: unknown key; did you mean continue?"),
     ],
@@ -180,6 +187,12 @@ def test_a_rule_behind_one_that_always_decides_is_an_error(world: World) -> None
     text = '[[rules]]\nname = "all"\nprefer = ["openai/*"]\n[[rules]]\nprefer = ["groq/*"]\n'
     assert ":4: rules[1]: can never be reached: rule 'all' before it always decides" in world.error(text)
     assert len(world.user(text.replace('"all"', '"all"\ncontinue = true')).load().rules) == 2
+
+
+def test_two_rules_of_one_name_are_an_error(world: World) -> None:
+    text = '[[rules]]\nname = "r"\nprefer = ["openai/*"]\ncontinue = true\n[[rules]]\nname = "r"\nprefer = ["groq/*"]\n'
+    assert ":6: rules[1].name: 'r' is the name of a rule before it" in world.error(text)
+    assert len(world.user(text.replace('"r"', '"s"', 1)).load().rules) == 2
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def test_each_rule_says_whether_it_matched_and_why() -> None:
         RuleTrace("tag", matched=True, because="it asks nothing"),
         RuleTrace("x", matched=False, because="tags: none, wanted t", unmet=Clause("tags", "t", "none", holds=False)),
     )
-    assert rule_lines(selection(trace=trace)) == [
+    assert rule_lines(trace) == [
         "  ✓ rule 'home': tags: t → only a/*, no hedge",
         "  ✓ rule 'tag': it asks nothing → nothing",
         "  · rule 'x': tags: none, wanted t",

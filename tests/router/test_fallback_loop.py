@@ -421,7 +421,7 @@ def test_the_decision_carries_the_id_that_the_books_have(rig: Any, run: Any) -> 
 
 def test_a_rule_that_leaves_nobody_is_told_with_its_name(rig: Any, run: Any) -> None:
     told = run(rig({"a": says("x")}, rules=[Rule("at home", only=("ollama/*",))]).ask())
-    assert isinstance(told.error, NoProviderReady)
+    assert isinstance(told.error, RequestDenied)
     assert "rule 'at home' allows only ollama/*" in str(told.error)
 
 

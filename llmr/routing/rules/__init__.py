@@ -10,13 +10,14 @@ removes stays in the plan with the reason, and every rule leaves a line in the t
 
 from llmr.routing.rules.condition import Clause, Condition, Hours, Range, mentions
 from llmr.routing.rules.engine import RulesEngine
-from llmr.routing.rules.plan import Candidate, Excluded, Plan, PriceCap, RuleTrace
+from llmr.routing.rules.plan import Candidate, DeniedByRule, Excluded, Plan, PriceCap, RuleTrace
 from llmr.routing.rules.rule import Rule
 
 __all__ = [
     "Candidate",
     "Clause",
     "Condition",
+    "DeniedByRule",
     "Excluded",
     "Hours",
     "Plan",

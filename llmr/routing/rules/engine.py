@@ -6,10 +6,10 @@ from typing import Final
 
 from llmr.catalog import Catalog, Model, Strategy
 from llmr.chat import ChatRequest
-from llmr.errors import RequestDenied, UsageError
+from llmr.errors import UsageError
 from llmr.routing.rules.condition import Clause, Facts, clauses, matches_any
 from llmr.routing.rules.names import candidates, close, models_of, strategy_named
-from llmr.routing.rules.plan import Excluded, Plan, RuleTrace, applied, wished
+from llmr.routing.rules.plan import DeniedByRule, Excluded, Plan, RuleTrace, applied, wished
 from llmr.routing.rules.rule import Rule
 from llmr.routing.situation import Situation
 
@@ -42,14 +42,17 @@ class RulesEngine:
     def evaluate(self, request: ChatRequest, catalog: Catalog, *, prompt_tokens: int, situation: Situation) -> Plan:
         """The plan for `request`.
 
-        Raises UsageError for a name, provider or strategy nobody knows, RequestDenied where a rule refuses.
+        Raises UsageError for a name, provider or strategy nobody knows, DeniedByRule where a rule refuses.
         """
         asked = request.model or catalog.default_model or ""
         if not asked:
             raise UsageError("no model: name one with --model, or set default_model in routing.toml")
         output_tokens = _output_tokens(asked, request, catalog, situation)
         facts = Facts.of(asked, request, prompt_tokens=prompt_tokens, output_tokens=output_tokens, situation=situation)
-        matched, trace = self._match(facts)
+        matched, trace = self._match(facts, _said_by(request))
+        if matched and matched[-1].deny is not None:
+            message = f"rule {matched[-1].name!r} refuses this request: {matched[-1].deny}"
+            raise DeniedByRule(message, asked=asked, prompt_tokens=prompt_tokens, trace=trace)
         names = next((rule.models for rule in reversed(matched) if rule.models), (asked,))
         named = catalog.names.get(names[0])
         plan = Plan(
@@ -65,7 +68,8 @@ class RulesEngine:
             plan = applied(plan, rule)
         return _of_provider(wished(plan, request), request.provider, catalog)
 
-    def _match(self, facts: Facts) -> tuple[tuple[Rule, ...], tuple[RuleTrace, ...]]:
+    def _match(self, facts: Facts, said: frozenset[str]) -> tuple[tuple[Rule, ...], tuple[RuleTrace, ...]]:
+        """The rules that matched, a refusing one as the last, and what became of all. `said` as Rule.effects has it."""
         matched: list[Rule] = []
         trace: list[RuleTrace] = []
         decided: str | None = None
@@ -78,14 +82,12 @@ class RulesEngine:
             if failed is not None:
                 trace.append(RuleTrace(rule.name, matched=False, because=_words(failed), unmet=failed))
                 continue
-            if rule.deny is not None:
-                raise RequestDenied(f"rule {rule.name!r} refuses this request: {rule.deny}")
             found = dict.fromkeys(f"{clause.condition}: {clause.actual}" for clause in judged)
             because = "; ".join(found) or "it asks nothing"
-            trace.append(RuleTrace(rule.name, matched=True, because=because, effects=tuple(rule.effects())))
+            trace.append(RuleTrace(rule.name, matched=True, because=because, effects=tuple(rule.effects(said))))
             matched.append(rule)
             facts = facts.tagged(rule.tags)
-            decided = None if rule.then_continue else rule.name
+            decided = None if rule.then_continue and rule.deny is None else rule.name
         return tuple(matched), tuple(trace)
 
     def _strategy(self, request: ChatRequest, matched: Sequence[Rule], name: str, catalog: Catalog) -> Strategy:
@@ -95,6 +97,17 @@ class RulesEngine:
         ruled = next((rule.strategy for rule in reversed(matched) if rule.strategy), None)
         named = catalog.names.get(name)
         return ruled or (named.strategy if named else None) or self._default_strategy
+
+
+def _said_by(request: ChatRequest) -> frozenset[str]:
+    """What the request says for itself, by the names of a rule's fields: there its word outranks every rule's."""
+    words = {
+        "strategy": request.strategy,
+        "hedge": request.hedge,
+        "on_break": request.on_break,
+        "deadline_s": request.deadline_s,
+    }
+    return frozenset(name for name, word in words.items() if word is not None)
 
 
 def _words(failed: Clause) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from llmr.catalog import Model, Strategy, TimeoutOverrides
 from llmr.chat import ChatRequest
+from llmr.errors import RequestDenied
 from llmr.routing.policy import OnBreak
 from llmr.routing.rules.condition import Clause, matches_any
 from llmr.routing.rules.rule import Rule
@@ -46,6 +47,17 @@ class RuleTrace:
     because: str
     unmet: Clause | None = None
     effects: tuple[str, ...] = ()
+
+
+class DeniedByRule(RequestDenied):
+    """A rule refuses the request. `asked` is the name asked for; `trace` what became of every rule, the refusing one as one
+    that matched."""
+
+    def __init__(self, message: str, *, asked: str, prompt_tokens: int, trace: tuple[RuleTrace, ...]) -> None:
+        super().__init__(message)
+        self.asked = asked
+        self.prompt_tokens = prompt_tokens
+        self.trace = trace
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """A rule: when it holds, and what it does then."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, fields
 
 from llmr.catalog import Strategy, TimeoutOverrides
@@ -37,25 +37,28 @@ class Rule:
     deny: str | None = None
     then_continue: bool = False
 
-    def effects(self) -> Iterator[str]:  # noqa: C901 - a clause per effect
-        """What the rule does, a phrase each."""
+    def effects(self, said: Collection[str] = ()) -> Iterator[str]:  # noqa: C901 - a clause per effect
+        """What the rule does, a phrase each. `said` are the fields that the request has its own word on: there the rule's
+        does not count."""
+        outranked = dict.fromkeys(said, " (the request says otherwise)")
         for verb in ("prefer", "only", "avoid", "models", "tags"):
             words: tuple[str, ...] = getattr(self, verb)
             if words:
                 yield f"{verb} {', '.join(words)}"
         if self.strategy is not None:
-            yield f"strategy {self.strategy}"
+            yield f"strategy {self.strategy}{outranked.get('strategy', '')}"
         if self.max_price_usd is not None:
             yield f"at most ${self.max_price_usd:g}{' or unknown' if self.allow_unknown_price else ''}"
         for timeout in fields(self.timeouts):
-            said: float | str | None = getattr(self.timeouts, timeout.name)
-            if said is not None:
-                yield f"{timeout.name} {said if isinstance(said, str) else f'{said:g}'}"
+            given: float | str | None = getattr(self.timeouts, timeout.name)
+            if given is not None:
+                word = given if isinstance(given, str) else f"{given:g}"
+                yield f"{timeout.name} {word}{outranked.get(timeout.name, '')}"
         if self.hedge is not None:
             after = "" if self.hedge_after_s is None else f" after {self.hedge_after_s:g} s"
-            yield f"hedge{after}" if self.hedge else "no hedge"
+            yield (f"hedge{after}" if self.hedge else "no hedge") + outranked.get("hedge", "")
         if self.on_break is not None:
-            yield f"on_break {self.on_break}"
+            yield f"on_break {self.on_break}{outranked.get('on_break', '')}"
         if self.cache is not None:
             yield "cache" if self.cache else "no cache"
         if self.deny is not None:
