@@ -113,6 +113,18 @@ complete -c llmr -n '__llmr_at \' rank\'' -l provider -s p -x -d 'Only this prov
 complete -c llmr -n '__llmr_at \' rank\'' -l provider -s p -x -a '(__llmr_names providers)'
 complete -c llmr -n '__llmr_at \' rank\'' -l strategy -x -d 'Another strategy than the configured one'
 complete -c llmr -n '__llmr_at \' rank\'' -l strategy -x -a 'priority cost latency balanced quality round_robin weighted'
+complete -c llmr -n '__llmr_at \' rank\'' -l no-hedge -l hedge -d 'As chat would: rules may ask, and it outranks theirs'
+complete -c llmr -n '__llmr_at \' rank\'' -l system -s s -x -d 'Instructions to the model'
+complete -c llmr -n '__llmr_at \' rank\'' -l attach -s a -r -d 'Send a file along: image, PDF, sound, text; `-`: stdin'
+complete -c llmr -n '__llmr_at \' rank\'' -l attach -s a -r -F
+complete -c llmr -n '__llmr_at \' rank\'' -l no-attach-urls -l attach-urls -d 'Let -a name URLs, which the provider would fetch'
+complete -c llmr -n '__llmr_at \' rank\'' -l prompt-file -r -d 'Read the prompt from a file'
+complete -c llmr -n '__llmr_at \' rank\'' -l prompt-file -r -F
+complete -c llmr -n '__llmr_at \' rank\'' -l template -s t -x -d 'Ask as a template of yours says'
+complete -c llmr -n '__llmr_at \' rank\'' -l template -s t -x -a '(__llmr_templates)'
+complete -c llmr -n '__llmr_at \' rank\'' -l parameter -s P -x -d 'Fill a place of the template'
+complete -c llmr -n '__llmr_at \' rank\'' -l schema -r -d 'JSON that meets this schema; who cannot is not asked'
+complete -c llmr -n '__llmr_at \' rank\'' -l schema -r -F
 complete -c llmr -n '__llmr_at \' rank\'' -l max-tokens -x -d 'The longest answer, in tokens'
 complete -c llmr -n '__llmr_at \' rank\'' -l no-stream -d 'As chat --no-stream would'
 complete -c llmr -n '__llmr_at \' rank\'' -l tag -x -d 'A tag for rules to match, plain or key=value; may be repeated'
