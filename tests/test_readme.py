@@ -9,9 +9,12 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from tour import toured
 
 from llmr.cli import COMMANDS
 from llmr.cli.exit_codes import ExitCode
+from llmr.cli.topics import variables
+from llmr.cli.tree import command_tree
 from llmr.config.json_schema import routing_schema
 
 ROOT = Path(__file__).parent.parent
@@ -51,6 +54,46 @@ def test_the_second_block_is_one_line_that_runs_the_tests():
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_named(command):
     assert f"llmr {command}" in README
+
+
+COMMANDS_TABLE = README.partition("## Commands")[2].partition("\n\n")[2].partition("\n\n")[0].splitlines()
+
+
+@pytest.mark.parametrize("node", [n for n in command_tree().walk() if not n.children], ids=lambda node: node.path[-1])
+def test_every_command_has_a_place_in_the_table(node):
+    group, name = node.path[1], node.path[-1]
+    rows = [row for row in COMMANDS_TABLE if row.startswith(f"| `llmr {group}")]
+    assert rows, group
+    alone = group == name or name == "list"  # what a group does by itself
+    assert alone or any(re.search(rf"\b{name}\b", row) for row in rows)
+
+
+def test_no_row_of_the_table_is_of_a_command_that_is_gone():
+    groups = {node.path[1] for node in command_tree().walk() if len(node.path) > 1}
+    assert {row.split("`")[1].split()[1] for row in COMMANDS_TABLE if row.startswith("| `llmr ")} == groups
+
+
+def test_every_variable_of_ours_is_named():
+    section = README.partition("## Every variable")[2].partition("\n## ")[0]
+    ours = {name for name, _ in variables() if name.startswith("LLMR_")}
+    assert {name for name in ours if f"`{name}`" not in section} == set()
+
+
+def test_the_tour_is_what_the_commands_print(tmp_path):
+    said = README.partition("## In thirty seconds")[2].partition("```console\n")[2].partition("```")[0]
+    commands = re.split(r"^\$ ", said, flags=re.MULTILINE)[1:]
+    printed = list(toured(tmp_path))
+    assert [text.partition("\n")[0] for text in commands] == [command for command, _, _ in printed]
+    for text, (_, out, err) in zip(commands, printed, strict=True):
+        assert sorted(words(text.partition("\n")[2])) == sorted(words(f"{err}\n{out}"))
+
+
+def words(text):
+    """The words, without what differs from run to run: figures and their units, ids, dates, pictures, where lines are cut."""
+    text = re.sub(r"\b[0-9a-f]{16}\b", "ID", text)
+    text = re.sub(r"\w{3} \d+ \w{3} [\d:]+", "DATE", text)
+    text = re.sub(r"[\d.,]*\d(?: (?:ms|s|min|h)\b)?", "#", text)
+    return re.sub(r"[▁▂▃▄▅▆▇█]+", "▁", text).split()
 
 
 def test_every_exit_code_is_named():
