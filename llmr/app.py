@@ -18,8 +18,7 @@ from llmr.chat import ChatRequest
 from llmr.config.build import Config
 from llmr.errors import StateError
 from llmr.exchange import HttpReply, Transport
-from llmr.registry import ProviderRegistry
-from llmr.registry.registry import Later
+from llmr.registry import Later, ProviderRegistry
 from llmr.router import Event, Router
 from llmr.routing.rules import RulesEngine
 from llmr.secret import Redactor

@@ -51,6 +51,11 @@ class Admission:
     spend: Spend | None = None
 
     @property
+    def payer(self) -> str:
+        """The key of the budget that earns by it, or pays for it."""
+        return keys.budget(self.model.provider if self.charge is None else self.charge.owner)
+
+    @property
     def keys(self) -> frozenset[str]:
         """Every row that the step looks at."""
         found = {*keys.circuits(self.model), keys.limiter(self.model.provider), keys.told_limits(self.model)}
@@ -74,9 +79,10 @@ class Admission:
         )
         if refusal is not None:
             return Change(refusal)
-        return Change(self.permit(grants), writes)
+        counting = any(BreakerState.from_row(rows.get(key)).fails for key in keys.circuits(self.model))
+        return Change(self.permit(grants, urgent=counting or keys.told_limits(self.model) in writes), writes)
 
-    def permit(self, grants: tuple[tuple[str, Grant], ...]) -> Permit:
+    def permit(self, grants: tuple[tuple[str, Grant], ...], *, urgent: bool) -> Permit:
         """The permit that these grants make."""
         return Permit(
             self.model,
@@ -85,6 +91,7 @@ class Admission:
             self.prompt_tokens,
             self.token,
             probe=any(grant.probe for _, grant in grants),
+            urgent=urgent,
             today=None if self.spend is None else self.spend.today,
         )
 

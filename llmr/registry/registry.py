@@ -8,11 +8,12 @@ A candidate passes up to three circuits: its provider's account, the model at it
 with others. Keys carry 8 hex digits of the API key's hash, so that a new key starts with a clean record. The state
 machines are pure functions in routing/; this module only gives their rows keys and runs them in the store.
 
-Bookkeeping never fails a request. A store that is locked keeps its samples here and gets them at the end (`flush`); what
-still cannot be written is dropped and counted. A store that cannot be read is an empty one. An admission that cannot be
+Bookkeeping never fails a request. What a lock keeps out waits here for the next write that succeeds, or the end (`flush`);
+what still cannot be written is dropped and counted. A store that cannot be read is an empty one. An admission that cannot be
 written falls back on what was read: through a closed circuit one may go, a probe one may not be.
 """
 
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from random import Random
@@ -26,9 +27,9 @@ from llmr.registry.calendar import local_day
 from llmr.registry.results import DAY_S, Result
 from llmr.registry.status import model_status
 from llmr.registry.values import Attempt, ModelStatus, Permit
-from llmr.routing import breaker, latency, rate_limit, spending
+from llmr.routing import breaker, budget, latency, rate_limit, spending
 from llmr.routing.breaker import Blocked, BreakerState, Forced, Grant, Outcome, Refusal, Verdict
-from llmr.routing.budget import Charge, Extra
+from llmr.routing.budget import Budget, Charge, Extra
 from llmr.routing.health import CandidateHealth, Health
 from llmr.routing.latency import LatencyStats
 from llmr.routing.learnt_limits import LearntLimits
@@ -80,7 +81,9 @@ class ProviderRegistry:
         self._policy = policy
         self._spend = spend
         self._chance = chance
-        self._pending: list[tuple[frozenset[str], Step[None]]] = []
+        self._pending: deque[tuple[frozenset[str], Step[None]]] = deque()
+        self._failing: set[str] = set()  # circuits of which this process has booked failures, and no success since
+        self._unwritten: dict[str, Budget] = {}  # by key: what bounds retries while the store's are out of reach
         self._dropped = 0
         self._trouble: str | None = None
 
@@ -176,10 +179,13 @@ class ProviderRegistry:
 
     def _admit_unwritten(self, admission: Admission, now: float, error: StateError) -> Permit | Refusal:
         """The store cannot be written: go through what reads as closed, refuse what would be a probe, or a hedge that no
-        budget bounds. Limits are not kept: that would need a row."""
+        budget bounds. Retries have a budget of this process. Limits are not kept: that would need a row."""
         self._met(error)
         if admission.charge is not None and admission.charge.extra is Extra.HEDGE:
             return Refusal(f"no hedge without a budget, and the state file cannot be written ({error})")
+        left = self._unwritten_budget(admission)
+        if left is None:
+            return Refusal("the budget for retries is used up, and the state file cannot be written")
         model = admission.model
         circuits = keys.circuits_in(model, self._read(keys.circuits(model)))
         answer = breaker.admit_all([c.state for c in circuits], now, self._policy, lease_s=self._policy.lease_s)
@@ -187,7 +193,14 @@ class ProviderRegistry:
             return replace(answer.refusal, reason=f"{circuits[answer.place].scope}: {answer.refusal.reason}")
         if any(after is not circuit.state for circuit, (after, _) in zip(circuits, answer, strict=True)):
             return Refusal(f"it would be a probe, and the state file cannot be written ({error})")
-        return admission.permit(tuple(zip(keys.circuits(model), (grant for _, grant in answer), strict=True)))
+        self._unwritten[admission.payer] = left
+        grants = tuple(zip(keys.circuits(model), (grant for _, grant in answer), strict=True))
+        return admission.permit(grants, urgent=any(circuit.state.fails for circuit in circuits))
+
+    def _unwritten_budget(self, admission: Admission) -> Budget | None:
+        """This process's own budget after the admission; None: it does not cover it."""
+        before = self._unwritten.get(admission.payer, Budget())
+        return budget.earn(before) if admission.charge is None else budget.spend(before, admission.charge.extra)
 
     def first_token(self, permit: Permit, *, lasts_s: float) -> Permit:
         """The first content token came. It closes the circuits that this attempt was the probe of; the permit returned carries
@@ -236,7 +249,13 @@ class ProviderRegistry:
     def report(self, permit: Permit, attempt: Attempt) -> None:
         """Book the result. Never raises; what cannot be written now is kept for `flush`."""
         result = Result(permit, attempt, self._policy, jitter=self._chance.uniform(-1.0, 1.0))
-        self._write(result.keys, result.step, urgent=result.concerns_others)
+        circuits = {key for key, _ in permit.grants}
+        urgent = result.concerns_others or not circuits.isdisjoint(self._failing)
+        if result.failed:
+            self._failing |= circuits
+        elif attempt.error is None:
+            self._failing -= circuits
+        self._write(result.keys, result.step, urgent=urgent)
 
     def record(self, request: RequestRecord) -> None:
         """Append one request to the history. Never raises."""
@@ -293,9 +312,9 @@ class ProviderRegistry:
 
     def flush(self) -> None:
         """Write what had to wait; what still cannot be written is dropped and counted."""
-        pending, self._pending = self._pending, []
         patience_s = FLUSH_S  # for all of them together: who holds the lock for so long will not let the next one in
-        for touched, step in pending:
+        while self._pending:
+            touched, step = self._pending.popleft()
             try:
                 self._store.transact(touched, step, wait_s=patience_s)
             except StateError as error:
@@ -337,6 +356,21 @@ class ProviderRegistry:
         except StateError as error:
             self._dropped += 1
             self._trouble = str(error)
+        else:
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        """The lock is free again: write what it kept out, before it is old."""
+        while self._pending:
+            touched, step = self._pending[0]
+            try:
+                self._store.transact(touched, step, wait_s=self._busy_s)
+            except StateBusy:
+                return
+            except StateError as error:
+                self._dropped += 1
+                self._trouble = str(error)
+            self._pending.popleft()
 
     def _read(self, needed: Iterable[str]) -> Mapping[str, Row]:
         try:

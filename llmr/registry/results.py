@@ -50,22 +50,31 @@ class Result:
 
     @property
     def concerns_others(self) -> bool:
-        """Whether the next request, of whatever process, must know: a failure, a probe's verdict, a slot that is free."""
+        """Whether the next request, of whatever process, must know: a failure, what ends a run of them, a probe's verdict, a
+        slot that is free."""
         failed = self._attempt.error is not None and self._attempt.error.kind is not ErrorKind.CANCELLED
         slotted = self._permit.model.provider.rate_limit.concurrent is not None
-        return failed or slotted or any(grant.probe for _, grant in self._permit.grants)
+        return failed or slotted or self._permit.urgent or any(grant.probe for _, grant in self._permit.grants)
+
+    @property
+    def failed(self) -> bool:
+        """Whether a circuit may count it."""
+        return Outcome.ERROR in {verdict.outcome for verdict in self._verdicts.values()}
 
     def step(self, rows: Mapping[str, Row], now: float) -> Change[None]:
         """Circuits, limiter, budget, latencies, counts and the record."""
         writes: dict[str, Row | None] = {}
-        writes |= self._judged(rows, now)
+        ended_at = min(
+            now, self._attempt.at + self._attempt.total_s
+        )  # a step may be late: a failure opens nothing anew
+        writes |= self._judged(rows, ended_at)
         writes |= self._released(rows, now)
         writes |= self._settled(rows)
         if self._attempt.sent:
             writes |= self._earned(rows)
             writes |= self._told(rows)
             writes |= learnt(rows, self._latency_keys, self._acquitting(rows), now)
-            writes |= tallied(rows, self._permit.model, self._row, self._attempt, now)
+            writes |= tallied(rows, self._permit.model, self._row, self._attempt, ended_at)
         return Change(None, writes, append=(attempt_record(self._permit, self._attempt),))
 
     def _judged(self, rows: Mapping[str, Row], now: float) -> Iterator[tuple[str, Row]]:

@@ -14,7 +14,8 @@ from llmr.routing.spending import Today
 class Permit:
     """Leave to try one model. Given back with the report. `grants` are per circuit key; `token` is the limiter's; `probe`:
     this attempt is *the* probe of one of its circuits, or was until its first token closed it; `acquits`: that token did close
-    one; `today`: the day on which money was set aside for it, None: no spend limit is set."""
+    one; `urgent`: its success must be known to all at once, for a circuit counts failures or little is left of a limit that was
+    told; `today`: the day on which money was set aside for it, None: no spend limit is set."""
 
     model: Model
     grants: tuple[tuple[str, Grant], ...]
@@ -23,6 +24,7 @@ class Permit:
     token: str
     probe: bool = False
     acquits: bool = False
+    urgent: bool = False
     today: Today | None = None
 
 

@@ -6,7 +6,7 @@ its work. So what nobody has to know at once (history, latencies, counts) is han
 is one: each sees what the ones before it wrote.
 
 What cannot be written is kept for as long as the lock is held, up to `_MOST` steps; beyond that, and where the file cannot be
-used at all, it is dropped and counted.
+used at all, it is dropped and counted. So is a step that is at fault itself: those it shared a batch with are run without it.
 """
 
 import threading
@@ -71,16 +71,31 @@ class WriteBehind:
     def _write_all(self) -> None:
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]
+            fault = self._write(batch)
+            if fault is not None:
+                for one in batch:
+                    self._drop_if(self._write([one]))
+
+    def _write(self, batch: Sequence[Waiting]) -> str | None:
+        """Write the batch, or drop it where the file cannot be used. What is wrong where a step of it is at fault; then nothing
+        is written."""
+        keys = {key for touched, _ in batch for key in touched}
+        while True:
             try:
-                keys = {key for touched, _ in batch for key in touched}
                 self._store.write(keys, _joined(batch), wait_s=_PATIENCE_S)
             except StateBusy as error:
-                if self._ending.is_set():
-                    self._drop(len(batch), str(error))
-                else:
-                    self._waiting.extendleft(reversed(batch))
+                if not self._ending.is_set():
+                    continue
+                self._drop(len(batch), str(error))
             except StateError as error:
                 self._drop(len(batch), str(error))
+            except Exception as error:  # noqa: BLE001 - a thread's main(): a bug must not end it, and all that waits with it
+                return f"a fault of llmr's own ({type(error).__name__})"
+            return None
+
+    def _drop_if(self, fault: str | None) -> None:
+        if fault is not None:
+            self._drop(1, fault)
 
     def _drop(self, count: int, why: str) -> None:
         self._dropped += count

@@ -23,6 +23,7 @@ from llmr.errors import ErrorKind, ProviderError, StateBusy, StateUnusable
 from llmr.registry import DAY_S, HISTOGRAM_DAYS, Attempt, Permit, ProviderRegistry
 from llmr.registry.calendar import local_day
 from llmr.routing.breaker import BreakerState, Forced, Phase, Refusal
+from llmr.routing.budget import Charge, Extra
 from llmr.routing.latency import LatencyStats
 from llmr.routing.policy import BreakerPolicy
 from llmr.routing.rate_limit import LimiterState
@@ -51,12 +52,13 @@ class Books:
         first_token_s: float = 5.0,
         streamed: bool = True,
         price_usd: float | None = None,
+        charge: Charge | None = None,
     ) -> Any:
         self.count += 1
         return self.registry.admit(
             asked, streamed=streamed, prompt_tokens=tokens, reasoning=False, first_token_s=first_token_s,
             token=f"t{self.count}", now=self.clock.now(), last_resort=last_resort,
-            price_usd=price_usd,
+            price_usd=price_usd, charge=charge,
         )  # fmt: skip
 
     def permit(self, asked: Model, **how: Any) -> Permit:
@@ -610,6 +612,117 @@ def test_a_probe_that_was_never_sent_frees_its_slot(books: Books) -> None:
     books.clock.advance(60)
     books.report(books.permit(A), ProviderError(ErrorKind.AUTH, "no key"), sent=False)
     assert books.permit(A).probe
+
+
+# Writes that wait
+
+
+class Soon:
+    """Takes steps, and runs them when it is told to."""
+
+    notices = ()
+
+    def __init__(self, store: StateStore) -> None:
+        self.store = store
+        self.waiting: list[Any] = []
+
+    def put(self, touched: Any, step: Any) -> None:
+        self.waiting.append((touched, step))
+
+    def write(self) -> None:
+        for touched, step in self.waiting:
+            self.store.transact(touched, step)
+        self.waiting.clear()
+
+
+@pytest.fixture
+def serving(clock: FakeClock) -> Books:
+    books = Books(clock)
+    books.registry = ProviderRegistry(books.store, books.policy, Random(7), later=Soon(books.store))
+    return books
+
+
+def test_a_success_that_nobody_waits_for_is_written_later(serving: Books) -> None:
+    serving.report(serving.permit(A))
+    assert serving.store.scan("") == {}
+
+
+def test_a_success_between_failures_ends_their_run_while_serving(serving: Books) -> None:
+    serving.fail(A, times=4)
+    serving.report(serving.permit(A))
+    serving.fail(A)
+    assert (serving.circuit(P).phase, serving.circuit(P).fails) == (Phase.CLOSED, 1)  # 11
+
+
+def test_a_success_ends_the_run_of_failures_that_came_after_it_was_admitted(serving: Books) -> None:
+    early = serving.permit(A)
+    serving.fail(A, times=4)
+    serving.report(early)
+    serving.fail(A)
+    assert (serving.circuit(P).phase, serving.circuit(P).fails) == (Phase.CLOSED, 1)  # 11
+
+
+def test_a_cancelled_attempt_ends_no_run_of_failures(serving: Books) -> None:
+    early = serving.permit(A)
+    serving.fail(A, times=4)
+    serving.fail(A, ErrorKind.CANCELLED)
+    serving.report(early)
+    assert serving.circuit(P).fails == 0, "the success that follows is still urgent"
+
+
+def test_a_success_where_little_is_left_of_a_told_limit_is_written_at_once(serving: Books) -> None:
+    short = LimitsTold(requests=Window(left=5.0, most=500.0, full_in_s=60.0))
+    serving.registry.report(serving.permit(A), Attempt("r", NOON, True, 1.0, 0.5, told=short, told_at=NOON))
+    assert serving.store.scan("w:") == {}, "the first answer that tells it is like any other"
+    serving.registry._later.write()  # type: ignore[union-attr]
+    serving.report(serving.permit(A), told=replace(short, requests=Window(4.0, 500.0, 60.0)), told_at=NOON)
+    assert serving.store.scan("w:")["w:a#0badcafe/m"][0][0] == 4.0
+
+
+def _locked(books: Books, *, locked: bool) -> None:
+    store = books.store
+    assert isinstance(store, FaultyStore)
+    store.fault = lambda method: StateBusy("busy") if locked and method == "transact" else None
+
+
+def test_what_the_lock_kept_out_is_written_after_the_next_write_that_succeeds(clock: FakeClock) -> None:
+    books = Books(clock, FaultyStore(clock.now))
+    permit = books.permit(A)
+    _locked(books, locked=True)
+    books.report(permit, ProviderError(ErrorKind.AUTH, "no"))
+    assert books.circuit(P).phase is Phase.CLOSED
+    _locked(books, locked=False)
+    books.report(books.permit(model("b")))
+    assert books.circuit(P).phase is Phase.OPEN
+
+
+def test_a_late_failure_is_judged_by_when_it_happened(clock: FakeClock) -> None:
+    books = Books(clock, FaultyStore(clock.now))
+    permit = books.permit(A)
+    _locked(books, locked=True)
+    books.report(permit, ProviderError(ErrorKind.AUTH, "no"))
+    _locked(books, locked=False)
+    clock.advance(8 * 3600)
+    books.registry.flush()
+    assert books.circuit(P).open_until == NOON + 901
+    assert books.permit(A).probe, "the key may be a new one by now"
+    (status,) = books.registry.status([A], now=clock.now())
+    assert status.last_error_at == NOON + 1
+
+
+def test_retries_are_bounded_while_the_store_is_locked(clock: FakeClock) -> None:
+    books = Books(clock, FaultyStore(clock.now))
+    _locked(books, locked=True)
+    retry = Charge(A.provider, Extra.RETRY)
+    granted = 0
+    for _ in range(20):
+        books.permit(limited := model(provider("a", rate_limit=RateLimit(concurrent=99))))
+        granted += isinstance(books.admit(limited, charge=retry), Permit)
+    assert 10 <= granted <= 10 + 0.2 * 20
+    assert "budget for retries" in books.refusal(limited, charge=retry).reason
+    assert isinstance(books.admit(limited, charge=Charge(A.provider, Extra.FALLBACK)), Permit), (
+        "a fallback is never refused"
+    )
 
 
 # For people

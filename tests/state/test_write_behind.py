@@ -1,6 +1,7 @@
 """Writes that may wait: in order, in batches, whoever holds the lock."""
 
 import sqlite3
+import threading
 import time
 from pathlib import Path
 
@@ -60,6 +61,25 @@ def test_nobody_waits_while_another_process_holds_the_lock_and_nothing_is_lost(p
     assert behind.notices == ()
     with opened(path) as store:
         assert store.read(["k"])["k"] == list(range(100))
+
+
+def test_a_step_at_fault_is_dropped_and_counted_and_takes_nothing_else_with_it(path):
+    def wrong(_rows, _now):
+        raise KeyError("x")
+
+    behind = WriteBehind(opened(path))
+    behind.put(frozenset({"k"}), appended(1))
+    behind.put(frozenset({"k"}), wrong)
+    behind.put(frozenset({"k"}), lambda _rows, _now: Change(None, {"not named": 1}))
+    behind.put(frozenset({"k"}), appended(2))
+    deadline_s = time.monotonic() + 10
+    while not behind.notices and time.monotonic() < deadline_s:
+        threading.Event().wait(0.01)
+    behind.put(frozenset({"k"}), appended(3))  # the thread goes on
+    behind.close()
+    assert behind.notices == ("2 records could not be written: a fault of llmr's own (ValueError)",)
+    with opened(path) as store:
+        assert store.read(["k"])["k"] == [1, 2, 3]
 
 
 def test_what_cannot_be_kept_is_dropped_and_counted(path, monkeypatch):
