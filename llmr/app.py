@@ -89,11 +89,10 @@ class LateTransport:
             await transport.__aexit__(kind, error, trace)
 
     async def prepare(self, provider: Provider) -> None:
-        """Have the provider's key at hand, within the block: a vault may take as long as a person does."""
-        if provider.key is not None and not provider.key.is_at_hand:
-            from llmr.transport.late_keys import at_hand
-
-            await at_hand(provider.key)
+        """As exchange.Transport.prepare, within the block."""
+        if self._transport is None:
+            raise RuntimeError("the transport is used outside its block")
+        await self._transport.prepare(provider)
 
     def stream(
         self, request: HttpRequest, provider: Provider, *, connect_s: float

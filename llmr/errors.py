@@ -31,6 +31,7 @@ class ErrorKind(StrEnum):
     CONNECT_TIMEOUT = "connect_timeout"
     TLS = "tls"
     FIRST_TOKEN_TIMEOUT = "first_token_timeout"  # noqa: S105 - a token of text
+    DEADLINE = "deadline"  # the caller's own time was up before what the provider may usually take
     STALL = "stall"  # silence between two tokens
     SERVER = "server"  # 5xx, 408, gateway text
     OVERLOADED = "overloaded"  # 529, "at capacity"

@@ -70,6 +70,10 @@ class HttpReply(Protocol):
 class Transport(Protocol):
     """The network. Entering raises ProviderError for what goes wrong before the head; leaving closes the socket."""
 
+    async def prepare(self, provider: Provider) -> None:
+        """Have at hand what a request to `provider` needs and what is no time of the provider's: a key from a vault."""
+        ...
+
     def stream(
         self, request: HttpRequest, provider: Provider, *, connect_s: float
     ) -> AbstractAsyncContextManager[HttpReply]: ...
@@ -83,12 +87,18 @@ class Wires(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds of waiting for the provider: until its first content, between two pieces of content, and in all."""
+    """Seconds of waiting for the provider: until its first content, between two pieces of content, and in all.
+
+    `hurried`: the first bound is shorter than what the provider may usually take, because the caller has no more time; `short`:
+    so is the last. What ends by such a bound says nothing of the provider.
+    """
 
     connect_s: float
     first_token_s: float
     stall_s: float
     total_s: float
+    hurried: bool = False
+    short: bool = False
 
 
 class _Watchdog:
@@ -118,7 +128,7 @@ class _Watchdog:
         return max(0.0, self._strictest()[0])
 
     async def wait(self, awaitable: Awaitable[T]) -> T:
-        """The result of `awaitable`. Raises ProviderError(FIRST_TOKEN_TIMEOUT or STALL) when its time is up."""
+        """The result of `awaitable`. Raises ProviderError(FIRST_TOKEN_TIMEOUT, STALL or DEADLINE) when its time is up."""
         left_s, kind, message = self._strictest()
         began_s = self._clock.monotonic()
         try:
@@ -134,13 +144,15 @@ class _Watchdog:
     def _strictest(self) -> tuple[float, ErrorKind, str]:
         """Seconds left, and what it is called when they are over."""
         limits = self._limits
-        total = (limits.total_s - self._waited_s, ErrorKind.STALL, f"no end of the answer within {limits.total_s:g} s")
+        late = ErrorKind.DEADLINE if limits.short else ErrorKind.STALL
+        total = (limits.total_s - self._waited_s, late, f"no end of the answer within {limits.total_s:g} s")
         if self.finished:
             return min((TAIL_S - self._silent_s, ErrorKind.STALL, "the answer is finished, but not its stream"), total)
         if self._answering:
             return min((limits.stall_s - self._silent_s, ErrorKind.STALL, f"silent for {limits.stall_s:g} s"), total)
         first = f"no first token within {limits.first_token_s:.3g} s"
-        return min((limits.first_token_s - self._waited_s, ErrorKind.FIRST_TOKEN_TIMEOUT, first), total)
+        silent = ErrorKind.DEADLINE if limits.hurried else ErrorKind.FIRST_TOKEN_TIMEOUT
+        return min((limits.first_token_s - self._waited_s, silent, first), total)
 
 
 async def exchange(

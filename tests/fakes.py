@@ -280,9 +280,13 @@ class ScriptedTransport:
         self._clock = clock
         self._script = {name: [said] if isinstance(said, Answer) else list(said) for name, said in script.items()}
         self.asked: list[str] = []
+        self.prepared: list[str] = []
         self.requests: list[HttpRequest] = []
         self.asked_at_s: list[float] = []
         self.open = 0  # connections not closed yet
+
+    async def prepare(self, provider: Provider) -> None:
+        self.prepared.append(provider.name)
 
     @asynccontextmanager
     async def stream(

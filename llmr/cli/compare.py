@@ -25,7 +25,6 @@ from llmr.config.environment import Environment
 from llmr.errors import LlmrError, StreamInterrupted, UsageError
 from llmr.render.chat_json import chat_document, json_line
 from llmr.render.transcript import Transcript, milliseconds, tokens_per_s
-from llmr.router import AttemptStarted
 from llmr.secret import Redactor
 
 COMPARE_SCHEMA: Final = "llmr.compare/1"
@@ -108,8 +107,6 @@ async def _ask_all(app: App, everyone: Sequence[Contender], *, spinning: bool) -
             async with aclosing(app.router.stream(one.request)) as events:
                 async for event in events:
                     one.transcript.add(event)
-                    if isinstance(event, AttemptStarted):  # before its clock starts: a vault may wait for a finger
-                        await app.transport.prepare(event.candidate.model.provider)
         except LlmrError as error:
             one.error = error
             if isinstance(error, StreamInterrupted):

@@ -49,6 +49,7 @@ BY_KIND: Final[Mapping[ErrorKind, ExitCode]] = MappingProxyType(
         ErrorKind.CONNECT_TIMEOUT: ExitCode.TIMEOUT,
         ErrorKind.TLS: ExitCode.ALL_DOWN,
         ErrorKind.FIRST_TOKEN_TIMEOUT: ExitCode.TIMEOUT,
+        ErrorKind.DEADLINE: ExitCode.TIMEOUT,
         ErrorKind.STALL: ExitCode.TIMEOUT,
         ErrorKind.SERVER: ExitCode.ALL_DOWN,
         ErrorKind.OVERLOADED: ExitCode.ALL_DOWN,

@@ -67,8 +67,6 @@ async def carry(
             transcript.add(event)
             delivery.take(event, app.redact)  # before a word of it on stderr: the answer may have a line under way
             narrator.tell(event, spinner)
-            if isinstance(event, AttemptStarted):  # before its clock starts: a vault may wait for a finger
-                await app.transport.prepare(event.candidate.model.provider)
 
 
 def ending_line(response: ChatResponse) -> str | None:

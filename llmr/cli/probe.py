@@ -139,7 +139,6 @@ async def _probe(app: App, model: Model) -> Probe:
             async for event in events:
                 match event:
                     case AttemptStarted():
-                        await app.transport.prepare(model.provider)
                         probe = replace(probe, asked=True)
                     case Answering():
                         probe = replace(probe, ttft_s=event.ttft_s)

@@ -24,6 +24,10 @@ class WireTap:
         self._inner = inner
         self._tell = tell
 
+    async def prepare(self, provider: Provider) -> None:
+        """As Transport.prepare."""
+        await self._inner.prepare(provider)
+
     def stream(
         self, request: HttpRequest, provider: Provider, *, connect_s: float
     ) -> AbstractAsyncContextManager[HttpReply]:

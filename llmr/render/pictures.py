@@ -73,6 +73,7 @@ MARKS: Final[Mapping[str, Mark]] = MappingProxyType(
         ErrorKind.CONNECT_TIMEOUT: _TIME_OUT,
         ErrorKind.TLS: _NETWORK,
         ErrorKind.FIRST_TOKEN_TIMEOUT: _TIME_OUT,
+        ErrorKind.DEADLINE: _TIME_OUT,
         ErrorKind.STALL: _TIME_OUT,
         ErrorKind.SERVER: _SERVER,
         ErrorKind.OVERLOADED: _SERVER,

@@ -13,20 +13,22 @@ from types import MappingProxyType
 from typing import Final
 
 from llmr.catalog import LimitsTold
-from llmr.chat import ChatRequest, Delta, FinishReason
+from llmr.chat import ChatRequest, Delta, FinishReason, Usage
 from llmr.errors import ErrorKind, ProviderError
 from llmr.exchange import Clock, Limits, Transport, Wires, exchange
 from llmr.registry import Attempt, Permit, ProviderRegistry
 from llmr.router.events import AttemptStarted
 from llmr.router.progress import Progress
 from llmr.routing.breaker import Refusal
-from llmr.routing.latency import PRIOR_OUTPUT_TOKENS, first_token_limit_s
+from llmr.routing.latency import FIRST_TOKEN_MOST_S, PRIOR_OUTPUT_TOKENS, first_token_limit_s
 from llmr.routing.policy import Policy
 from llmr.routing.rules import Candidate
 from llmr.routing.score import expected_price_usd, request_cost_usd
 from llmr.routing.seam import Seam, continuation
 from llmr.routing.tokens import estimate_text_tokens
 from llmr.wire.limits_told import limits_told
+
+LONGEST_PAUSE_S: Final = 5.0  # between admission and sending: the slack of a probe's lease, registry.LEASE_SLACK_S
 
 
 @dataclass(slots=True, eq=False)
@@ -39,14 +41,16 @@ class Asking:
     number: int
     limits: Limits
     hedge: bool
-    started_at: float
-    started_s: float
-    stream: AsyncGenerator[Delta, None] | None = None
+    started_at: float = 0.0
+    started_s: float = 0.0
+    stream: AsyncGenerator[Delta, None] = field(init=False)
     head: list[Delta] = field(default_factory=list[Delta])  # read, and not handed on yet
     came: list[Delta] = field(default_factory=list[Delta])
     ttft_s: float | None = None
     shown: bool = False
     reported: bool = False
+    sent: bool = False  # the request has left, or tried to
+    paused_s: float = 0.0  # while the reader had other things to do
     told: LimitsTold | None = None  # of the rate limits, by the answer's head
     told_at: float = 0.0
 
@@ -57,7 +61,6 @@ class Asking:
 
     async def until_content(self) -> None:
         """Read up to the first content, or the end. Raises ProviderError."""
-        assert self.stream is not None  # noqa: S101 - for the type checker
         async for delta in self.stream:
             self.head.append(delta)
             if delta.has_content:
@@ -65,7 +68,6 @@ class Asking:
 
     async def deltas(self) -> AsyncGenerator[Delta, None]:
         """The whole answer, what was read before included. Raises ProviderError."""
-        assert self.stream is not None  # noqa: S101 - for the type checker
         while self.head:
             yield self.head.pop(0)
         async for delta in self.stream:
@@ -73,8 +75,7 @@ class Asking:
 
     async def close(self) -> None:
         """Close the socket."""
-        if self.stream is not None:
-            await self.stream.aclose()
+        await self.stream.aclose()
 
 
 class Asker:
@@ -115,20 +116,23 @@ class Asker:
         if isinstance(permit, Refusal):
             return permit
         number = progress.asks(candidate)
-        return Asking(candidate, permit, number, limits, hedge, self._clock.now(), self._clock.monotonic())
+        return self._asked(progress, Asking(candidate, permit, number, limits, hedge))
 
-    def ask(self, progress: Progress, asking: Asking) -> None:
-        """Start the clock of an admitted attempt; the request leaves when its answer is first read."""
-        asking.started_at, asking.started_s = self._clock.now(), self._clock.monotonic()
-        asking.stream = self._timed(progress, asking)
+    async def prepare(self, candidate: Candidate) -> None:
+        """Have at hand what the request needs, before any clock or lease runs: a vault may wait for a finger."""
+        await self._transport.prepare(candidate.model.provider)
+
+    def is_stale(self, asking: Asking) -> bool:
+        """Whether it is a probe whose lease may run out, because its caller paused between its admission and its sending."""
+        return asking.permit.probe and self.took_s(asking) > LONGEST_PAUSE_S
 
     def first_token(self, asking: Asking) -> None:
         """Tell the circuits that it speaks."""
         asking.permit = self._registry.first_token(asking.permit, lasts_s=asking.limits.total_s)
 
     def took_s(self, asking: Asking) -> float:
-        """Seconds since it was asked."""
-        return self._clock.monotonic() - asking.started_s
+        """Seconds since it was asked, less what its reader took."""
+        return self._clock.monotonic() - asking.started_s - asking.paused_s
 
     def report(
         self, progress: Progress, asking: Asking, error: ProviderError | None, *, outpaced_after_s: float | None = None
@@ -138,8 +142,8 @@ class Asker:
             return
         asking.reported = True
         usage = next((delta.usage for delta in reversed(asking.came) if delta.usage is not None), None)
-        cost_usd = request_cost_usd(asking.candidate.model.price, usage)
-        estimated = cost_usd is None and _may_be_billed(error)
+        cost_usd, estimated = _cost_usd(progress, asking, usage, error)
+        progress.lost_usd += 0.0 if error is None or cost_usd is None else cost_usd
         self._registry.report(
             asking.permit,
             Attempt(
@@ -150,9 +154,11 @@ class Asker:
                 ttft_s=asking.ttft_s,
                 error=error,
                 usage=usage,
-                cost_usd=_cost_by_length_usd(progress, asking) if estimated else cost_usd,
+                cost_usd=cost_usd,
                 cost_estimated=estimated,
                 outpaced=outpaced_after_s is not None,
+                impatient=error is not None and error.kind is ErrorKind.DEADLINE,
+                sent=asking.sent,
                 number=asking.number,
                 hedge=asking.hedge,
                 told=asking.told,
@@ -161,14 +167,17 @@ class Asker:
         )
 
     async def _timed(self, progress: Progress, asking: Asking) -> AsyncGenerator[Delta, None]:
+        asking.sent, asking.started_at, asking.started_s = True, self._clock.now(), self._clock.monotonic()
         async with aclosing(self._said(progress, asking)) as deltas:
             async for delta in deltas:
                 if asking.ttft_s is None and delta.has_content:
                     asking.ttft_s = self.took_s(asking)
                 asking.came.append(delta)
+                before_s = self._clock.monotonic()
                 yield delta
-        if asking.ttft_s is None and progress.kept:  # all that was missing was the end
-            asking.ttft_s = self.took_s(asking)
+                asking.paused_s += self._clock.monotonic() - before_s
+        if asking.ttft_s is None and progress.kept and _finish_of(asking) is FinishReason.STOP:
+            asking.ttft_s = self.took_s(asking)  # all that was missing was the end
         _refuse_emptiness(asking)
 
     async def _said(self, progress: Progress, asking: Asking) -> AsyncGenerator[Delta, None]:
@@ -178,7 +187,10 @@ class Asker:
         seam = Seam(before)
         async with aclosing(deltas):
             async for delta in deltas:
-                yield replace(delta, text=seam.feed(delta.text)) if before else delta
+                if before:
+                    text = seam.feed(delta.text) + (seam.end() if delta.finish_reason is not None else "")
+                    delta = replace(delta, text=text)  # noqa: PLW2901 - the same delta, mended
+                yield delta
         rest = seam.end()
         if rest:
             yield Delta(text=rest)
@@ -202,17 +214,36 @@ class Asker:
         """Time for one attempt. The first token's share of it is the candidate's own, or all that is left where nobody
         else could be asked."""
         model = candidate.model
-        timeouts = progress.plan.timeouts.over(model.provider.timeouts.over(self._policy.timeouts))
-        reasoning = progress.request.reasoning_effort is not None or model.capabilities.reasoning is True
+        theirs = model.provider.timeouts.over(self._policy.timeouts)
+        timeouts = progress.plan.timeouts.over(theirs)
+        habits = progress.handler.selection.habits_of(candidate.key)
+        late = progress.request.reasoning_effort is not None or model.capabilities.reasoning is True
+        late = late or not progress.request.stream  # the first token of an unstreamed answer is its last
+        left_s = progress.handler.timeouts.deadline_s - (self._clock.monotonic() - progress.started_s)
+        tokens = progress.plan.prompt_tokens
         first_token_s = first_token_limit_s(
-            timeouts,
-            progress.handler.selection.habits_of(candidate.key),
-            reasoning=reasoning or not progress.request.stream,  # the first token of an unstreamed answer is its last
-            alone=alone,
-            left_s=timeouts.deadline_s - (self._clock.monotonic() - progress.started_s),
-            prompt_tokens=progress.plan.prompt_tokens,
+            timeouts, habits, reasoning=late, alone=alone, left_s=left_s, prompt_tokens=tokens
         )
-        return Limits(timeouts.connect_s, first_token_s, timeouts.stall_s, timeouts.total_s)
+        usual_s = first_token_limit_s(
+            theirs, habits, reasoning=late, alone=False, left_s=math.inf, prompt_tokens=tokens
+        )
+        return Limits(
+            timeouts.connect_s,
+            first_token_s,
+            timeouts.stall_s,
+            timeouts.total_s,
+            hurried=first_token_s < min(usual_s, FIRST_TOKEN_MOST_S),
+            short=timeouts.total_s < theirs.total_s,
+        )
+
+    def _asked(self, progress: Progress, asking: Asking) -> Asking:
+        asking.stream = self._timed(progress, asking)
+        asking.started_at, asking.started_s = self._clock.now(), self._clock.monotonic()
+        return asking
+
+
+def _finish_of(asking: Asking) -> FinishReason | None:
+    return next((delta.finish_reason for delta in reversed(asking.came) if delta.finish_reason), None)
 
 
 def _price_usd(progress: Progress, candidate: Candidate) -> float | None:
@@ -231,17 +262,30 @@ def _may_be_billed(error: ProviderError | None) -> bool:
     return error is None or (error.status is None and error.kind not in _NEVER_REACHED)
 
 
-def _cost_by_length_usd(progress: Progress, asking: Asking) -> float | None:
-    """What the prompt and as much of the answer as came are worth; None where the price is unknown."""
+def _cost_usd(
+    progress: Progress, asking: Asking, usage: Usage | None, error: ProviderError | None
+) -> tuple[float | None, bool]:
+    """What the attempt costs, None: nobody knows, and whether that is an estimate by length.
+
+    A broken answer's own count may be of its beginning (Anthropic's message_start says one output token), so what came of it
+    counts where it is more.
+    """
+    if not asking.sent:
+        return None, False
+    price = asking.candidate.model.price
+    counted_usd = request_cost_usd(price, usage)
+    if not _may_be_billed(error) or (error is None and counted_usd is not None):
+        return counted_usd, False
     said = sum(estimate_text_tokens(delta.text) + estimate_text_tokens(delta.reasoning) for delta in asking.came)
-    return expected_price_usd(
-        asking.candidate.model.price, prompt_tokens=progress.plan.prompt_tokens, output_tokens=said
-    )
+    by_length_usd = expected_price_usd(price, prompt_tokens=progress.plan.prompt_tokens, output_tokens=said)
+    if by_length_usd is None or (counted_usd is not None and counted_usd >= by_length_usd):
+        return counted_usd, False
+    return by_length_usd, True
 
 
 def _refuse_emptiness(asking: Asking) -> None:
     """An answer that ended is judged. Raises ProviderError where it is none."""
-    finish = next((delta.finish_reason for delta in reversed(asking.came) if delta.finish_reason), None)
+    finish = _finish_of(asking)
     if finish is FinishReason.ERROR:
         raise ProviderError(ErrorKind.SERVER, "the provider ended its answer with an error")
     if asking.ttft_s is None:

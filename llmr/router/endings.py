@@ -16,7 +16,7 @@ from llmr.errors import (
 )
 from llmr.router.events import AttemptFailed
 from llmr.router.progress import Progress
-from llmr.routing.disposition import Onward, disposition
+from llmr.routing.disposition import Onward, onward
 from llmr.routing.fallback import Ending, GiveUp
 from llmr.routing.policy import OnBreak
 from llmr.routing.seam import may_continue
@@ -57,7 +57,7 @@ def refuse_unless_accepted(request: ChatRequest, response: ChatResponse) -> None
 
 def after_break(progress: Progress, error: ProviderError) -> OnBreak:
     """What follows a break after text was shown: the user's wish, as far as it can be met."""
-    if disposition(error.kind).onward is Onward.NOBODY:
+    if onward(error.kind, progress.handler.policy) is Onward.NOBODY:
         return OnBreak.FAIL
     match progress.on_break:
         case OnBreak.CONTINUE:

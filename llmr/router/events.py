@@ -6,7 +6,8 @@
 Finished follow at once, with attempt number 0.
 
 Two attempts overlap where the second is a hedge; `number` says which one an event is about. `Answering` is the commit point:
-what was asked beside the winner has been closed by then, and no other attempt's text follows without a `BrokeOff`.
+what was asked beside the winner has been given up by then (its socket is closed behind the first text), and no other attempt's
+text follows without a `BrokeOff`.
 """
 
 from dataclasses import dataclass
@@ -105,7 +106,7 @@ class BrokeOff:
 @dataclass(frozen=True, slots=True)
 class Finished:
     """The whole answer came. Durations in seconds; `total_s` of the whole request, `attempt_s` of the attempt that
-    answered, `streamed` whether in pieces. `cost_usd` None: unknown."""
+    answered, `streamed` whether in pieces. `cost_usd` of all attempts, None: the answer's is unknown."""
 
     candidate: Candidate
     response: ChatResponse

@@ -17,8 +17,8 @@ The candidate that nobody stands behind gets all the time that is left: giving u
 slow answer for none. (routing.md §4 has no such exception; a cold local model needs it.)
 """
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, aclosing
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -48,7 +48,7 @@ from llmr.router.planning import Planner
 from llmr.router.progress import Progress
 from llmr.routing.decision_record import DecisionRecord
 from llmr.routing.fallback import FallbackHandler, GiveUp, Try, Wait
-from llmr.routing.hedging import hedge_after_s, partner
+from llmr.routing.hedging import hedge_after_s
 from llmr.routing.policy import OnBreak, Policy
 from llmr.routing.rules import Plan, RulesEngine
 from llmr.routing.score import request_cost_usd
@@ -154,13 +154,15 @@ class Router:
     async def _try(self, progress: Progress, action: Try) -> AsyncGenerator[Event, None]:
         """Ask one candidate, and a second beside it where that is wished and it is late. Ends in Finished, or with every
         failure told to the handler."""
-        first = self._admitted(progress, action)
+        first = await self._admitted(progress, action)
         if first is None:
             return
         race: Race | None = None
         try:  # from here on every permit is given back, whatever happens
             yield first.started
-            self._asker.ask(progress, first)
+            if self._asker.is_stale(first):
+                yield self._unsent(progress, first)
+                return
             leader: Asking | None = first
             if progress.hedges and not action.alone and not first.permit.probe:
                 race = self._new_race()
@@ -174,17 +176,32 @@ class Router:
                         yield event
         finally:
             entered = race.entered if race is not None else [first]
-            if race is not None:
-                await self._settle(progress, race)
-            for asking in entered:
-                await asking.close()
-                if not asking.reported:  # the caller left or was interrupted: held against nobody
-                    self._asker.report(progress, asking, ProviderError(ErrorKind.CANCELLED, "cancelled"))
-                    if not progress.recorded:
-                        self._record(progress, ErrorKind.CANCELLED.value, asking)
+            self._book_the_rest(progress, race, entered)
+            async with AsyncExitStack() as closing:  # books first: who is interrupted twice closes nothing more
+                for asking in entered:
+                    closing.push_async_callback(asking.close)
+                if race is not None:
+                    closing.push_async_callback(race.close)
 
-    def _admitted(self, progress: Progress, action: Try) -> Asking | None:
+    def _book_the_rest(self, progress: Progress, race: "Race | None", entered: Sequence[Asking]) -> None:
+        """Whoever lost, and whoever is under way because the caller left or was interrupted: held against nobody."""
+        if race is not None:
+            self._book_losers(progress, race)
+        for asking in entered:
+            if not asking.reported:
+                self._asker.report(progress, asking, ProviderError(ErrorKind.CANCELLED, "cancelled"))
+                if not progress.recorded:
+                    self._record(progress, ErrorKind.CANCELLED.value, asking)
+
+    def _unsent(self, progress: Progress, asking: Asking) -> AttemptFailed:
+        """Give an admission back that has grown old while the caller paused: its lease may be another's by now."""
+        error = ProviderError(ErrorKind.NOT_SENT, "the reader paused before it was sent")
+        self._asker.report(progress, asking, error)
+        return AttemptFailed(asking.candidate, error, self._asker.took_s(asking), asking.number)
+
+    async def _admitted(self, progress: Progress, action: Try) -> Asking | None:
         """An attempt that may be asked; None: it was refused, which the handler has been told."""
+        await self._asker.prepare(action.candidate)
         asking = self._asker.admitted(progress, action.candidate, alone=action.alone, last_resort=action.last_resort)
         if isinstance(asking, Asking):
             return asking
@@ -215,30 +232,23 @@ class Router:
             async for event in events:
                 yield event
 
-    def _second(self, progress: Progress, first: Asking) -> Asking | None:
+    async def _second(self, progress: Progress, first: Asking) -> Asking | None:
         """An attempt beside `first`; None: nobody is fit for it, or the budget does not cover it."""
-        if progress.attempts >= self._policy.fallback.max_attempts:
-            return None
-        selection = self._again(progress)
-        other = partner(selection.ranked, first.candidate, tried=progress.asked)
+        handler = progress.handler
+        handler.selection = self._again(progress)
+        other = handler.beside(first.candidate, progress.asked, self._elapsed_s(progress))
         if other is None:
             return None
+        await self._asker.prepare(other.candidate)
         asking = self._asker.admitted(progress, other.candidate, hedge=True)
-        if not isinstance(asking, Asking):
-            return None
-        self._asker.ask(progress, asking)
-        return asking
+        return asking if isinstance(asking, Asking) else None
 
-    async def _settle(self, progress: Progress, race: "Race") -> None:
-        """Close and book whoever lost."""
-        await race.close()
+    def _book_losers(self, progress: Progress, race: "Race") -> None:
         for loser, after_s in race.losers:
             if not loser.reported:
                 progress.handler.outpaced()
-                self._asker.report(
-                    progress, loser, ProviderError(ErrorKind.CANCELLED, "the one beside it was faster"),
-                    outpaced_after_s=after_s,
-                )  # fmt: skip
+                error = ProviderError(ErrorKind.CANCELLED, "the one beside it was faster")
+                self._asker.report(progress, loser, error, outpaced_after_s=after_s)
 
     def _fail(self, progress: Progress, asking: Asking, problem: LlmrError) -> AttemptFailed:
         """Book a failure, and tell the handler."""
@@ -283,8 +293,9 @@ class Router:
                 if not buffered:
                     leader.shown = spoke
                     yield delta
-                if begins and race is not None:
-                    await self._settle(progress, race)  # behind the first text: booking may wait, a reader not
+                if begins and race is not None:  # behind the first text: the losers may wait, a reader not
+                    self._book_losers(progress, race)
+                    await race.close()
         finished = self._finished(progress, leader)
         refuse_unless_accepted(progress.request, finished.response)
         self._asker.report(progress, leader, None)
@@ -304,7 +315,7 @@ class Router:
             attempt_s=self._asker.took_s(leader),
             total_s=self._elapsed_s(progress),
             attempts=progress.attempts,
-            cost_usd=request_cost_usd(leader.candidate.model.price, response.usage),
+            cost_usd=progress.cost_usd(request_cost_usd(leader.candidate.model.price, response.usage)),
             request_id=progress.request_id,
             streamed=progress.request.stream,
         )

@@ -33,6 +33,7 @@ class Progress:
     asked: set[str] = field(default_factory=set[str])  # keys
     kept: tuple[Delta, ...] = ()  # of answers that broke and are being continued
     broken: StreamInterrupted | None = None  # the last break that the request went on from
+    lost_usd: float = 0.0  # what attempts that did not answer were booked at
 
     @property
     def on_break(self) -> OnBreak:
@@ -47,6 +48,10 @@ class Progress:
     def kept_text(self) -> str:
         """The text that stands before the answer under way."""
         return "".join(delta.text for delta in self.kept)
+
+    def cost_usd(self, answer_usd: float | None) -> float | None:
+        """What the whole request costs, if its answer costs `answer_usd`."""
+        return None if answer_usd is None else answer_usd + self.lost_usd
 
     def charge(self, candidate: Candidate, *, hedge: bool) -> Charge | None:
         """What asking `candidate` costs of the budget; None: it is the request itself."""

@@ -1,6 +1,6 @@
 """Two attempts at once, until one of them speaks: hedging as it is done (routing/hedging.py says when and with whom).
 
-    first   ───────────────────┬─── content ──▶ leads; the other is closed, and booked after the first text is out
+    first   ───────────────────┬─── content ──▶ leads; the other is cancelled, closed and booked behind the first text
                                │ after_s
     second                     └─── content ──▶ likewise
 
@@ -10,7 +10,7 @@ both attempts with him: no task and no socket outlives it.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from llmr.errors import LlmrError
 from llmr.exchange import Clock
@@ -35,29 +35,39 @@ class Race:
         first: Asking,
         *,
         after_s: float,
-        second: Callable[[], Asking | None],
+        second: Callable[[], Awaitable[Asking | None]],
         failed: Callable[[Asking, LlmrError], AttemptFailed],
     ) -> AsyncGenerator[AttemptStarted | AttemptFailed | Outpaced, None]:
         """Read `first`; where it is silent for `after_s` seconds, what `second` gives beside it. `failed` books a failure."""
-        self._enter(first)
+        self.entered.append(first)
+        self._start(first)
         if not await self._anyone_done(after_s):
-            other = second()
+            other = await second()
             if other is not None:
+                self.entered.append(other)
                 yield other.started
-                self._enter(other)
+                if self._asker.is_stale(other):  # the reader paused for so long that its leases may be another's
+                    yield self._lost(other)
+                else:
+                    self._start(other)
         while self._tasks and self.leader is None:
             done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+            spoke: list[Asking] = []
             for task in sorted(done, key=lambda one: self._tasks[one].number):
                 asking = self._tasks.pop(task)
                 error = task.exception()
                 if error is None:
-                    self.leader = asking
-                    break
-                if not isinstance(error, LlmrError):
+                    spoke.append(asking)
+                elif isinstance(error, LlmrError):
+                    yield failed(asking, error)
+                else:
                     raise error
-                yield failed(asking, error)
-        for loser in self._give_up():
-            yield loser
+            self.leader = spoke[0] if spoke else None
+            for asking in spoke[1:]:  # in the same moment: nobody saw which was first, so the one that was asked first
+                yield self._lost(asking)
+        for task, asking in self._tasks.items():
+            task.cancel()  # without waiting for it: the leader's text comes first
+            yield self._lost(asking)
 
     async def close(self) -> None:
         """End what still runs: wait for its tasks and close its sockets. The leader is not touched."""
@@ -69,8 +79,7 @@ class Race:
             await asking.close()
         self._tasks.clear()
 
-    def _enter(self, asking: Asking) -> None:
-        self.entered.append(asking)
+    def _start(self, asking: Asking) -> None:
         self._tasks[asyncio.get_running_loop().create_task(asking.until_content())] = asking
 
     async def _anyone_done(self, within_s: float) -> bool:
@@ -81,12 +90,7 @@ class Race:
             return False
         return True
 
-    def _give_up(self) -> list[Outpaced]:
-        """Cancel whoever did not lead, without waiting for it: the leader's text comes first."""
-        outpaced: list[Outpaced] = []
-        for task, asking in self._tasks.items():
-            task.cancel()
-            after_s = self._asker.took_s(asking)
-            self.losers.append((asking, after_s))
-            outpaced.append(Outpaced(asking.candidate, after_s, asking.number))
-        return outpaced
+    def _lost(self, asking: Asking) -> Outpaced:
+        after_s = self._asker.took_s(asking)
+        self.losers.append((asking, after_s))
+        return Outpaced(asking.candidate, after_s, asking.number)

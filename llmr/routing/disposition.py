@@ -15,6 +15,7 @@ from typing import Final
 
 from llmr.errors import ErrorKind
 from llmr.routing.breaker import Outcome
+from llmr.routing.policy import FallbackPolicy, OnRejection
 
 
 class Onward(StrEnum):
@@ -46,6 +47,7 @@ DISPOSITIONS: Final[Mapping[ErrorKind, Disposition]] = MappingProxyType(
         ErrorKind.CONNECT_TIMEOUT:     Disposition(1, _ANYONE, _ERROR, _NEUTRAL),
         ErrorKind.TLS:                 Disposition(0, _ANYONE, _ERROR, _NEUTRAL),
         ErrorKind.FIRST_TOKEN_TIMEOUT: Disposition(1, _ANYONE, _ERROR, _ERROR),
+        ErrorKind.DEADLINE:            Disposition(0, _ANYONE, _NEUTRAL, _NEUTRAL),
         ErrorKind.STALL:               Disposition(1, _ANYONE, _ERROR, _ERROR),
         ErrorKind.SERVER:              Disposition(1, _ANYONE, _ERROR, _ERROR),
         ErrorKind.OVERLOADED:          Disposition(1, _ANYONE, _ERROR, _ERROR),
@@ -71,6 +73,19 @@ DISPOSITIONS: Final[Mapping[ErrorKind, Disposition]] = MappingProxyType(
 SUCCESS: Final = Disposition(0, _NOBODY, _OK, _OK, _OK)
 
 _RETRY_AFTER_MEANS_RATE: Final = frozenset({ErrorKind.SERVER, ErrorKind.OVERLOADED})  # routing.md §1: 503/529 with RA
+
+
+_OPT_IN: Final[Mapping[ErrorKind, str]] = MappingProxyType(
+    {ErrorKind.CONTENT_FILTER: "content_filter", ErrorKind.BAD_REQUEST: "bad_request"}
+)  # kinds of which the user may say that somebody else is to be asked all the same, by the policy's field
+
+
+def onward(kind: ErrorKind, policy: FallbackPolicy) -> Onward:
+    """Who may be asked after this failure: the table's word, unless the user wished otherwise."""
+    wish = _OPT_IN.get(kind)
+    if wish is not None and getattr(policy, wish) is OnRejection.NEXT:
+        return Onward.ANYONE
+    return DISPOSITIONS[kind].onward
 
 
 def disposition(kind: ErrorKind | None, *, retry_after_s: float | None = None) -> Disposition:

@@ -1,4 +1,4 @@
-"""The fallback handler: what to do next, as a value. The loop in router.py obeys it.
+"""The fallback handler: what to do next, as a value. The loop in router/loop.py obeys it.
 
     Selection ─┐                       ┌─▶ Try(candidate)      ask it now
     failures ──┼─▶ next_action(…) ─────┼─▶ Wait(seconds)       nobody can be asked yet, and waiting is worth it
@@ -21,6 +21,7 @@ request began, for everything about this request.
 """
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
@@ -28,11 +29,12 @@ from typing import Final
 
 from llmr.catalog import Model, Timeouts
 from llmr.errors import ErrorKind, Failure, ProviderError
-from llmr.routing.disposition import Disposition, Onward, disposition
+from llmr.routing.disposition import Disposition, Onward, disposition, onward
 from llmr.routing.fate import strikes_its_domain
+from llmr.routing.hedging import partner
 from llmr.routing.policy import FallbackPolicy
 from llmr.routing.rules import Candidate
-from llmr.routing.selector import Barrier, Rejected, Selection
+from llmr.routing.selector import Barrier, Ranked, Rejected, Selection
 
 _LOOK_AGAIN_S: Final = 1.0  # while others probe: their verdict may come at any moment
 _SHORTEST_WAIT_S: Final = 0.02  # so that a refusal that names this very moment cannot spin
@@ -115,12 +117,15 @@ class FallbackHandler:
             return self._give_up(Ending.ATTEMPTS)
         fresh = self._fresh(elapsed_s)
         if fresh:
-            return Try(fresh[0], alone=self._is_last() or (len(fresh) == 1 and not self._retryable(elapsed_s)))
+            alone = (
+                len(fresh) == 1 and not self._retryable(elapsed_s) and not self._somebody_is_back_soon(now, elapsed_s)
+            )
+            return Try(fresh[0], alone=self._is_last() or alone)
         return self._again(elapsed_s) or self._later(now, elapsed_s) or self._give_up(Ending.EXHAUSTED)
 
     def failed(self, candidate: Candidate, error: ProviderError, elapsed_s: float) -> None:
         """An attempt failed before anything was shown. `error` decides who may be asked now."""
-        row = disposition(error.kind, retry_after_s=error.retry_after_s)
+        row = disposition(error.kind)
         if strikes_its_domain(error.kind):
             self.struck[candidate.key] = candidate.model
         self.failures.append(Failure(candidate.key, error.message, error.kind, error))
@@ -134,7 +139,7 @@ class FallbackHandler:
             self.policy.backoff_cap_s, self.policy.backoff_base_s * 2.0 ** (self._attempts + 1)
         )
         tried.not_before_s = elapsed_s + max(self.chance.uniform(0.0, backoff_s), error.retry_after_s or 0.0)
-        match row.onward:
+        match onward(error.kind, self.policy):
             case Onward.ANYONE:
                 pass
             case Onward.LARGER_WINDOW:
@@ -163,6 +168,23 @@ class FallbackHandler:
         self._refused[candidate.key] = Failure(candidate.key, reason, kind, retry_at=retry_at)
         wait_s = math.inf if retry_at is None else max(retry_at - now, _SHORTEST_WAIT_S)
         self._barred_until_s[candidate.key] = elapsed_s + wait_s
+
+    def beside(self, first: Candidate, asked: Collection[str], elapsed_s: float) -> Ranked | None:
+        """Whom to ask beside `first`, which is late; None: nobody. `asked` are the keys that this request has asked so far."""
+        if len(asked) >= self.policy.max_candidates or self._attempts + 1 >= self.policy.max_attempts:
+            return None
+        open_keys = {candidate.key for candidate in self._open_to_us(elapsed_s)}
+        ranked = [one for one in self.selection.ranked if one.candidate.key in open_keys]
+        return partner(ranked, first, tried=asked)
+
+    def _somebody_is_back_soon(self, now: float, elapsed_s: float) -> bool:
+        """Whether somebody who is refused now may be asked before half of what is left is over: then the one who is asked
+        meanwhile does not get all of it."""
+        soon_s = (self.timeouts.deadline_s - elapsed_s) / 2
+        return any(
+            _first_moment(rejected) - now < soon_s and self._may_follow(rejected.candidate)
+            for rejected in self.selection.rejected
+        )
 
     def _is_last(self) -> bool:
         """Whether nothing may follow the next attempt."""
@@ -266,10 +288,22 @@ class FallbackHandler:
             for r in self.selection.rejected
             if r.barrier is not Barrier.RULE  # the user's own choice is no news to them
         }
-        asked_in_vain = {**self._refused, **rejected}
+        too_small = {
+            ranked.candidate.key: Failure(ranked.candidate.key, _too_small(ranked.candidate), ErrorKind.CONTEXT_LENGTH)
+            for ranked in self.selection.ranked
+            if not self._window_suffices(ranked.candidate)
+        }
+        asked_in_vain = {**self._refused, **rejected, **too_small}
         untried = (failure for key, failure in asked_in_vain.items() if key not in self._tried)
         moments = [failure.retry_at for failure in asked_in_vain.values() if failure.retry_at is not None]
         return GiveUp(ending, (*self.failures, *untried), min(moments, default=None))
+
+
+def _too_small(candidate: Candidate) -> str:
+    window = candidate.model.capabilities.context_window_tokens
+    if window is None:
+        return "its window is not known to be larger (context_window_tokens in routing.toml says it)"
+    return f"its window of {window:,} tokens is no larger"
 
 
 def _longest_silent(rejected: Rejected) -> tuple[float, ...]:

@@ -13,7 +13,7 @@ from llmr.routing.disposition import Onward, disposition
 
 _CLASSES: Final[Sequence[frozenset[ErrorKind]]] = (  # the most retryable first
     frozenset({ErrorKind.RATE_LIMIT, ErrorKind.QUOTA}),
-    frozenset({ErrorKind.CONNECT_TIMEOUT, ErrorKind.FIRST_TOKEN_TIMEOUT, ErrorKind.STALL}),
+    frozenset({ErrorKind.CONNECT_TIMEOUT, ErrorKind.FIRST_TOKEN_TIMEOUT, ErrorKind.STALL, ErrorKind.DEADLINE}),
     frozenset(
         {ErrorKind.CONNECT, ErrorKind.TLS, ErrorKind.SERVER, ErrorKind.OVERLOADED}
         | {ErrorKind.BAD_RESPONSE, ErrorKind.INCOMPLETE}

@@ -64,7 +64,6 @@ class _Answer:
                 self.call.request_id = event.request_id or self.call.request_id
             case AttemptStarted():
                 self.call.attempts = event.number
-                await self.app.transport.prepare(event.candidate.model.provider)
             case _:
                 pass
 

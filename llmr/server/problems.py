@@ -53,6 +53,7 @@ _BY_KIND: Final[Mapping[ErrorKind, tuple[int, str, bool | None]]] = MappingProxy
         ErrorKind.INCOMPLETE:          (502, "incomplete_provider_response", None),
         ErrorKind.CONNECT_TIMEOUT:     (504, "provider_timeout", None),
         ErrorKind.FIRST_TOKEN_TIMEOUT: (504, "provider_timeout", None),
+        ErrorKind.DEADLINE: (504, "deadline_exceeded", None),
         ErrorKind.STALL:               (504, "provider_timeout", None),
         ErrorKind.RATE_LIMIT:          (429, "rate_limit_exceeded", None),
         ErrorKind.TOO_LARGE_FOR_LIMIT: (413, "request_too_large", False),

@@ -81,6 +81,10 @@ class _Ledger:
 class _NoNetwork:
     """In place of the HTTP client: nothing is ever sent from a simulation."""
 
+    async def prepare(self, provider: Provider) -> None:
+        """As exchange.Transport; a simulation needs no key."""
+        del provider
+
     def stream(
         self, request: HttpRequest, provider: Provider, *, connect_s: float
     ) -> AbstractAsyncContextManager[HttpReply]:

@@ -127,6 +127,11 @@ class HttpTransport:
         for pool in pools.values():
             await pool.aclose()
 
+    async def prepare(self, provider: Provider) -> None:
+        """Fetch the provider's key where a vault has it: that may take as long as a person does."""
+        if provider.key is not None:
+            await at_hand(provider.key)
+
     @contextlib.asynccontextmanager
     async def stream(self, request: HttpRequest, provider: Provider, *, connect_s: float) -> AsyncGenerator[HttpReply]:
         """Send `request`; the block runs once the headers are there, and the reply is closed when the block

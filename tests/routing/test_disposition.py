@@ -37,7 +37,7 @@ def test_a_prompt_that_is_too_long_goes_to_larger_windows_only() -> None:
 def test_what_depends_on_the_request_counts_against_nobody() -> None:
     assert kinds(provider=Outcome.NEUTRAL, model=Outcome.NEUTRAL, shared=Outcome.NEUTRAL) == {
         K.BAD_REQUEST, K.CONTENT_FILTER, K.CANCELLED, K.CONTEXT_LENGTH, K.UNSUPPORTED, K.TOO_LARGE_FOR_LIMIT,
-        K.TOOL_USE_FAILED, K.NOT_SENT, K.BUDGET, K.NOT_ACCEPTED,
+        K.TOOL_USE_FAILED, K.NOT_SENT, K.BUDGET, K.NOT_ACCEPTED, K.DEADLINE,
     }  # fmt: skip
 
 
@@ -62,7 +62,7 @@ def test_a_429_limits_the_model_and_the_shared_quota_and_counts_against_the_prov
 def test_nothing_that_cannot_heal_is_asked_again() -> None:
     assert kinds(retries=0) == {
         K.TLS, K.TOO_LARGE_FOR_LIMIT, K.QUOTA, K.AUTH, K.MODEL_NOT_FOUND, K.CONTEXT_LENGTH, K.UNSUPPORTED,
-        K.CONTENT_FILTER, K.BAD_REQUEST, K.CANCELLED, K.NOT_SENT, K.BUDGET, K.NOT_ACCEPTED,
+        K.CONTENT_FILTER, K.BAD_REQUEST, K.CANCELLED, K.NOT_SENT, K.BUDGET, K.NOT_ACCEPTED, K.DEADLINE,
     }  # fmt: skip
     assert kinds(retries=1) == set(ErrorKind) - kinds(retries=0)
 
