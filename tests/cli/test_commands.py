@@ -352,8 +352,8 @@ def test_a_second_signal_within_two_seconds_leaves_at_once(run: Any, monkeypatch
     async def scenario() -> None:
         stubborn = asyncio.create_task(asyncio.Event().wait())
         with Signals(stubborn) as signals:
-            signals._received(signal.SIGTERM)
-            signals._received(signal.SIGTERM)
+            signals._received(signal.SIGTERM, None)
+            signals._received(signal.SIGTERM, None)
             with pytest.raises(asyncio.CancelledError):
                 await stubborn
         assert signals.code is ExitCode.TERMINATED

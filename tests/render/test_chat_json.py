@@ -45,6 +45,7 @@ def test_the_json_of_an_answer_is_complete() -> None:
         ],
         "fallback": True,
         "partial": False,
+        "cached": None,
         "error": None,
     }  # fmt: skip
 

@@ -51,5 +51,5 @@ def test_what_is_the_requests_or_the_models_own_says_nothing_about_the_domain() 
     assert {kind for kind in ErrorKind if not strikes_its_domain(kind)} == {
         ErrorKind.TOO_LARGE_FOR_LIMIT, ErrorKind.MODEL_NOT_FOUND, ErrorKind.CONTEXT_LENGTH, ErrorKind.UNSUPPORTED,
         ErrorKind.CONTENT_FILTER, ErrorKind.BAD_REQUEST, ErrorKind.TOOL_USE_FAILED, ErrorKind.NOT_SENT, ErrorKind.CANCELLED,
-        ErrorKind.BUDGET, ErrorKind.NOT_ACCEPTED,
+        ErrorKind.BUDGET, ErrorKind.NOT_ACCEPTED, ErrorKind.DEADLINE,
     }  # fmt: skip
