@@ -15,7 +15,7 @@ from typing import Final, assert_never
 
 from llmr.catalog import Catalog, Model, NamedModel, Price, Provider, Strategy, WireFormat
 from llmr.chat import ChatRequest, Message, Role
-from llmr.errors import ErrorKind, ProviderError
+from llmr.errors import ErrorKind, ProviderError, kind_named
 from llmr.exchange import HttpReply
 from llmr.registry import ProviderRegistry
 from llmr.router.asking import Asker, Asking
@@ -160,7 +160,14 @@ class Production:
         """Ask one candidate, and a second beside it where that is due. Ends with an answer or with failures told."""
         asking = self._asker.admitted(progress, action.candidate, alone=action.alone, last_resort=action.last_resort)
         if not isinstance(asking, Asking):
-            progress.handler.refused(action.candidate, asking.retry_at, self._clock.now(), self._elapsed_s(progress))
+            progress.handler.refused(
+                action.candidate,
+                asking.retry_at,
+                self._clock.now(),
+                self._elapsed_s(progress),
+                reason=asking.reason,
+                kind=kind_named(asking.why),
+            )
             return
         first = self._lane(ledger, number, asking)
         lanes = [first]
@@ -181,9 +188,9 @@ class Production:
 
     def _second(self, progress: Progress, first: Asking) -> Asking | None:
         """A second attempt beside `first`, if somebody is fit for it and the budget covers it."""
-        if progress.attempts >= self._policy.fallback.max_attempts:
-            return None
-        other = hedging.partner(self._again(progress).ranked, first.candidate, tried=progress.asked)
+        handler = progress.handler
+        handler.selection = self._again(progress)
+        other = handler.beside(first.candidate, progress.asked, self._elapsed_s(progress))
         asking = self._asker.admitted(progress, other.candidate, hedge=True) if other is not None else None
         return asking if isinstance(asking, Asking) else None
 
@@ -191,6 +198,7 @@ class Production:
         provider, now_s = self._provider(asking), self._clock.elapsed_s
         nth = ledger.tries.get(provider, 0)
         ledger.tries[provider] = nth + 1
+        asking.sent = True
         return _Lane(asking, self._network.ask(number, provider, nth, now_s), now_s)
 
     def _won(self, progress: Progress, ledger: _Ledger, lane: _Lane, losers: list[_Lane]) -> None:
@@ -203,14 +211,15 @@ class Production:
         for loser in losers:
             cancelled = ProviderError(ErrorKind.CANCELLED, "the attempt beside it was faster")
             after_s = self._clock.elapsed_s - loser.started_s
+            progress.handler.outpaced()
             self._asker.report(progress, loser.asking, cancelled, outpaced_after_s=after_s)
             self._wasted(ledger, loser, OUTPACED_COSTS)
 
     def _failed(self, progress: Progress, ledger: _Ledger, lane: _Lane) -> None:
-        error = _error(lane.answer, timed_out=lane.timed_out)
+        error = _error(lane)
         self._asker.report(progress, lane.asking, error)
         progress.handler.failed(lane.asking.candidate, error, self._elapsed_s(progress))
-        if error.kind is ErrorKind.FIRST_TOKEN_TIMEOUT:
+        if lane.timed_out:
             self._wasted(ledger, lane, TIMED_OUT_COSTS)
 
     def _wasted(self, ledger: _Ledger, lane: _Lane, share: float) -> None:
@@ -282,9 +291,12 @@ def _strategy_of(name: str, known: Catalog | None) -> Strategy | None:
     return own.strategy if own is not None else None
 
 
-def _error(answer: Answer, *, timed_out: bool) -> ProviderError:
-    if timed_out:
-        return ProviderError(ErrorKind.FIRST_TOKEN_TIMEOUT, "no first token in time")
+def _error(lane: _Lane) -> ProviderError:
+    answer = lane.answer
+    if lane.timed_out:
+        hurried = lane.asking.limits.hurried
+        kind = ErrorKind.DEADLINE if hurried else ErrorKind.FIRST_TOKEN_TIMEOUT
+        return ProviderError(kind, "no first token in time")
     match answer.kind:
         case AnswerKind.LIMITED:
             return ProviderError(
