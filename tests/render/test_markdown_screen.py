@@ -157,10 +157,10 @@ def test_fewer_rows_are_open_than_the_screen_has() -> None:
 
 
 @pytest.mark.parametrize("columns", [20, 200])
-def test_after_a_resize_nothing_is_taken_back_and_nothing_comes_twice(columns: int) -> None:
-    terminal = FakeTerminal(60, 40)
+def test_after_a_resize_that_may_have_wrapped_a_row_nothing_is_taken_back_and_nothing_comes_twice(columns: int) -> None:
+    terminal = FakeTerminal(240, 40)
     screen = terminal.markdown()
-    screen.feed("one **two** three ")
+    screen.feed("one **two** three " + "x" * 200 + " ")
     screen.paint()
     terminal.resize(columns, 40)
     before = len(terminal.written)
@@ -182,7 +182,8 @@ def test_after_a_resize_nothing_is_taken_back_and_nothing_comes_twice(columns: i
 
 @settings(max_examples=150, deadline=None)
 @given(
-    st.lists(st.sampled_from(["{} ", "{}\n\n", "\n- {} ", "**{}** ", "\n1. {}\n", "\n> {} ", "`{}`\n", "\n\n# {}\n", "{}\n"]),
+    st.lists(st.sampled_from(["{} ", "{}\n\n", "\n- {} ", "**{}** ", "\n1. {}\n", "\n> {} ", "`{}`\n", "\n\n# {}\n", "{}\n",
+                              "\n| {} | b |\n|---|---|\n| 1 | 2 |\n", "| {} | x |\n", "- "]),
              min_size=5, max_size=60),
     st.dictionaries(st.integers(0, 59), st.tuples(st.integers(12, 90), st.integers(4, 40)), max_size=4),
 )  # fmt: skip
@@ -196,7 +197,8 @@ def test_no_resize_loses_a_word(pieces: list[str], sizes: dict[int, tuple[int, i
             terminal.resize(*sizes[number])
     screen.end()
     joined = "".join(terminal.plain.split())
-    assert [number for number in range(len(pieces)) if f"w{number}x" not in joined] == []
+    words = [f"w{number}x" for number, piece in enumerate(pieces) if "{}" in piece]
+    assert [word for word in words if word not in joined] == []
 
 
 def test_a_resize_in_a_list_repeats_no_item() -> None:
@@ -210,7 +212,7 @@ def test_a_resize_in_a_list_repeats_no_item() -> None:
     assert terminal.lines == ["intro", "", "• one", "• two", "• three", "", "end x"]
 
 
-def test_a_resize_while_a_table_is_held_draws_it_below() -> None:
+def test_a_resize_while_a_table_is_held_leaves_nothing_of_its_placeholder() -> None:
     terminal = FakeTerminal(60, 60)
     screen = terminal.markdown()
     for piece in ("| a | b |\n|---|---|\n| 1", "| 2 |\n\nend\n"):
@@ -218,8 +220,50 @@ def test_a_resize_while_a_table_is_held_draws_it_below() -> None:
         screen.paint()
         terminal.resize(40, 60)
     screen.end()
-    assert [line.split() for line in terminal.lines[1:2]] == [["a", "b"]]
-    assert terminal.lines[-1] == "end"
+    assert [line.split() for line in terminal.lines if "─" not in line] == [["a", "b"], ["1", "2"], [], ["end"]]
+
+
+@pytest.mark.parametrize("title", ["Name", "N" * 80])
+@pytest.mark.parametrize("sizes", [(70, 100), (70, 70), (30, 30)])
+def test_a_resize_in_the_header_of_a_table_loses_no_row(title: str, sizes: tuple[int, int]) -> None:
+    terminal = FakeTerminal(100, 60)
+    screen = terminal.markdown()
+    pieces = (f"Intro.\n\n| {title} ", "| Q |\n|--", "-|---|\n| row0 | 0 |\n| ro", "w1 | 1 |\n\nAfter.\n")
+    for piece, columns in zip(pieces, (*sizes, *sizes), strict=True):
+        screen.feed(piece)
+        screen.paint()
+        terminal.resize(columns, 60)
+    screen.end()
+    shown = "\n".join(terminal.lines)
+    assert all(words in shown for words in ("row0", "row1", "After."))
+    assert "─" in shown
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "lines"),
+    [
+        ("-", " an item\n", ["• an item"]),
+        ("> sa", "id\n", ["▌ said"]),
+        ("> one\n> t", "wo\n", ["▌ one", "▌ two"]),
+    ],
+)
+def test_a_resize_behind_half_a_mark_leaves_nothing_of_it(before: str, after: str, lines: list[str]) -> None:
+    terminal = FakeTerminal(60, 40)
+    screen = terminal.markdown()
+    screen.feed(before)
+    screen.paint()
+    terminal.resize(50, 40)
+    screen.feed(after)
+    screen.end()
+    assert terminal.lines == lines
+
+
+def test_a_quote_looks_like_one_while_it_comes() -> None:
+    terminal = FakeTerminal(60)
+    screen = terminal.markdown()
+    screen.feed("> one\n> tw")
+    screen.paint()
+    assert terminal.lines == ["▌ one", "▌ tw"]
 
 
 def test_an_item_and_a_heading_look_like_themselves_while_they_come() -> None:

@@ -132,9 +132,9 @@ class Splitter:
         if not line.strip() or (self._open is not None and self._open.kind is Kind.TABLE):
             return before
         likely = self._likely(line)
-        if self._open is None or likely.kind is not Kind.PARAGRAPH:
+        if self._open is None or likely.kind is not Kind.PARAGRAPH or likely.quote != self._open.quote:
             return (*before, likely)
-        return (replace(self._open, text=f"{self._open.text}\n{line.strip()}"),)
+        return (replace(self._open, text=f"{self._open.text}\n{likely.text.strip()}"),)
 
     def _likely(self, line: str) -> Block:
         """What the undecided line will be unless its end says otherwise."""

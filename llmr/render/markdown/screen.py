@@ -8,8 +8,10 @@ A paint compares the rows that should be there with those that are and writes fr
 grows costs its new characters and a line that is finished as it stood is not written again. A paint that takes something
 back is one synchronised update (`CSI ? 2026`), which terminals that know it show at once.
 
-After a resize the terminal has wrapped our rows as it likes: nothing is taken back any more. The open block goes on as plain
-text until it ends, the next one is drawn to the new width.
+After a resize, open rows that are shorter than both widths are still a row each, and are taken back as before. Longer ones
+the terminal has wrapped as it likes: nothing of them is taken back. The open block goes on as plain text until it ends, the
+next one is drawn to the new width; what turns out not to be the text that stands there (a table) is drawn below it. Text may
+come twice then, it is never lost.
 """
 
 import re
@@ -116,9 +118,9 @@ class MarkdownScreen:
         self._plain = _plain(blocks)
 
     def _resized(self, now: tuple[int, int]) -> None:
-        """The rows on the screen are no longer ours to take back."""
-        self._at = now
-        if self._stuck is not None or not (self._shown or self._column):
+        """The rows on the screen are no longer ours to take back, unless each is still a row."""
+        before, self._at = self._at, now
+        if self._stuck is not None or not (self._shown or self._column) or self._still_rows(before, now):
             return
         if self._plain is None:
             self._put("\n")
@@ -127,25 +129,42 @@ class MarkdownScreen:
             self._stuck = self._plain.rstrip(" ")  # a blank at the end is not on the screen yet
         self._shown = []
 
+    def _still_rows(self, before: tuple[int, int], now: tuple[int, int]) -> bool:
+        """Whether no row is so long that a terminal may have wrapped or cut it, and none has left the screen."""
+        if before[0] == now[0]:
+            return len(self._shown) < min(before[1], now[1])
+        ends = [cells(row) + (0 if number else self._start) for number, row in enumerate(self._shown or [""])]
+        return max(*ends, self._column) < min(before[0], now[0]) and len(ends) < min(before[1], now[1])
+
     def _go_on_plainly(self, blocks: list[Block], shown: str) -> list[Block]:
         """Write what is new of the blocks that were open when the terminal was resized. Blocks behind them are returned."""
         for number, block in enumerate(blocks):
-            text = _plain([block]) or ""
+            text = _plain([block])
+            if text is None:
+                self._unstuck()
+                return blocks[number:]
             there = shown[: len(text)] if shown.startswith(text) else ""
             if there != text:
                 self._put(text[len(shown) :] if text.startswith(shown) else f"\n{text}")
             shown = shown[len(text) :] if shown.startswith(text) else ""
             if block.ends and not shown.startswith("\n"):
-                self._put("\n")
-                self._stuck, self._column, self._start = None, 0, 0
+                self._unstuck()
                 return blocks[number + 1 :]
             shown = shown.removeprefix("\n")
         still_open = _plain(self._splitter.open)
-        if still_open is not None and still_open.startswith(shown):
+        if still_open is None:
+            self._unstuck()
+            return []
+        if still_open.startswith(shown):
             self._put(still_open[len(shown) :])
             shown = still_open
         self._stuck = shown
         return []
+
+    def _unstuck(self) -> None:
+        """On a row of its own, to be drawn again."""
+        self._put("\n")
+        self._stuck, self._column, self._start = None, 0, 0
 
 
 def takes_rows_back(width: int, height: int) -> bool:
