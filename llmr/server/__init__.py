@@ -12,6 +12,7 @@
                  listings.py   what can be asked, and in which order
                  metrics.py    counters, for Prometheus
            generations.py   the App behind it, and how reload.py puts another in its place
+                 page.py, status.py  the page at /, and what it shows
            run.py           uvicorn around it: start, drain, stop; workers.py several of them
 
 Starlette is not used: seven fixed paths are a table, and what a framework would bring beyond that (reading bodies without a

@@ -34,11 +34,13 @@ from llmr.server.hints import hinted
 from llmr.server.limits import LIMITS, Limits
 from llmr.server.listings import HEALTHY, model_body, models_body, rank_body, tokens_body
 from llmr.server.metrics import CONTENT_TYPE, Metrics
+from llmr.server.page import page
 from llmr.server.problems import headers_of, problem_of, refuse
 from llmr.server.schema import check_shape
 from llmr.server.schema_anthropic import CountTokensRequest, MessagesRequest
 from llmr.server.schema_embeddings import EmbeddingsRequest
 from llmr.server.schema_openai import ChatCompletionRequest
+from llmr.server.status import status_body
 from llmr.wire.serving import Dialect, dialect_named
 
 _OPENAI: Final = dialect_named("openai")
@@ -171,6 +173,15 @@ async def _rank(_gateway: Gateway, call: Call, app: App) -> None:
     await call.answer(200, rank_body(app, call))
 
 
+async def _status(gateway: Gateway, call: Call, app: App) -> None:
+    await call.answer(200, status_body(app, under_way=gateway.under_way))
+
+
+async def _page(_gateway: Gateway, call: Call, _app: App) -> None:
+    content, headers = page()
+    await call.answer(200, content, content_type=b"text/html; charset=utf-8", headers=headers)
+
+
 async def _metrics(gateway: Gateway, call: Call, app: App) -> None:
     page = gateway.metrics.page(app, under_way=gateway.under_way)
     await call.answer(200, page, content_type=CONTENT_TYPE)
@@ -188,6 +199,8 @@ ROUTES: Final[Mapping[str, Route]] = MappingProxyType(
         "/v1/embeddings": Route("POST", _embeddings),
         _MODELS: Route("GET", _models),
         "/v1/rank": Route("GET", _rank),
+        "/v1/status": Route("GET", _status),
+        "/": Route("GET", _page),
         "/metrics": Route("GET", _metrics),
         "/health": Route("GET", _health),
     }

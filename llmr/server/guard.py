@@ -4,7 +4,8 @@
     Origin   none, our own, or one that was allowed ─▶ else 403, and no Access-Control header, ever
     token    one, ours ─▶ else 401: on loopback too, for every program and page on the machine can connect there
 
-Two paths are answered without a token, because what they say is a constant: `/health` and the preflight of an allowed origin.
+Three are answered without a token, because what they say is a constant: `/health`, the page at `/`, and the preflight of an
+allowed origin.
 (trust.md T17–T19, §4; B59–B61.)
 """
 
@@ -15,7 +16,7 @@ from llmr.server.call import Call
 from llmr.server.problems import refuse
 from llmr.server.token import ServerToken
 
-OPEN_PATHS: Final = frozenset({"/health"})
+OPEN_PATHS: Final = frozenset({"/health", "/"})
 _LOCAL_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
 _LONGEST_HOST: Final = 255
 
