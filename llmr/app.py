@@ -232,9 +232,23 @@ def _later(store: StateStore, config: Config, clock: SystemClock, *, serving: bo
 
 def _cached(app: App, answers: "AnswerStore", chance: random.Random) -> "CachedRouter":
     from llmr.router.cached import CachedRouter
+    from llmr.router.embedding import Embedder
 
-    enabled = app.config.policy.cache.enabled
-    return CachedRouter(app.router, answers, app.registry, app.clock, chance, app.redact, enabled=enabled)
+    policy = app.config.policy.cache
+    embedder = None
+    if policy.semantic.enabled:
+        embedder = Embedder(app.embedder(), policy.semantic.model, app.transport.prepare)
+    return CachedRouter(
+        app.router,
+        answers,
+        app.registry,
+        app.clock,
+        chance,
+        app.redact,
+        enabled=policy.enabled,
+        embedder=embedder,
+        threshold=policy.semantic.threshold,
+    )
 
 
 def open_answers(path: Path, config: Config) -> "AnswerStore":

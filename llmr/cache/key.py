@@ -16,6 +16,7 @@ from llmr.chat import ChatRequest, Role, Text
 from llmr.conversations.message_json import encoded
 
 _VERSION: Final = 1  # of what is hashed; another number and nothing old is found
+_LONGEST_COMPARED: Final = 4_000  # characters
 _ONLY_LABELS: Final = frozenset(
     {"metadata", "store", "service_tier", "prompt_cache_key", "prompt_cache_retention", "stream_options"}
 )
@@ -34,13 +35,14 @@ def group_key(request: ChatRequest, asked: str) -> str:
 
 
 def comparable_prompt(request: ChatRequest) -> str | None:
-    """The text that the semantic cache compares: the user's last words. None where there is more than text in them, or
-    something else comes last."""
+    """The text that the semantic cache compares: the user's last words. None where there is more than text in them, where
+    something else comes last, or where they are so long that two would never be alike."""
     if not request.messages or request.messages[-1].role is not Role.USER:
         return None
     parts = request.messages[-1].parts
     texts = [part.text for part in parts if isinstance(part, Text)]
-    return "\n".join(texts).strip() or None if len(texts) == len(parts) else None
+    text = "\n".join(texts).strip()
+    return text if len(texts) == len(parts) and 0 < len(text) <= _LONGEST_COMPARED else None
 
 
 def _settings(request: ChatRequest, asked: str) -> dict[str, Any]:
