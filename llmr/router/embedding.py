@@ -16,6 +16,7 @@ from llmr.errors import LlmrError
 from llmr.router.events import AttemptStarted, Finished
 from llmr.router.loop import Router
 from llmr.wire.embeddings import vectors_of
+from llmr.wire.json_text import list_of, object_of
 
 _PATIENCE_S: Final = 3.0  # then the request goes on without
 
@@ -53,7 +54,5 @@ class Embedder:
 
 
 def _first(rows: list[Any]) -> bytes:
-    vector = rows[0].get("embedding") if rows and isinstance(rows[0], dict) else None
-    if not isinstance(vector, list) or not all(isinstance(value, int | float) for value in vector):
-        return b""
-    return packed(vector)
+    vector = list_of(object_of(rows[0]).get("embedding")) if rows else []
+    return packed(vector) if all(isinstance(value, int | float) for value in vector) else b""
