@@ -12,7 +12,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Config = Annotated[str | None, typer.Option("--config", help="As chat --config.")]
+Config = Annotated[str | None, typer.Option("--config", metavar="FILE", help="As chat --config.")]
 
 
 @app.command()

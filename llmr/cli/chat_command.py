@@ -16,20 +16,25 @@ def chat(
         ),
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="A name from routing.toml, or provider/model-id.")
+        str | None,
+        typer.Option("--model", "-m", metavar="MODEL", help="A name from routing.toml, or provider/model-id."),
     ] = None,
-    provider: Annotated[str | None, typer.Option("--provider", "-p", help="Ask only this provider.")] = None,
+    provider: Annotated[
+        str | None, typer.Option("--provider", "-p", metavar="PROVIDER", help="Ask only this provider.")
+    ] = None,
     strategy: Annotated[
         str | None,
-        typer.Option(help="priority, cost, latency, balanced, quality, round_robin or weighted."),
+        typer.Option(metavar="NAME", help="priority, cost, latency, balanced, quality, round_robin or weighted."),
     ] = None,
     on_break: Annotated[
-        str | None, typer.Option(help="When the answer breaks off: fail, restart, continue or buffer.")
+        str | None, typer.Option(metavar="WHAT", help="When the answer breaks off: fail, restart, continue or buffer.")
     ] = None,
     hedge: Annotated[
         bool | None, typer.Option("--hedge/--no-hedge", help="Ask a second candidate when the first is late.")
     ] = None,
-    system: Annotated[str | None, typer.Option("--system", "-s", help="Instructions to the model.")] = None,
+    system: Annotated[
+        str | None, typer.Option("--system", "-s", metavar="TEXT", help="Instructions to the model.")
+    ] = None,
     attach: Annotated[
         list[str] | None,
         typer.Option("--attach", "-a", metavar="FILE", help="Send a file along: image, PDF, sound, text; `-`: stdin."),
@@ -40,7 +45,9 @@ def chat(
     ] = None,
     prompt_file: Annotated[str | None, typer.Option(metavar="FILE", help="Read the prompt from a file.")] = None,
     edit: Annotated[bool, typer.Option("--edit", help="Write the prompt in your editor.")] = False,
-    template: Annotated[str | None, typer.Option("--template", "-t", help="Ask as a template of yours says.")] = None,
+    template: Annotated[
+        str | None, typer.Option("--template", "-t", metavar="NAME", help="Ask as a template of yours says.")
+    ] = None,
     parameter: Annotated[
         list[str] | None, typer.Option("--parameter", "-P", metavar="NAME=VALUE", help="Fill a place of the template.")
     ] = None,
@@ -70,19 +77,27 @@ def chat(
         str | None, typer.Option(metavar="A,B,…", help="Ask these models at once, and show the answers side by side.")
     ] = None,
     times: Annotated[
-        int | None, typer.Option("--n", min=2, max=8, help="Ask the same one so many times at once.")
+        int | None, typer.Option("--n", metavar="N", min=2, max=8, help="Ask the same one so many times at once.")
     ] = None,
     raw: Annotated[bool, typer.Option("--raw", help="On a terminal: the text as it came, no Markdown drawn.")] = False,
-    color: Annotated[str | None, typer.Option(help="auto, always (Markdown in a pipe too) or never.")] = None,
-    safe_output: Annotated[
-        str, typer.Option(help="Make control characters visible: auto (on a terminal), always or never.")
-    ] = "auto",
-    max_tokens: Annotated[int | None, typer.Option(min=1, help="The longest answer, in tokens.")] = None,
-    temperature: Annotated[float | None, typer.Option(min=0.0, help="The provider's own scale.")] = None,
-    tag: Annotated[
-        list[str] | None, typer.Option(help="A tag for rules to match, plain or key=value; may be repeated.")
+    color: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="auto, always (Markdown in a pipe too) or never.")
     ] = None,
-    config: Annotated[str | None, typer.Option(help="A routing.toml to use instead of yours; it is trusted.")] = None,
+    safe_output: Annotated[
+        str,
+        typer.Option(metavar="WHEN", help="Make control characters visible: auto (on a terminal), always or never."),
+    ] = "auto",
+    max_tokens: Annotated[int | None, typer.Option(metavar="N", min=1, help="The longest answer, in tokens.")] = None,
+    temperature: Annotated[
+        float | None, typer.Option(metavar="NUMBER", min=0.0, help="The provider's own scale.")
+    ] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TAG", help="A tag for rules to match, plain or key=value; may be repeated."),
+    ] = None,
+    config: Annotated[
+        str | None, typer.Option(metavar="FILE", help="A routing.toml to use instead of yours; it is trusted.")
+    ] = None,
     demo: Annotated[
         bool, typer.Option("--demo", help="Ask three demo providers inside llmr: no key, no network.")
     ] = False,
@@ -90,10 +105,16 @@ def chat(
         bool, typer.Option("--debug", help="What goes over the wire on stderr, without keys; implies --raw.")
     ] = False,
     quiet: Annotated[
-        int, typer.Option("--quiet", "-q", count=True, help="Only errors on stderr; twice: nothing at all.")
+        int,
+        typer.Option(
+            "--quiet", "-q", count=True, show_default=False, help="Only errors on stderr; twice: nothing at all."
+        ),
     ] = 0,
     verbose: Annotated[
-        int, typer.Option("--verbose", "-v", count=True, help="The receipt on stderr; twice: the decision too.")
+        int,
+        typer.Option(
+            "--verbose", "-v", count=True, show_default=False, help="The receipt on stderr; twice: the decision too."
+        ),
     ] = 0,
 ) -> None:
     """Ask. The answer streams to stdout, and nothing else does.

@@ -47,7 +47,7 @@ def show(
     ] = False,
     everything: Annotated[bool, typer.Option("--all", "-a", help="What llmr itself ships too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
-    config: Annotated[str | None, typer.Option("--config", help="As chat --config.")] = None,
+    config: Annotated[str | None, typer.Option("--config", metavar="FILE", help="As chat --config.")] = None,
 ) -> None:
     """The settings that are in force, all sources laid over each other. Header values and keys are masked."""
     from llmr.cli.config_show import run_show

@@ -10,7 +10,7 @@ app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_com
 @app.command()
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
-    config: Annotated[str | None, typer.Option("--config", help="As chat --config.")] = None,
+    config: Annotated[str | None, typer.Option("--config", metavar="FILE", help="As chat --config.")] = None,
 ) -> None:
     """Look over versions, settings, keys, files and their modes, state, clock, network and terminal.
 

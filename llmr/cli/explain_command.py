@@ -13,7 +13,9 @@ def explain(
         str, typer.Argument(metavar="[ID|last]", help="A request's id or its beginning; `last` is the last one.")
     ] = "last",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
-    config: Annotated[str | None, typer.Option(help="A routing.toml to use instead of yours; it is trusted.")] = None,
+    config: Annotated[
+        str | None, typer.Option(metavar="FILE", help="A routing.toml to use instead of yours; it is trusted.")
+    ] = None,
 ) -> None:
     """Tell one request's story: the decision, each attempt with its outcome, waits, costs, what would have flipped it.
 

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 import typer
 from typer.core import TyperGroup
 
-_OWN: Final = frozenset({"list", "show", "export", "purge", "--help"})
+_OWN: Final = frozenset({"list", "show", "export", "purge", "--help", "-h"})
 
 
 class ListsByDefault(TyperGroup):
@@ -24,7 +24,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
-Config = Annotated[str | None, typer.Option("--config", help="As chat --config.")]
+Config = Annotated[str | None, typer.Option("--config", metavar="FILE", help="As chat --config.")]
 
 
 @app.command(name="list")
@@ -33,7 +33,7 @@ def list_(
         list[str] | None,
         typer.Argument(help='Words that must all be there; word* is a beginning, "some words" a phrase.'),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", min=1, help="At most so many.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
     config: Config = None,
 ) -> None:

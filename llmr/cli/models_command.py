@@ -5,7 +5,7 @@ from typing import Annotated, Final
 import typer
 from typer.core import TyperGroup
 
-_OWN: Final = frozenset({"list", "refresh", "--help"})
+_OWN: Final = frozenset({"list", "refresh", "--help", "-h"})
 
 
 class ListsByDefault(TyperGroup):
@@ -32,16 +32,20 @@ def list_(
     pattern: Annotated[
         str, typer.Argument(help="A part of a name, or with * ? [ ] the whole of one; case does not matter.")
     ] = "",
-    provider: Annotated[str | None, typer.Option("--provider", "-p", help="Of this provider only.")] = None,
+    provider: Annotated[
+        str | None, typer.Option("--provider", "-p", metavar="PROVIDER", help="Of this provider only.")
+    ] = None,
     only_on: Annotated[bool, typer.Option("--on", help="Only what could be asked now.")] = False,
     takes: Annotated[
         list[str] | None,
         typer.Option(
-            "--takes", help="Only what is known to take this: tools, images, json, reasoning, documents, audio."
+            "--takes",
+            metavar="WHAT",
+            help="Only what is known to take this: tools, images, json, reasoning, documents, audio.",
         ),
     ] = None,
     as_json: Json = False,
-    config: Annotated[str | None, typer.Option("--config", help="As chat --config.")] = None,
+    config: Annotated[str | None, typer.Option("--config", metavar="FILE", help="As chat --config.")] = None,
 ) -> None:
     """Your names first, then every known provider/model-id; chat -m takes both. Prices are estimates, $ per million tokens."""
     from llmr.cli.models import Wanted, run_list
@@ -53,7 +57,8 @@ def list_(
 @app.command()
 def refresh(
     litellm: Annotated[
-        str | None, typer.Option(help="A litellm wheel, or the JSON in it; default: the installed package.")
+        str | None,
+        typer.Option(metavar="FILE", help="A litellm wheel, or the JSON in it; default: the installed package."),
     ] = None,
 ) -> None:
     """Make your own table from the installed genai-prices and litellm; it stands until llmr ships a younger one."""

@@ -12,7 +12,9 @@ app = typer.Typer(
     add_completion=False,
 )
 
-Config = Annotated[str | None, typer.Option("--config", help="A routing.toml to use instead of yours; it is trusted.")]
+Config = Annotated[
+    str | None, typer.Option("--config", metavar="FILE", help="A routing.toml to use instead of yours; it is trusted.")
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 Name = Annotated[str, typer.Argument(help="A provider's name.")]
 

@@ -9,20 +9,24 @@ app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_com
 
 @app.command()
 def serve(
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0: any free one.")] = 8787,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes behind the one port.")] = 1,
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(metavar="PORT", min=0, max=65535, help="The port; 0: any free one.")] = 8787,
+    workers: Annotated[int, typer.Option(metavar="N", min=1, max=64, help="Processes behind the one port.")] = 1,
     allow_host: Annotated[
-        list[str] | None, typer.Option(help="Another name that clients may call this server by; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Another name that clients may call this server by; may be repeated."),
     ] = None,
     allow_origin: Annotated[
-        list[str] | None, typer.Option(help="A web page's origin whose scripts may ask; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="ORIGIN", help="A web page's origin whose scripts may ask; may be repeated."),
     ] = None,
     behind_tls: Annotated[
         bool, typer.Option("--behind-tls", help="A TLS proxy stands in front: a --host beyond loopback is meant.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No line per request on stdout.")] = False,
-    config: Annotated[str | None, typer.Option(help="A routing.toml to use instead of yours; it is trusted.")] = None,
+    config: Annotated[
+        str | None, typer.Option(metavar="FILE", help="A routing.toml to use instead of yours; it is trusted.")
+    ] = None,
 ) -> None:
     """Serve the router to every tool that takes a base URL: OpenAI's chat completions and Anthropic's messages.
 

@@ -11,17 +11,29 @@ app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_com
 def simulate(
     world: Annotated[
         list[str] | None,
-        typer.Option("--world", "-w", help="A built-in world, or a TOML file that describes one; may be repeated."),
+        typer.Option(
+            "--world",
+            "-w",
+            metavar="WORLD",
+            help="A built-in world, or a TOML file that describes one; may be repeated.",
+        ),
     ] = None,
-    random: Annotated[int, typer.Option(min=0, max=1000, help="So many random worlds, by seed, told as one.")] = 0,
-    seed: Annotated[int | None, typer.Option(min=0, help="What chance follows; the same seed, the same run.")] = None,
+    random: Annotated[
+        int, typer.Option(metavar="N", min=0, max=1000, help="So many random worlds, by seed, told as one.")
+    ] = 0,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="What chance follows; the same seed, the same run.")
+    ] = None,
     seeds: Annotated[str | None, typer.Option(metavar="A-B", help="Several of them, told as one.")] = None,
     policy: Annotated[
-        list[str] | None, typer.Option("--policy", help="Only this policy; may be repeated. Left out: all.")
+        list[str] | None,
+        typer.Option("--policy", metavar="NAME", help="Only this policy; may be repeated. Left out: all."),
     ] = None,
     listing: Annotated[bool, typer.Option("--list", help="The built-in worlds and the policies.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
-    config: Annotated[str | None, typer.Option(help="A routing.toml to use instead of yours; it is trusted.")] = None,
+    config: Annotated[
+        str | None, typer.Option(metavar="FILE", help="A routing.toml to use instead of yours; it is trusted.")
+    ] = None,
 ) -> None:
     """Try your routing.toml on a bad day: the real ranking, fallback, circuits, limits and budgets under virtual time, beside
     what others do.

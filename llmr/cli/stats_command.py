@@ -10,13 +10,16 @@ app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_com
 
 @app.command()
 def stats(
-    by: Annotated[str, typer.Option(help="model, provider, day, or hour (of the day).")] = "model",
+    by: Annotated[str, typer.Option(metavar="WHAT", help="model, provider, day, or hour (of the day).")] = "model",
     since: Annotated[
-        str, typer.Option(help="How far to look back: 30m, 12h, 7d, 4w, a date such as 2026-11-01, or all.")
+        str,
+        typer.Option(metavar="WHEN", help="How far to look back: 30m, 12h, 7d, 4w, a date such as 2026-11-01, or all."),
     ] = "7d",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page that needs nothing else.")] = None,
-    config: Annotated[str | None, typer.Option(help="A routing.toml to use instead of yours; it is trusted.")] = None,
+    config: Annotated[
+        str | None, typer.Option(metavar="FILE", help="A routing.toml to use instead of yours; it is trusted.")
+    ] = None,
 ) -> None:
     """Latency, success, tokens and spend over time, from the history of all llmr processes on this machine.
 

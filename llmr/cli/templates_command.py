@@ -37,10 +37,12 @@ def save(
     prompt: Annotated[
         str | None, typer.Argument(help="Its prompt; $name is a place, $input what is typed and piped.")
     ] = None,
-    system: Annotated[str | None, typer.Option("--system", "-s", help="Its system prompt.")] = None,
-    model: Annotated[str | None, typer.Option("--model", "-m", help="Its model.")] = None,
-    temperature: Annotated[float | None, typer.Option(min=0.0)] = None,
-    max_tokens: Annotated[int | None, typer.Option(min=1)] = None,
+    system: Annotated[str | None, typer.Option("--system", "-s", metavar="TEXT", help="Its system prompt.")] = None,
+    model: Annotated[str | None, typer.Option("--model", "-m", metavar="MODEL", help="Its model.")] = None,
+    temperature: Annotated[
+        float | None, typer.Option(metavar="NUMBER", help="The provider's own scale.", min=0.0)
+    ] = None,
+    max_tokens: Annotated[int | None, typer.Option(metavar="N", help="The longest answer, in tokens.", min=1)] = None,
     default: Annotated[
         list[str] | None,
         typer.Option("--default", "-P", metavar="NAME=VALUE", help="What a place holds if nobody says."),
@@ -50,7 +52,7 @@ def save(
         typer.Option("--from-conversation", metavar="ID", help="Take the first prompt, system and model of this one."),
     ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Write over one of that name.")] = False,
-    config: Annotated[str | None, typer.Option(help="As chat --config.")] = None,
+    config: Annotated[str | None, typer.Option(metavar="FILE", help="As chat --config.")] = None,
 ) -> None:
     """Make a template, of what is said here or of a conversation."""
     from llmr.cli.templates import Wanted, run_save

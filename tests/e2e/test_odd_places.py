@@ -6,6 +6,7 @@ stderr, no traceback, no escape sequence. Where stdout is written to and cannot 
 """
 
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -174,3 +175,21 @@ def test_a_prompt_of_nine_megabytes_goes_through_a_pipe_whole(box):
     ended = here.run("chat", stdin=prompt)
     assert (ended.code, ended.out) == (0, "read"), ended.err
     assert here.lab.provider("a").requests[0].json["messages"][0]["content"].encode().strip() == prompt.strip()
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_the_help_of_a_group_names_all_its_commands(tmp_path, group):
+    done = run(tmp_path, Place("exec {llmr}"), f"{group} -h")
+    children = [leaf.removeprefix(group).split()[0] for leaf in LEAVES if leaf.startswith(group)]
+    assert all(re.search(rf"^  {child} ", done.stdout.decode(), re.MULTILINE) for child in children)
+
+
+@pytest.mark.parametrize(
+    "node", [n for n in command_tree().walk() if not n.children], ids=lambda node: " ".join(node.path)
+)
+def test_every_option_says_what_it_does_and_what_its_value_is(node):
+    for option in node.options:
+        assert option.help, option.names
+        assert not option.takes_value or option.value_name, option.names
+    for argument in node.arguments:
+        assert argument.help, argument.shown

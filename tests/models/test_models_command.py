@@ -51,7 +51,7 @@ class Home:
     def run(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
         environment = {"HOME": str(self.path), "LLMR_CONFIG": str(self.path / "my.toml")}
         return subprocess.run(
-            [sys.executable, "-m", "llmr", *arguments],
+            [sys.executable, "-P", "-m", "llmr", *arguments],
             env=environment | variables, cwd=self.path, capture_output=True, text=True, check=False,
         )  # fmt: skip
 
