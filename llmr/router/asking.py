@@ -51,6 +51,7 @@ class Asking:
     reported: bool = False
     sent: bool = False  # the request has left, or tried to
     paused_s: float = 0.0  # while the reader had other things to do
+    renewed_s: float = 0.0  # monotonic, when its slot was last asked for
     told: LimitsTold | None = None  # of the rate limits, by the answer's head
     told_at: float = 0.0
 
@@ -128,7 +129,15 @@ class Asker:
 
     def first_token(self, asking: Asking) -> None:
         """Tell the circuits that it speaks."""
-        asking.permit = self._registry.first_token(asking.permit, lasts_s=asking.limits.total_s)
+        asking.permit = self._registry.first_token(asking.permit, lasts_s=_slot_s(asking.limits))
+        asking.renewed_s = self._clock.monotonic()
+
+    def goes_on(self, asking: Asking) -> None:
+        """Keep its slot: an answer under way holds it for as long as it comes, a killed process for one silence longer."""
+        now_s = self._clock.monotonic()
+        if now_s - asking.renewed_s >= asking.limits.stall_s / 3:
+            asking.renewed_s = now_s
+            self._registry.renew(asking.permit, lasts_s=_slot_s(asking.limits))
 
     def took_s(self, asking: Asking) -> float:
         """Seconds since it was asked, less what its reader took."""
@@ -240,6 +249,11 @@ class Asker:
         asking.stream = self._timed(progress, asking)
         asking.started_at, asking.started_s = self._clock.now(), self._clock.monotonic()
         return asking
+
+
+def _slot_s(limits: Limits) -> float:
+    """How long a slot is held from one sign of life: past the longest silence, asked for thrice within one."""
+    return 1.5 * limits.stall_s + LONGEST_PAUSE_S
 
 
 def _finish_of(asking: Asking) -> FinishReason | None:

@@ -290,6 +290,8 @@ class Router:
                     self._asker.first_token(leader)
                     if not buffered:
                         yield Answering(leader.candidate, leader.ttft_s, leader.number)
+                elif spoke:
+                    self._asker.goes_on(leader)
                 if not buffered:
                     leader.shown = spoke
                     yield delta

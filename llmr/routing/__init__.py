@@ -1,1 +1,10 @@
-"""Pure judgement: who is asked, in which order, after how long, and when to stop. No clock, no socket, no file."""
+"""Pure judgement: who is asked, in which order, after how long, and when to stop. No clock, no socket, no file.
+
+what may be asked       rules/  situation.py  fit.py  tokens.py
+what is known of it     health.py, made of:  breaker.py  latency.py  rate_limit.py  learnt_limits.py  spending.py  budget.py
+in which order          selector.py  score.py  fate.py
+why, and what else      sensitivity.py  decision_record.py  tally.py
+what next               fallback.py  hedging.py  disposition.py  seam.py
+how it ended            verdict.py
+the settings of it all  policy.py
+"""

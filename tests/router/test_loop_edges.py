@@ -366,3 +366,23 @@ def test_a_broken_answers_own_count_of_its_beginning_is_not_believed(rig: Any, r
     (attempt,) = rigged.store.attempts()
     assert attempt.cost_usd > 0.1
     assert attempt.cost_estimated
+
+
+# SLOTS
+
+
+def test_a_long_answer_keeps_its_slot_while_it_comes_and_a_killed_one_for_one_silence(rig: Any, run: Any) -> None:
+    words = ["w"] * 12
+    rigged = rig({"a": says(*words, gap_s=20.0)}, models=[model(provider("a", rate_limit=ONE_AT_ONCE))])
+    held_until: list[float] = []
+
+    def look(event: Any) -> None:
+        if isinstance(event, Delta) and event.text:
+            key = "r:p:a#0badcafe"
+            ((_, _, until),) = LimiterState.from_row(rigged.store.read([key])[key]).leases
+            held_until.append(until - rigged.clock.now())
+
+    assert run(rigged.ask(on=look)).text == "w" * 12
+    assert len(held_until) == 12
+    assert all(0 < left_s <= 50.0 for left_s in held_until)  # stall 30 s · 1.5 + 5
+    assert slots(rigged, "a") == 0
