@@ -35,6 +35,7 @@ from llmr.routing.rules import Candidate, Plan, RuleTrace
 from llmr.routing.score import WEIGHTS, Score, expected_price_usd, score
 from llmr.routing.spending import Over
 
+_OR_CHEAPER: Final = ' (on_limit = "cheaper" asks whoever fits)'
 _KINDS: Final[Mapping[str, ErrorKind]] = MappingProxyType({kind.value: kind for kind in ErrorKind})
 
 
@@ -196,8 +197,10 @@ class ModelSelector:
         for one, own in ordered:
             provider, usd = one.candidate.model.provider, _known_price_usd(one)
             over = refused or spending.over(health.purse, general, usd, health.today, whose="your")
-            if over is not None and not ranked and general.on_limit is OnLimit.REFUSE:
-                refused = over
+            if refused is None and over is not None and not ranked and general.on_limit is OnLimit.REFUSE:
+                refused = replace(
+                    over, reason=f"refused, since {one.candidate.key} comes first: {over.reason}{_OR_CHEAPER}"
+                )
             over = over or spending.over(own.purse, provider.spend, usd, health.today, whose=f"{provider.name}'s")
             if over is None:
                 ranked.append(one)

@@ -46,7 +46,7 @@ def test_a_request_over_the_days_limit_is_refused_before_it_is_sent(rig: Any, ru
     assert len(rigged.transport.asked) == 2
     (failure,) = refused.gave_up.failures
     assert failure.kind is ErrorKind.BUDGET
-    assert failure.reason.startswith("your limit of $0.5 a day: $0.4000 spent")
+    assert failure.reason.startswith("your limit of $0.50 a day: $0.40 spent")
     assert refused.gave_up.retry_after_s == pytest.approx(local_day(NOON).day_ends_at - NOON, abs=60)
 
 
@@ -59,6 +59,14 @@ def test_where_the_best_is_too_dear_the_request_is_refused_or_a_cheaper_one_is_a
     told = run(rigged.ask())
     assert rigged.transport.asked == asked
     assert isinstance(told.error, AllAttemptsFailed) is not bool(asked)
+
+
+def test_a_refused_request_says_for_whose_sake_and_what_would_let_another_in(rig: Any, run: Any) -> None:
+    models = [model("a", price=DEAR), model("b", price=CHEAP)]
+    rigged = rig({"a": spent(), "b": spent()}, models=models, policy=limited(0.1))
+    first, second = run(rigged.ask()).gave_up.failures
+    assert first.reason.startswith("your limit of $0.10 a day: $0.00 spent")
+    assert second.reason == f'refused, since a/m comes first: {first.reason} (on_limit = "cheaper" asks whoever fits)'
 
 
 def test_a_providers_own_limit_leaves_the_others_to_be_asked(rig: Any, run: Any) -> None:

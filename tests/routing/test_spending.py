@@ -28,7 +28,7 @@ def test_what_fits_into_the_day_may_be_spent_and_what_does_not_may_not() -> None
     purse = Purse({23: 0.75})
     assert asked(purse, DAY, 0.25) is None
     assert (
-        asked(purse, DAY, 0.2501) == "your limit of $1 a day: $0.7500 spent or set aside, this would be ~$0.2501 more"
+        asked(purse, DAY, 0.2501) == "your limit of $1.00 a day: $0.75 spent or set aside, this would be ~$0.2501 more"
     )
 
 
@@ -60,7 +60,7 @@ def test_what_is_free_is_never_refused() -> None:
 
 def test_an_unknown_price_passes_while_anything_is_left_and_not_after() -> None:
     assert asked(Purse({23: 0.99}), DAY, None) is None
-    assert asked(Purse({23: 1.0}), DAY, None) == "your limit of $1 a day: $1.0000 spent or set aside"
+    assert asked(Purse({23: 1.0}), DAY, None) == "your limit of $1.00 a day: $1.00 spent or set aside"
 
 
 def test_what_is_under_way_counts_on_its_day_and_in_its_month_until_it_is_settled() -> None:
