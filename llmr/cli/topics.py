@@ -65,7 +65,8 @@ llmr rank --json: llmr.rank/1
   error                                      null, or as in llmr.chat/1 what chat would end with now; kind denied: a rule
 
 llmr providers status --json and list --json: llmr.providers/1
-  providers [{name, on, off_reason, wire, base_url, local, models}]
+  providers [{name, on, off_reason, wire, base_url, local, budget, models}]   the last two in status only
+    budget {requests, retries, hedges, fallbacks, retries_left, hedges_left}   of requests that began with it, all told
     models [{model, circuits, attempts, success, p50_s, p95_s, fitted, last_error, last_error_at, spent_7d_usd, recent}]
       fitted                                    p50_s and p95_s are a fit: the last 7 days hold fewer than 50 answers
       circuits [{scope, state, forced, cause, why, failures_in_a_row, trips, remaining_s}]

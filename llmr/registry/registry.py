@@ -305,6 +305,12 @@ class ProviderRegistry:
         rows = self._store.read(needed)
         return [model_status(model, rows, days, now) for model in models]
 
+    def budgets(self, providers: Iterable[Provider]) -> Mapping[str, Budget]:
+        """What retries and hedges each may still cause, and what was counted, by the provider's name. Raises StateError."""
+        wanted = {provider.name: keys.budget(provider) for provider in providers}
+        rows = self._store.read(set(wanted.values()))
+        return {name: Budget.from_row(rows.get(key)) for name, key in wanted.items()}
+
     def used_models(self, provider: Provider) -> list[str]:
         """Ids of the provider's models that have ever been tried, sorted. Raises StateError."""
         prefix = f"t:{provider.name}/"

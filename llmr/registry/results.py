@@ -190,7 +190,7 @@ def tallied(
     tally_key, day_key = keys.tally(model), keys.day(model, int(attempt.at // DAY_S))
     counts = Tally.from_row(rows.get(tally_key))
     if attempt.error is None:
-        yield tally_key, counts.with_success(now).to_row()
+        yield tally_key, counts.with_success().to_row()
         if attempt.ttft_s is not None and attempt.streamed:  # unstreamed, the first token is the last
             yield day_key, tally.counted(tally.histogram_from_row(rows.get(day_key)), attempt.ttft_s)
     elif attempt.error.kind is not ErrorKind.CANCELLED and not attempt.impatient:

@@ -7,6 +7,7 @@ from llmr.catalog import Catalog, Model, Provider
 from llmr.registry import ModelStatus, ProviderRegistry
 from llmr.render.status import RECENT_ATTEMPTS, RECENT_S, StatusView, recent_of
 from llmr.routing.breaker import remaining_s
+from llmr.routing.budget import Budget
 from llmr.routing.health import Circuit
 from llmr.state import StateStore
 
@@ -29,6 +30,7 @@ def standing(
         now=now,
         hidden=len(known) - len(providers),
         whole=everyone,
+        budgets=registry.budgets(providers),
     )
 
 
@@ -61,7 +63,19 @@ def status_document(view: StatusView) -> dict[str, Any]:
 
 def _provider_json(provider: Provider, view: StatusView) -> dict[str, Any]:
     own = [status for status in view.statuses if status.model.provider.name == provider.name]
-    return {**facts_json(provider), "models": [_model_json(status, view) for status in own]}
+    models = [_model_json(status, view) for status in own]
+    return {**facts_json(provider), "budget": _budget_json(view.budgets.get(provider.name, Budget())), "models": models}
+
+
+def _budget_json(budget: Budget) -> dict[str, Any]:
+    return {
+        "requests": budget.requests,
+        "retries": budget.retried,
+        "hedges": budget.hedged,
+        "fallbacks": budget.fell_back,
+        "retries_left": int(budget.tokens),
+        "hedges_left": int(min(budget.tokens, budget.hedges)),
+    }
 
 
 def _model_json(status: ModelStatus, view: StatusView) -> dict[str, Any]:

@@ -9,7 +9,7 @@ for: the week holds fewer than fifty answers.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from llmr.catalog import Provider
@@ -19,6 +19,7 @@ from llmr.render.ink import Keep, Line, Span, Tone, ink, wrapped_line
 from llmr.render.pictures import Glyphs, legend, strip
 from llmr.render.table import Align, Column, table
 from llmr.routing.breaker import BreakerState, Phase, remaining_s
+from llmr.routing.budget import Budget
 from llmr.routing.health import Circuit
 from llmr.state import AttemptRecord
 
@@ -48,7 +49,8 @@ def recent_of(records: Sequence[AttemptRecord]) -> dict[str, list[AttemptRecord]
 @dataclass(frozen=True, slots=True)
 class StatusView:
     """What is to be shown. `providers` in their order; `recent` and `spent` (dollars) by model key, of the last RECENT_S;
-    `hidden`: how many providers are left out because they are off; `whole`: models that were never asked have lines, too."""
+    `hidden`: how many providers are left out because they are off; `whole`: models that were never asked have lines, too.
+    `budgets`, by provider, are for programs only."""
 
     providers: Sequence[Provider]
     statuses: Sequence[ModelStatus]
@@ -57,6 +59,7 @@ class StatusView:
     now: float
     hidden: int = 0
     whole: bool = False
+    budgets: Mapping[str, Budget] = field(default_factory=dict[str, Budget])
 
     def lines(self, width: int | None, glyphs: Glyphs) -> list[Line]:
         """The table, and what is to be said below it."""

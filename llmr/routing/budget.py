@@ -45,7 +45,7 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What is left. `requests` and the counts by kind are since records began, for people."""
+    """What is left. `requests` and the counts by kind are since records began, for `providers status --json`."""
 
     tokens: float = TOKENS_MOST
     hedges: float = HEDGES_MOST

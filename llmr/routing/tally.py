@@ -25,28 +25,27 @@ class Tally:
 
     attempts: int = 0
     successes: int = 0
-    last_ok_at: float = 0.0
     last_error_at: float = 0.0
     last_error: str = ""
 
     def to_row(self) -> list[Any]:
         """JSON values in field order."""
-        return [self.attempts, self.successes, self.last_ok_at, self.last_error_at, self.last_error]
+        return [self.attempts, self.successes, self.last_error_at, self.last_error]
 
     @staticmethod
     def from_row(row: Any) -> "Tally":
         """The tally in `row`; missing or unreadable: nothing yet."""
         try:
-            attempts, successes, last_ok_at, last_error_at, last_error = row
-            if not math.isfinite(last_ok_at) or not math.isfinite(last_error_at):
+            attempts, successes, *_, last_error_at, last_error = row  # an older llmr kept one more time
+            if not math.isfinite(last_error_at):
                 return Tally()
-            return Tally(int(attempts), int(successes), float(last_ok_at), float(last_error_at), str(last_error))
+            return Tally(int(attempts), int(successes), float(last_error_at), str(last_error))
         except (TypeError, ValueError, OverflowError):
             return Tally()
 
-    def with_success(self, now: float) -> "Tally":
+    def with_success(self) -> "Tally":
         """One more attempt, which answered."""
-        return replace(self, attempts=self.attempts + 1, successes=self.successes + 1, last_ok_at=now)
+        return replace(self, attempts=self.attempts + 1, successes=self.successes + 1)
 
     def with_error(self, now: float, error: str, *, counts: bool) -> "Tally":
         """One that failed; `counts`: it was the provider's doing."""

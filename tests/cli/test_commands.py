@@ -406,6 +406,15 @@ def test_providers_status_follows_what_happened(shell: Any) -> None:
     assert "groq is off: GROQ_API_KEY is not set" in everyone
 
 
+def test_the_status_for_programs_says_what_a_providers_trouble_has_caused_beyond_what_was_asked(shell: Any) -> None:
+    shell.serve(a=[DOWN], b=[SPEC])
+    shell("chat", "x")
+    a, b = (p for p in shell("providers", "status", "--json").json["providers"] if p["name"] in "ab")
+    counted = {"requests": 1, "retries": 0, "hedges": 0, "fallbacks": 1, "retries_left": 10, "hedges_left": 10}
+    assert a["budget"] == counted
+    assert (b["budget"]["requests"], b["budget"]["retries_left"]) == (0, 10)
+
+
 def test_a_provider_without_models_is_listed_too(shell: Any) -> None:
     shell.configure('[providers.bare]\nwire = "openai"\nbase_url = "http://127.0.0.1:1"\n')
     (line,) = [line for line in shell("providers", "status").out.splitlines() if line.startswith("bare ")]

@@ -23,7 +23,7 @@ from llmr.errors import ErrorKind, ProviderError, StateBusy, StateUnusable
 from llmr.registry import DAY_S, HISTOGRAM_DAYS, Attempt, Permit, ProviderRegistry
 from llmr.registry.calendar import local_day
 from llmr.routing.breaker import BreakerState, Forced, Phase, Refusal
-from llmr.routing.budget import Charge, Extra
+from llmr.routing.budget import Budget, Charge, Extra
 from llmr.routing.latency import LatencyStats
 from llmr.routing.policy import BreakerPolicy
 from llmr.routing.rate_limit import LimiterState
@@ -736,6 +736,17 @@ def test_status_counts_and_names_the_last_error(books: Books) -> None:
     assert status.last_error == "server 503 overloaded_model"
     assert status.last_error_at == NOON
     assert [circuit.scope for circuit in status.circuits] == ["provider a", "a/m"]
+
+
+def test_a_request_earns_its_share_of_the_budget_once_however_many_attempts_it_takes(books: Books) -> None:
+    books.admit(A, charge=Charge(A.provider, Extra.RETRY))
+    books.admit(A, charge=Charge(A.provider, Extra.RETRY))
+    for number in (1, 2, 3):
+        books.report(books.permit(A), number=number)
+    b = model("b")
+    left = books.registry.budgets([A.provider, b.provider])
+    assert left["a"] == Budget(tokens=8.2, hedges=10.0, requests=1, retried=2)
+    assert left["b"] == Budget()
 
 
 def test_status_of_a_model_never_asked_has_no_figures(books: Books) -> None:

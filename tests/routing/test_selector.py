@@ -11,7 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmr.catalog import Capabilities, Model, Price, Provider, RateLimit, Strategy, WireFormat
+from llmr.catalog import (
+    Capabilities,
+    Model,
+    OnLimit,
+    Price,
+    Provider,
+    RateLimit,
+    SpendLimits,
+    Strategy,
+    WireFormat,
+)
 from llmr.chat import ChatRequest, Message, Role, Tool
 from llmr.errors import ErrorKind
 from llmr.routing import breaker, latency
@@ -22,6 +32,7 @@ from llmr.routing.policy import Policy
 from llmr.routing.rate_limit import LimiterState
 from llmr.routing.rules import Candidate, Excluded, Plan, PriceCap, RuleTrace
 from llmr.routing.selector import Barrier, ModelSelector, Rejected, Selection
+from llmr.routing.spending import Purse, Today
 
 NOON = 1_795_435_200.0
 REQUEST = ChatRequest((Message.text(Role.USER, "hello"),), model="m")
@@ -99,6 +110,19 @@ def test_who_is_expected_to_cost_more_than_a_rule_allows_is_rejected_with_the_fi
     assert (dear.barrier, dear.kind, dear.retry_at) == (Barrier.PRICE, ErrorKind.BUDGET, None)
     assert dear.reason == "~$0.016000 is over the cap of $0.0159 (rule 'thrift')"
     assert order(select([one], cap=PriceCap(0.016, "thrift"))) == ["a"]
+
+
+def test_where_the_limit_over_all_covers_the_first_it_refuses_only_who_is_too_dear_after_it() -> None:
+    """`on_limit = refuse` refuses the request for its first candidate, not for one further down."""
+    names = ("a", FREE), ("b", DOLLAR_A_TOKEN), ("c", FREE)
+    pairs = [(candidate(name, price=price, position=place), health()) for place, (name, price) in enumerate(names)]
+    plan = Plan("m", tuple(c for c, _ in pairs), (), Strategy.PRIORITY, 1_000, ())
+    today = Today("2026-11", 23, NOON + 9, NOON + 99)
+    known = Health({c.key: h for c, h in pairs}, 0.0, NOON, Purse(), today)
+    policy = Policy(spend=SpendLimits(per_day_usd=1.0, on_limit=OnLimit.REFUSE))
+    chosen = ModelSelector(policy).select(plan, REQUEST, known, NOON, seed=7)
+    assert order(chosen) == ["a", "c"]
+    assert [(one.candidate.key, one.barrier) for one in chosen.rejected] == [("b/m", Barrier.SPEND)]
 
 
 def test_a_shorter_answer_may_fit_under_the_cap() -> None:
