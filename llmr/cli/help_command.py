@@ -8,8 +8,8 @@ app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_com
 
 
 @app.command()
-def help_(topic: Annotated[str, typer.Argument(help="exit-codes, json or env.")] = "exit-codes") -> None:
-    """Explain exit codes, the JSON output and the environment variables."""
+def help_(topic: Annotated[str, typer.Argument(help="exit-codes, json, env or worlds.")] = "exit-codes") -> None:
+    """Explain exit codes, the JSON output, the environment variables and the worlds of `llmr simulate`."""
     from llmr.cli.topics import run_help
 
     raise typer.Exit(run_help(topic))

@@ -2,4 +2,4 @@
 
 from typing import Final
 
-TOPICS: Final = ("exit-codes", "json", "env")
+TOPICS: Final = ("exit-codes", "json", "env", "worlds")

@@ -15,7 +15,7 @@ def simulate(
             "--world",
             "-w",
             metavar="WORLD",
-            help="A built-in world, or a TOML file that describes one; may be repeated.",
+            help="A built-in world, or a TOML file of yours (`llmr help worlds`); may be repeated.",
         ),
     ] = None,
     random: Annotated[
@@ -29,6 +29,10 @@ def simulate(
         list[str] | None,
         typer.Option("--policy", metavar="NAME", help="Only this policy; may be repeated. Left out: all."),
     ] = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Another strategy than the configured one, for llmr's own policies."),
+    ] = None,
     listing: Annotated[bool, typer.Option("--list", help="The built-in worlds and the policies.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
     config: Annotated[
@@ -39,10 +43,14 @@ def simulate(
     what others do.
 
     Nothing is asked of anybody, and nothing of it is remembered.
+
+    A world of your own is a TOML file: duration_s; [[providers]] with name, median_s and usd_per_1000 (the limits and budgets
+    that routing.toml has under the same name hold); [[incidents]] with providers, kind, start_s and end_s; [arrivals].
+    `llmr help worlds` shows a whole one.
     """
     from llmr.cli.simulate import Wanted, run_list, run_simulate
 
     if listing:
         raise typer.Exit(run_list(as_json=as_json))
-    wanted = Wanted(tuple(world or ()), random, seed, seeds, tuple(policy or ()))
+    wanted = Wanted(tuple(world or ()), random, seed, seeds, tuple(policy or ()), strategy)
     raise typer.Exit(run_simulate(wanted, config_file=config, as_json=as_json))

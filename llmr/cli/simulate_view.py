@@ -1,11 +1,11 @@
 """A simulation, told: one table per scene, and the JSON document."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
 from llmr.render import figures as shown
-from llmr.render.ink import Line, Tone, clipped, ink
+from llmr.render.ink import Line, Tone, clipped, ink, wrapped_line
 from llmr.render.table import Align, Column, table
 from llmr.simulation.described import expected_requests
 from llmr.simulation.figures import Figures
@@ -25,23 +25,35 @@ _COLUMNS: Final = (
     Column("extra/1000", Align.RIGHT, rank=1),
     Column("waste", Align.RIGHT, rank=3),
     Column("$/1000", Align.RIGHT),
+    Column("cost+wait", Align.RIGHT),
 )
 _OURS: Final = frozenset({PRODUCTION, HEDGED})
 
 
-def scene_view(scene: Scene, found: Mapping[str, Figures | None], strategy: str, width: int | None) -> list[Line]:
-    """What happened, in numbers: seconds to the first token, requests beyond one each, money."""
+def scene_view(
+    scene: Scene, found: Mapping[str, Figures | None], ranking: str, second_usd: float, width: int | None
+) -> list[Line]:
+    """What happened, in numbers: seconds to the first token, requests beyond one each, money, and both together. `ranking`
+    says by what llmr ranks; `second_usd` what a second is worth to the user."""
     counts = [one.requests for one in found.values() if one is not None]
     seeds = scene.seeds
     by = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]}–{seeds[-1]}"
-    head = f"{scene.name}: {shown.count(counts[0] if counts else 0)} requests, {by}; llmr ranks by {strategy}"
+    head = f"{scene.name}: {shown.count(counts[0] if counts else 0)} requests, {by}; {ranking}"
     lines = [_cut(ink(head, Tone.STRONG), width), _cut(ink(f"  {scene.about}", Tone.FAINT), width)]
-    rows = [_row(name, one) for name, one in found.items() if one is not None]
+    rows = [_row(name, one, second_usd) for name, one in found.items() if one is not None]
     lines += [ink("  not one request came")] if not rows else table(_COLUMNS, rows, width)
+    lines += [line for note in _notes(found, second_usd) if rows for line in wrapped_line(ink(note, Tone.FAINT), width)]
     return [line for line in lines if line]
 
 
-def _row(name: str, one: Figures) -> tuple[Line, ...]:
+def _notes(found: Mapping[str, Figures | None], second_usd: float) -> Iterator[str]:
+    yield f"  cost+wait: $ per 1,000 requests, a second of waiting counted as ${second_usd:g} (second_is_worth_usd)"
+    for name, one in found.items():
+        if one is not None and one.over_budget:
+            yield f"  {name}: {shown.counted(one.over_budget, 'request')} refused by your budget or price cap, as failed"
+
+
+def _row(name: str, one: Figures, second_usd: float) -> tuple[Line, ...]:
     tone = Tone.STRONG if name in _OURS else Tone.PLAIN
     cells = (
         name,
@@ -53,23 +65,33 @@ def _row(name: str, one: Figures) -> tuple[Line, ...]:
         f"{one.extra_per_1000:.0f}",
         f"{one.waste_share:.1%}",
         f"{one.usd_per_1000:.2f}",
+        f"{one.cost_and_wait_usd_per_1000(second_usd):.2f}",
     )
     return tuple(ink(cell, tone) for cell in cells)
 
 
-def scene_json(scene: Scene, found: Mapping[str, Figures | None]) -> dict[str, Any]:
+def scene_json(scene: Scene, found: Mapping[str, Figures | None], strategy: str, second_usd: float) -> dict[str, Any]:
     """One scene of the document; the keys of a policy are those of simulation.figures.Figures."""
     return {
         "scene": scene.name,
         "about": scene.about,
         "seeds": list(scene.seeds),
-        "policies": [{"policy": name, **asdict(one)} for name, one in found.items() if one is not None],
+        "strategy": strategy,
+        "policies": [
+            {
+                "policy": name,
+                **asdict(one),
+                "cost_and_wait_usd_per_1000": one.cost_and_wait_usd_per_1000(second_usd),
+            }
+            for name, one in found.items()
+            if one is not None
+        ],
     }
 
 
-def document(scenes: Sequence[Mapping[str, Any]], strategy: str) -> dict[str, Any]:
+def document(scenes: Sequence[Mapping[str, Any]], strategy: str, second_usd: float) -> dict[str, Any]:
     """The document of `llmr simulate --json`."""
-    return {"schema": SCHEMA, "strategy": strategy, "scenes": list(scenes)}
+    return {"schema": SCHEMA, "strategy": strategy, "second_is_worth_usd": second_usd, "scenes": list(scenes)}
 
 
 def listing_view(worlds: Mapping[str, World], about: Mapping[str, str], width: int | None) -> list[Line]:

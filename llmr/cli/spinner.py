@@ -1,4 +1,4 @@
-"""One line on stderr while nothing has come yet: on a terminal only, after 250 ms, gone without a trace."""
+"""One line on stderr while nothing has come yet, or while work goes on: on a terminal only, gone without a trace."""
 
 import asyncio
 import contextlib
@@ -15,8 +15,29 @@ _FRAMES: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _CLEAR: Final = "\r\x1b[K"
 
 
+class ProgressLine:
+    """How far work is that takes no breath to turn a spinner. `shown` False makes every method do nothing."""
+
+    def __init__(self, *, shown: bool) -> None:
+        self._shown = shown
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._shown:
+            _put(_CLEAR)
+
+    def tell(self, words: str) -> None:
+        """Show the words in place of those before."""
+        if self._shown:
+            _put(f"{_CLEAR}{neutralize(words)}")
+
+
 class Spinner:
-    """`shown` False makes every method do nothing."""
+    """Shows itself after 250 ms. `shown` False makes every method do nothing."""
 
     def __init__(self, *, shown: bool) -> None:
         self._shown = shown

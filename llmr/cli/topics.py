@@ -88,10 +88,12 @@ llmr stats --json: llmr.stats/1; times are seconds since 1970, durations seconds
   days [{day, spent_usd, attempts}]
 
 llmr simulate --json: llmr.simulate/1
-  strategy                                  by which llmr ranked
-  scenes [{scene, about, seeds, policies}]
-    policies [{policy, requests, mean_s, p50_s, p99_s, p999_s, extra_per_1000, success, waste_share, usd_per_1000}]
-      seconds to the first token, a failed request counted as 60; shares 0-1; usd_per_1000 requests
+  strategy, second_is_worth_usd             the configured ones, or --strategy
+  scenes [{scene, about, seeds, strategy, policies}]   strategy: by which llmr ranked there
+    policies [{policy, requests, mean_s, p50_s, p99_s, p999_s, extra_per_1000, success, waste_share, usd_per_1000,
+        over_budget, cost_and_wait_usd_per_1000}]
+      seconds to the first token, a failed request counted as 60; shares 0-1; usd_per_1000 requests; over_budget requests
+      were refused by a spend limit or price cap; cost and wait: usd_per_1000 + 1000 · mean_s · second_is_worth_usd
 llmr simulate --list --json: llmr.simulate.list/1   worlds [{world, about, duration_s, requests}], policies [{policy, about}]
 
 llmr providers probe --json: llmr.probe/1
@@ -124,6 +126,45 @@ llmr config show --json: llmr.config/1
 llmr doctor --json: llmr.doctor/1
   ok                                        false: the exit code is 3
   findings [{section, name, verdict, text, mend}]   verdict: fine, note, warn or bad"""
+
+_WORLDS: Final = """\
+# A world of your own, for `llmr simulate -w FILE.toml`: this text is a whole one. Times are seconds since it begins, at
+# midnight on a Monday. What routing.toml says of providers and models of the same names holds here: limits, budgets,
+# time-outs, strategies, rules.
+name = "bad monday"               # left out: the file's name
+about = "the fast one goes down, then the other is slow"
+duration_s = 900
+model = "gpt-4o"                  # what is asked for, as rules see it; left out: "simulated"
+
+[arrivals]                        # left out: per_s = 0.5
+per_s = 0.5                       # at random; or in bursts: gap_s = 900, prompts = 8, spacing_s = 20
+
+[[providers]]                     # in your order
+name = "openai"
+model = "gpt-4o-2024-11-20"       # its id there, as rules see it; left out: "model"
+median_s = 0.5                    # to the first token
+spread = 0.4                      # σ of its logarithm; left out: 0.5
+failure = 0.01                    # the share of attempts that fail; left out: 0.01
+hang_share = 0.2                  # of the failures, those that never answer; left out: 0.2
+usd_per_1000 = 4                  # requests
+
+[[providers]]
+name = "groq"
+median_s = 1.1
+usd_per_1000 = 1.5
+
+[[incidents]]                     # as many as you like; they may overlap
+providers = ["openai"]
+kind = "down"                     # down: fails at once · hang: never answers
+start_s = 200
+end_s = 500
+
+[[incidents]]
+providers = ["groq"]
+kind = "slow"                     # factor · errors: share = 0.4 · flap: period_s = 40 (down for half of it)
+factor = 6                        # rate: per_minute = 6, burst = 3, retry_after_s = 20
+start_s = 600
+end_s = 700"""
 
 _ENV: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -158,6 +199,8 @@ def run_help(topic: str) -> int:
                 print_line(f"{int(code):>3}  {MEANINGS[code]}")
         case "json":
             print_line(_JSON)
+        case "worlds":
+            print_line(_WORLDS)
         case "env":
             for name, text in variables():
                 print_line(name)

@@ -1,6 +1,6 @@
 """Worlds from a TOML file, so that a routing.toml can be tried on a bad day of one's own making.
 
-    name = "bad monday"             # what it is called; left out: the file's name
+    name = "bad monday"             # what it is called; left out: the file's name (`llmr help worlds` has all of this, too)
     about = "the fast one goes down"
     duration_s = 3600
     model = "gpt-4o"                # what is asked for, as rules see it; left out: "simulated"
@@ -29,7 +29,7 @@ Everything that is wrong is told at once, each with its line and its mend. Small
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, cast
@@ -41,7 +41,14 @@ from llmr.simulation.world import USUAL_MODEL, USUAL_NAME, Bursts, Incident, Inc
 
 MOST_REQUESTS: Final = 200_000  # a few minutes' work for the production policy
 LONGEST_S: Final = 30 * 86_400.0
-_SHOWN: Final = 5  # faults told of one file
+
+
+class WorldFaults(UsageError):
+    """A world that cannot be simulated: `every` is what is wrong with it, each with its line."""
+
+    def __init__(self, every: Sequence[str]) -> None:
+        super().__init__("; ".join(every))
+        self.every = tuple(every)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +101,7 @@ _OF_KIND: Final[Mapping[IncidentKind, Mapping[str, _Number]]] = MappingProxyType
 def described(text: str, label: str, name: str) -> World:
     """The world that the TOML `text` describes; `label` is what its messages call it, `name` what it is called by default.
 
-    Raises UsageError, which tells every fault with its line.
+    Raises WorldFaults, which tells every fault with its line, and UsageError.
     """
     try:
         table = tomllib.loads(text)
@@ -103,8 +110,7 @@ def described(text: str, label: str, name: str) -> World:
     reader = _Reader(text, label)
     world = reader.world(table, name)
     if reader.faults:
-        more = [f"and {len(reader.faults) - _SHOWN} more"] if len(reader.faults) > _SHOWN else []
-        raise UsageError("\n  ".join(["this world cannot be simulated:", *reader.faults[:_SHOWN], *more]))
+        raise WorldFaults(reader.faults)
     _refuse_too_many(world, label)
     return world
 
@@ -158,7 +164,7 @@ class _Reader:
             duration_s=numbers["duration_s"],
             providers=providers,
             incidents=tuple(
-                self._incident(("incidents", index), row, names)
+                self._incident(("incidents", index), row, names, numbers["duration_s"])
                 for index, row in self._tables(table, "incidents", needed=False)
             ),
             arrivals=self._arrivals(table),
@@ -185,7 +191,7 @@ class _Reader:
         numbers = self._numbers(path, row, _PROFILE)
         return Profile(name, model=self._text_at(path, row, "model", USUAL_MODEL), **numbers)
 
-    def _incident(self, path: KeyPath, row: Mapping[str, Any], names: list[str]) -> Incident:
+    def _incident(self, path: KeyPath, row: Mapping[str, Any], names: list[str], duration_s: float) -> Incident:
         kind = self._kind(path, row)
         allowed = {**_INCIDENT, **(_OF_KIND[kind] if kind is not None else {})}
         if kind is not None:
@@ -193,6 +199,8 @@ class _Reader:
         numbers = self._numbers(path, row, allowed)
         if numbers["end_s"] <= numbers["start_s"] and "end_s" in row and "start_s" in row:
             self._fault((*path, "end_s"), "ends before it starts")
+        if numbers["start_s"] >= duration_s > 0:
+            self._fault((*path, "start_s"), f"starts after the world has ended: duration_s is {duration_s:g}")
         return Incident(providers=self._struck(path, row, names), kind=kind or IncidentKind.DOWN, **numbers)
 
     def _kind(self, path: KeyPath, row: Mapping[str, Any]) -> IncidentKind | None:

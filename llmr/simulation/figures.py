@@ -10,7 +10,8 @@ from llmr.simulation.run import Served
 class Figures:
     """Seconds to the first token; `extra_per_1000` attempts beyond one per request; shares lie in 0–1.
 
-    `waste_share` is of the money spent, 0 where nothing was.
+    `waste_share` is of the money spent, 0 where nothing was; `over_budget` counts requests that failed because a spend limit
+    or a price cap left nobody.
     """
 
     requests: int
@@ -22,6 +23,12 @@ class Figures:
     success: float
     waste_share: float
     usd_per_1000: float
+    over_budget: int = 0
+
+    def cost_and_wait_usd_per_1000(self, second_is_worth_usd: float) -> float:
+        """What 1,000 requests cost a person to whom a second is worth so much: the objective of `balanced`, risk and quality
+        aside."""
+        return self.usd_per_1000 + 1000 * self.mean_s * second_is_worth_usd
 
 
 def figures(served: Sequence[Served]) -> Figures:
@@ -39,6 +46,7 @@ def figures(served: Sequence[Served]) -> Figures:
         success=sum(one.answered is not None for one in served) / len(served),
         waste_share=sum(one.waste_usd for one in served) / spend_usd if spend_usd else 0.0,
         usd_per_1000=1000 * spend_usd / len(served),
+        over_budget=sum(one.over_budget for one in served),
     )
 
 

@@ -12,7 +12,7 @@ from llmr.routing.policy import Policy as RoutingPolicy
 from llmr.routing.rules import Rule
 from llmr.simulation.comparison import Ema, Guarded, ListPolicy, LiteLlm, Oracle, PeakEwma, Ranker, StaticList
 from llmr.simulation.network import Network
-from llmr.simulation.production import Production, catalog_of
+from llmr.simulation.production import Production, catalog_of, strategy_of
 from llmr.simulation.rows import Rows
 from llmr.simulation.run import Policy, PolicyFactory, VirtualClock
 from llmr.simulation.world import World
@@ -20,11 +20,24 @@ from llmr.simulation.world import World
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """What the production policy obeys; by default the latency strategy with default settings, which §5's goals speak of."""
+    """What the production policy obeys; by default the latency strategy with default settings, which §5's goals speak of.
+
+    `strategy` is the command line's word, over every other's.
+    """
 
     policy: RoutingPolicy = field(default_factory=lambda: RoutingPolicy(strategy=Strategy.LATENCY))
     rules: tuple[Rule, ...] = ()
     catalog: Catalog | None = None
+    strategy: str | None = None
+
+    def strategy_for(self, world: World) -> str:
+        """By which strategy the world's requests are ranked, unless a rule says otherwise."""
+        return self.strategy or strategy_of(world.asks, self.catalog) or self.policy.strategy
+
+    @property
+    def rules_say_otherwise(self) -> bool:
+        """Whether some rule may."""
+        return self.strategy is None and any(rule.strategy is not None for rule in self.rules)
 
 
 def _production(configured: Configured, policy: RoutingPolicy) -> PolicyFactory:
@@ -40,6 +53,7 @@ def _production(configured: Configured, policy: RoutingPolicy) -> PolicyFactory:
             Random(f"{seed}/policy"),  # noqa: S311 - a simulation
             catalog=catalog_of(world, configured.catalog),
             rules=rules,
+            strategy=configured.strategy,
         )
 
     return make

@@ -3,7 +3,8 @@
 Everything that judges and everything that books is the production code: Planner (rules, registry over a store, selector),
 FallbackHandler, Asker (admission by circuits, limits, budgets and spend limits; time-outs; reports), hedging. Only the loop
 around them is a second one, because the router's is made of async generators around bytes; it makes the same calls in the
-same order. A first token is the end of a request here: no world says anything about what follows.
+same order. A first token is the end of a request here: no world says anything about what follows. What an attempt costs is
+booked as the provider's own figure, so that spend limits see it: a world has prices per request, and no tokens.
 """
 
 from collections.abc import Generator
@@ -14,7 +15,7 @@ from types import MappingProxyType
 from typing import Final, assert_never
 
 from llmr.catalog import Catalog, Model, NamedModel, Price, Provider, Strategy, WireFormat
-from llmr.chat import ChatRequest, Message, Role
+from llmr.chat import ChatRequest, Delta, Message, Role, Usage
 from llmr.errors import ErrorKind, ProviderError, kind_named
 from llmr.exchange import HttpReply
 from llmr.registry import ProviderRegistry
@@ -27,6 +28,7 @@ from llmr.routing.latency import PRIOR_OUTPUT_TOKENS
 from llmr.routing.policy import Policy
 from llmr.routing.rules import Rule, RulesEngine
 from llmr.routing.selector import Selection
+from llmr.routing.verdict import verdict
 from llmr.simulation.comparison import TIMED_OUT_COSTS
 from llmr.simulation.network import Answer, AnswerKind, Network
 from llmr.simulation.run import CHARGED_S, Served, Serving, VirtualClock
@@ -107,7 +109,9 @@ class Production:
         *,
         catalog: Catalog,
         rules: tuple[Rule, ...] = (),
+        strategy: str | None = None,
     ) -> None:
+        """`strategy` as the command line has it: over every rule's and name's."""
         self._network = network
         self._clock = clock
         self._policy = policy
@@ -117,7 +121,7 @@ class Production:
         registry = ProviderRegistry(store, policy.breaker, chance, spend=policy.spend)
         self._planner = Planner(catalog, RulesEngine(rules, policy.strategy), policy, registry, clock)
         self._asker = Asker(registry, _NoNetwork(), wire_for, clock, policy)
-        self._request = ChatRequest(_QUESTION, model=world.asks)
+        self._request = ChatRequest(_QUESTION, model=world.asks, strategy=strategy)
 
     def serve(self, request: int, at_s: float) -> Serving:
         """As run.Policy; router.loop.Router.stream in small."""
@@ -128,7 +132,8 @@ class Production:
                 case Wait():
                     yield self._clock.elapsed_s + action.seconds
                 case GiveUp():
-                    return _served(progress, ledger, at_s, CHARGED_S)
+                    over_budget = verdict(action.failures) is ErrorKind.BUDGET
+                    return _served(progress, ledger, at_s, CHARGED_S, over_budget=over_budget)
                 case Try():
                     yield from self._try(progress, ledger, request, action)
                 case _:
@@ -205,27 +210,33 @@ class Production:
         asking = lane.asking
         asking.ttft_s = lane.took_s
         self._asker.first_token(asking)
-        self._asker.report(progress, asking, None)
         ledger.answered = self._provider(asking)
-        ledger.spend_usd += self._prices_usd[ledger.answered]
+        ledger.spend_usd += self._billed(asking, 1.0)
+        self._asker.report(progress, asking, None)
         for loser in losers:
             cancelled = ProviderError(ErrorKind.CANCELLED, "the attempt beside it was faster")
             after_s = self._clock.elapsed_s - loser.started_s
             progress.handler.outpaced()
-            self._asker.report(progress, loser.asking, cancelled, outpaced_after_s=after_s)
             self._wasted(ledger, loser, OUTPACED_COSTS)
+            self._asker.report(progress, loser.asking, cancelled, outpaced_after_s=after_s)
 
     def _failed(self, progress: Progress, ledger: _Ledger, lane: _Lane) -> None:
         error = _error(lane)
-        self._asker.report(progress, lane.asking, error)
-        progress.handler.failed(lane.asking.candidate, error, self._elapsed_s(progress))
         if lane.timed_out:
             self._wasted(ledger, lane, TIMED_OUT_COSTS)
+        self._asker.report(progress, lane.asking, error)
+        progress.handler.failed(lane.asking.candidate, error, self._elapsed_s(progress))
 
     def _wasted(self, ledger: _Ledger, lane: _Lane, share: float) -> None:
-        usd = share * self._prices_usd[self._provider(lane.asking)]
+        usd = self._billed(lane.asking, share)
         ledger.spend_usd += usd
         ledger.waste_usd += usd
+
+    def _billed(self, asking: Asking, share: float) -> float:
+        """What the provider charges for the attempt, as dollars and as the last thing it says of it."""
+        usd = share * self._prices_usd[self._provider(asking)]
+        asking.came.append(Delta(usage=Usage(cost_usd=usd)))
+        return usd
 
     def _again(self, progress: Progress) -> Selection:
         return self._planner.select(
@@ -243,7 +254,7 @@ class Production:
         return self._index[asking.candidate.model.provider.name]
 
 
-def _served(progress: Progress, ledger: _Ledger, at_s: float, ttft_s: float) -> Served:
+def _served(progress: Progress, ledger: _Ledger, at_s: float, ttft_s: float, *, over_budget: bool = False) -> Served:
     return Served(
         at_s=at_s,
         ttft_s=ttft_s,
@@ -252,6 +263,7 @@ def _served(progress: Progress, ledger: _Ledger, at_s: float, ttft_s: float) -> 
         answered=ledger.answered,
         spend_usd=ledger.spend_usd,
         waste_usd=ledger.waste_usd,
+        over_budget=over_budget,
     )
 
 
@@ -281,11 +293,11 @@ def catalog_of(world: World, known: Catalog | None = None) -> Catalog:
         )
         for profile in world.providers
     }
-    name = NamedModel(world.asks, tuple(models), strategy=_strategy_of(world.asks, known))
+    name = NamedModel(world.asks, tuple(models), strategy=strategy_of(world.asks, known))
     return Catalog(MappingProxyType(providers), MappingProxyType({world.asks: name}), MappingProxyType(models))
 
 
-def _strategy_of(name: str, known: Catalog | None) -> Strategy | None:
+def strategy_of(name: str, known: Catalog | None) -> Strategy | None:
     """The strategy that the user's own table for this name asks for."""
     own = known.names.get(name) if known is not None else None
     return own.strategy if own is not None else None

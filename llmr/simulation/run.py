@@ -9,6 +9,7 @@ moment keep the order in which they were asked for: the same seed gives the same
 """
 
 import heapq
+import time
 from collections.abc import Callable, Generator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -19,7 +20,17 @@ from llmr.simulation.luck import arrivals
 from llmr.simulation.network import Network
 from llmr.simulation.world import World
 
-EPOCH_S: Final = 1_700_000_000.0  # wall clock when a world begins; a store may not see times near zero as "never"
+_BEGINS: Final = (
+    2023,
+    11,
+    13,
+    0,
+    0,
+    0,
+    0,
+    0,
+    -1,
+)  # a Monday, local time: budgets are per local day. No clock changes near
 CHARGED_S: Final = 60.0  # a failed request, in the percentiles: worlds.md
 
 
@@ -28,10 +39,11 @@ class VirtualClock:
 
     def __init__(self) -> None:
         self.elapsed_s = 0.0
+        self._began_at = time.mktime(_BEGINS)
 
     def now(self) -> float:
         """Wall-clock seconds."""
-        return EPOCH_S + self.elapsed_s
+        return self._began_at + self.elapsed_s
 
     def monotonic(self) -> float:
         """Seconds that never run backwards."""
@@ -55,6 +67,7 @@ class Served:
     """One request. `at_s` since the world began; `asked_first` and `answered` are indexes of providers, None: nobody.
 
     `ttft_s` is from the request's arrival; a failed one is charged CHARGED_S. Money in dollars; waste is part of spend.
+    `over_budget`: it failed because a spend limit or a price cap left nobody.
     """
 
     at_s: float
@@ -64,6 +77,7 @@ class Served:
     answered: int | None
     spend_usd: float
     waste_usd: float
+    over_budget: bool = False
 
 
 Serving = Generator[float, None, Served]

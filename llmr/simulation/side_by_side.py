@@ -1,10 +1,10 @@
 """Many policies over the same worlds and seeds: what `llmr simulate` and bench/routing print."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from llmr.simulation.figures import Figures, figures
-from llmr.simulation.run import PolicyFactory, run
+from llmr.simulation.run import PolicyFactory, Served, run
 from llmr.simulation.world import World
 
 
@@ -27,8 +27,14 @@ def scene(world: World, seeds: Sequence[int]) -> Scene:
     return Scene(world.name, world.about, tuple((world, seed) for seed in seeds))
 
 
-def measured(scene: Scene, policies: Mapping[str, PolicyFactory]) -> Iterator[tuple[str, Figures | None]]:
-    """Policy by policy, the figures over all requests of the scene; None: not one request came."""
+def measured(
+    scene: Scene, policies: Mapping[str, PolicyFactory], begins: Callable[[str, int], None] = lambda _policy, _run: None
+) -> Iterator[tuple[str, Figures | None]]:
+    """Policy by policy, the figures over all requests of the scene; None: not one request came. `begins` is told each run, by
+    policy and number, from 0."""
     for name, policy in policies.items():
-        served = [one for world, seed in scene.runs for one in run(world, policy, seed)]
+        served: list[Served] = []
+        for number, (world, seed) in enumerate(scene.runs):
+            begins(name, number)
+            served += run(world, policy, seed)
         yield name, figures(served) if served else None

@@ -5,7 +5,7 @@ from textwrap import dedent
 import pytest
 
 from llmr.errors import UsageError
-from llmr.simulation.described import described, expected_requests
+from llmr.simulation.described import WorldFaults, described, expected_requests
 from llmr.simulation.world import Bursts, IncidentKind, Profile, Steady
 from llmr.simulation.worlds import CLI, SERVE
 
@@ -55,7 +55,9 @@ def read(text: str):
 def faults(text: str) -> list[str]:
     with pytest.raises(UsageError) as caught:
         read(text)
-    return str(caught.value).splitlines()
+    every = caught.value.every if isinstance(caught.value, WorldFaults) else [str(caught.value)]
+    assert str(caught.value) == "; ".join(every)
+    return list(every)
 
 
 def changed(old: str, new: str) -> str:
@@ -106,26 +108,26 @@ def test_bursts_are_told_by_their_keys() -> None:
         ('["openai", "azure"]', "[]", "day.toml:25: incidents[0].providers: expected a list of providers' names"),
         ('["openai", "azure"]', "[7]", "day.toml:25: incidents[0].providers[0]: expected a provider's name, found 7"),
         ("end_s = 1200", "end_s = 600", "day.toml:28: incidents[0].end_s: ends before it starts"),
+        ("start_s = 1200", "start_s = 3600", "day.toml:34: incidents[1].start_s: starts after the world has ended"),
         ("per_s = 0.25", "per_s = nan", "day.toml:8: arrivals.per_s: expected above 0"),
         ("per_s = 0.25", "prompts = 8", "day.toml:7: arrivals.gap_s: is missing"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_told_with_its_line_and_its_mend(old: str, new: str, message: str) -> None:
     told = faults(changed(old, new))
-    assert told[0] == "this world cannot be simulated:"
-    assert any(line.strip().startswith(message) for line in told), told
+    assert any(line.startswith(message) for line in told), told
 
 
-def test_every_fault_is_told_at_once_up_to_five() -> None:
+def test_every_fault_is_told_at_once_and_none_is_hidden() -> None:
     told = faults("duration_s = 0\nprovider = 1\n[arrivals]\nper_s = 0\n")
-    assert len(told) == 5
+    assert len(told) == 4
     many = faults("\n".join(f"k{n} = 1" for n in range(20)))
-    assert many[-1].strip() == "and 17 more"
+    assert len(many) == 22
 
 
 @pytest.mark.parametrize("text", ["providers = 3", "providers = [3]", "arrivals = 3", "incidents = {}", "name = 3"])
 def test_a_value_of_the_wrong_kind_is_told_and_not_tripped_over(text: str) -> None:
-    assert faults(f"{text}\nduration_s = 9")[1].strip().startswith("day.toml:")
+    assert faults(f"{text}\nduration_s = 9")[0].startswith("day.toml:")
 
 
 def test_what_is_no_toml_says_so() -> None:
