@@ -54,7 +54,7 @@ complete -c llmr -n '__llmr_at \'\'' -a templates -d 'Your own ways of asking, f
 complete -c llmr -n '__llmr_at \'\'' -a doctor -d 'Look over versions, settings, keys, files and their modes, state, clock, network and terminal'
 complete -c llmr -n '__llmr_at \'\'' -a completion -d 'Print the completion script for a shell'
 complete -c llmr -n '__llmr_at \'\'' -a man -d 'Print the manual page, as roff: llmr man | man -l -'
-complete -c llmr -n '__llmr_at \'\'' -a help -d 'Explain exit codes, the JSON output and the environment variables'
+complete -c llmr -n '__llmr_at \'\'' -a help -d 'Explain exit codes, the JSON output, the environment variables and the worlds of `llmr simulate`'
 complete -c llmr -n '__llmr_at \'\'' -l version -d 'Show the version'
 complete -c llmr -n '__llmr_at \'\'' -l env-file -r -d 'Take …_API_KEY and a few LLMR_ settings from this file; none is read unasked'
 complete -c llmr -n '__llmr_at \'\'' -l env-file -r -F
@@ -135,12 +135,14 @@ complete -c llmr -n '__llmr_at \' rank\'' -l config -r -F
 complete -c llmr -n '__llmr_at \' explain\'' -l json -d 'One JSON document'
 complete -c llmr -n '__llmr_at \' explain\'' -l config -r -d 'A routing.toml to use instead of yours; it is trusted'
 complete -c llmr -n '__llmr_at \' explain\'' -l config -r -F
-complete -c llmr -n '__llmr_at \' simulate\'' -l world -s w -r -d 'A built-in world, or a TOML file that describes one; may be repeated'
+complete -c llmr -n '__llmr_at \' simulate\'' -l world -s w -r -d 'A built-in world, or a TOML file of yours (`llmr help worlds`); may be repeated'
 complete -c llmr -n '__llmr_at \' simulate\'' -l world -s w -r -F
 complete -c llmr -n '__llmr_at \' simulate\'' -l random -x -d 'So many random worlds, by seed, told as one'
 complete -c llmr -n '__llmr_at \' simulate\'' -l seed -x -d 'What chance follows; the same seed, the same run'
 complete -c llmr -n '__llmr_at \' simulate\'' -l seeds -x -d 'Several of them, told as one'
 complete -c llmr -n '__llmr_at \' simulate\'' -l policy -x -d 'Only this policy; may be repeated'
+complete -c llmr -n '__llmr_at \' simulate\'' -l strategy -x -d 'Another strategy than the configured one, for llmr\'s own policies'
+complete -c llmr -n '__llmr_at \' simulate\'' -l strategy -x -a 'priority cost latency balanced quality round_robin weighted'
 complete -c llmr -n '__llmr_at \' simulate\'' -l list -d 'The built-in worlds and the policies'
 complete -c llmr -n '__llmr_at \' simulate\'' -l json -d 'One JSON document'
 complete -c llmr -n '__llmr_at \' simulate\'' -l config -r -d 'A routing.toml to use instead of yours; it is trusted'
@@ -286,4 +288,4 @@ complete -c llmr -n '__llmr_at \' doctor\'' -l config -r -d 'As chat --config'
 complete -c llmr -n '__llmr_at \' doctor\'' -l config -r -F
 complete -c llmr -n '__llmr_at \' completion\'' -l install -d 'Write it to where the shell looks for it, instead of to stdout'
 complete -c llmr -n '__llmr_at \' completion\'' -a 'bash zsh fish'
-complete -c llmr -n '__llmr_at \' help\'' -a 'exit-codes json env'
+complete -c llmr -n '__llmr_at \' help\'' -a 'exit-codes json env worlds'
