@@ -68,7 +68,28 @@ class Asking:
                 return
 
     async def deltas(self) -> AsyncGenerator[Delta, None]:
-        """The whole answer, what was read before included. Raises ProviderError."""
+        """The whole answer, what was read before included. Raises ProviderError.
+
+        What says nothing yet (a role, a count) comes behind the first content, for until then the attempt may fail; what the
+        wire leaves out is told at once.
+        """
+        silent: list[Delta] = []
+        spoke = False
+        async with aclosing(self._read()) as deltas:
+            async for delta in deltas:
+                spoke = spoke or delta.has_content
+                if not spoke and not delta.left_out:
+                    silent.append(delta)
+                    continue
+                yield delta
+                if spoke:
+                    for earlier in silent:
+                        yield earlier
+                    silent.clear()
+        for earlier in silent:
+            yield earlier
+
+    async def _read(self) -> AsyncGenerator[Delta, None]:
         while self.head:
             yield self.head.pop(0)
         async for delta in self.stream:

@@ -284,7 +284,7 @@ class Router:
         spoke = False
         async with aclosing(leader.deltas()) as deltas:
             async for delta in deltas:
-                begins = not spoke and leader.ttft_s is not None
+                begins = not spoke and delta.has_content
                 if begins and leader.ttft_s is not None:
                     spoke = True
                     self._asker.first_token(leader)

@@ -7,6 +7,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
+import fakes
 import pytest
 from fakes import (
     KEY,
@@ -24,6 +25,7 @@ from fakes import (
     provider,
     request,
     says,
+    token,
 )
 
 from llmr.catalog import Model, Price, Provider, SpendLimits, Timeouts, WireFormat
@@ -386,3 +388,12 @@ def test_a_long_answer_keeps_its_slot_while_it_comes_and_a_killed_one_for_one_si
     assert len(held_until) == 12
     assert all(0 < left_s <= 50.0 for left_s in held_until)  # stall 30 s · 1.5 + 5
     assert slots(rigged, "a") == 0
+
+
+def test_a_raced_answer_is_told_in_the_order_of_an_ordinary_one(rig: Any, run: Any, race: Any) -> None:
+    counted = fakes.event({"choices": [], "usage": {"prompt_tokens": 7}})
+    script = {"a": Answer(pieces=((0.1, counted), (0.1, token("x")), (0.1, finish()))), "b": says("b")}
+    plain = [type(each) for each in run(rig(script).ask()).events]
+    raced = [type(each) for each in race(rig(script, clock=RacingClock()).ask(HEDGED)).events]
+    assert plain == raced
+    assert plain.index(Answering) < plain.index(Delta)
