@@ -143,7 +143,6 @@ class AnswerStore:
 
         def write(database: Database) -> int:
             database.wait_at_most(_LAST_PATIENCE_S * 20)
-            database.rows("PRAGMA secure_delete = ON")
             with database.writing():
                 ((entries,),) = database.rows(
                     "SELECT count(*) FROM answers WHERE ? IS NULL OR at < ?", (before, before)

@@ -156,7 +156,8 @@ def test_an_answer_that_cannot_be_read_is_no_answer(store, kept, tmp_path):
 
 def test_purged_words_are_in_no_byte_of_the_file(store, kept, tmp_path):
     secret = "Rosebud-4711"
-    store.keep(kept("k", deltas=(Delta(text=secret),), prompt=f"say {secret}"))
+    long = f"{secret} " * 3000  # pages of its own, which a plain DELETE only sets free
+    store.keep(kept("k", deltas=(Delta(text=long),), prompt=f"say {secret}"))
     held = b"".join(path.read_bytes() for path in (tmp_path / "state").iterdir())
     assert secret.encode() in held
     assert store.purge() == 1

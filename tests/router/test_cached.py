@@ -9,11 +9,11 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from fakes import KEY, PATIENCE_S, breaks_off, fails, request, says
+from fakes import KEY, PATIENCE_S, Answer, breaks_off, event, fails, request, says
 
 from llmr.cache.store import AnswerStore
 from llmr.chat import CacheWish, ChatRequest, ChatResponse, Delta, Tool
-from llmr.errors import LlmrError, RequestDenied
+from llmr.errors import ErrorKind, LlmrError, ProviderError, RequestDenied
 from llmr.router import Answering, AttemptStarted, Finished, LookedUp
 from llmr.router.cached import CachedRouter
 from llmr.routing.rules import Condition, Rule
@@ -183,3 +183,13 @@ def test_what_a_failed_attempt_left_behind_is_no_part_of_the_answer(cached):
     hit = one.ask()
     assert was_hit(hit)
     assert (text(hit), hit[-1].candidate.model.provider.name) == ("from b", "b")
+
+
+def test_the_tokens_of_a_failed_attempt_are_not_those_of_the_answer(cached):
+    counted = event({"choices": [], "usage": {"prompt_tokens": 999, "completion_tokens": 999}})
+    gone = ProviderError(ErrorKind.INCOMPLETE, "gone")
+    one = cached({"a": [Answer(pieces=((0.1, counted),), broken=gone)], "b": [says("from b", usage=None)]})
+    asked, hit = one.ask(), one.ask()
+    assert was_hit(hit)
+    assert asked[-1].response.usage is None
+    assert hit[-1].response.usage is None
