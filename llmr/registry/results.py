@@ -64,9 +64,7 @@ class Result:
     def step(self, rows: Mapping[str, Row], now: float) -> Change[None]:
         """Circuits, limiter, budget, latencies, counts and the record."""
         writes: dict[str, Row | None] = {}
-        ended_at = min(
-            now, self._attempt.at + self._attempt.total_s
-        )  # a step may be late: a failure opens nothing anew
+        ended_at = min(now, self._attempt.at + self._attempt.total_s)  # a step may come hours late
         writes |= self._judged(rows, ended_at)
         writes |= self._released(rows, now)
         writes |= self._settled(rows)

@@ -345,6 +345,15 @@ def test_what_was_set_aside_on_a_months_last_day_is_settled_there(books: Books) 
     assert (row.holds, row.days) == ((), {30: 0.25})
 
 
+def test_what_a_killed_process_set_aside_stays_spent_on_its_day(books: Books) -> None:
+    asked = replace(A, provider=provider("a", spend=SpendLimits(per_day_usd=1.0)))
+    books.permit(asked, price_usd=0.75)
+    books.clock.advance(3_600)  # nobody ever settles it
+    assert books.refusal(asked, price_usd=0.5).why == "budget"
+    books.clock.advance(86_400)
+    books.permit(asked, price_usd=0.5)
+
+
 def test_an_answer_is_booked_on_the_day_on_which_it_was_asked_for(books: Books) -> None:
     permit = books.permit(A)
     asked_at = books.clock.now()
@@ -662,6 +671,14 @@ def test_a_success_ends_the_run_of_failures_that_came_after_it_was_admitted(serv
     assert (serving.circuit(P).phase, serving.circuit(P).fails) == (Phase.CLOSED, 1)  # 11
 
 
+def test_a_success_ends_the_run_of_failures_that_another_process_met(serving: Books) -> None:
+    other = Books(serving.clock, serving.store)
+    other.fail(A, times=4)
+    serving.report(serving.permit(A))
+    other.fail(A)
+    assert (serving.circuit(P).phase, serving.circuit(P).fails) == (Phase.CLOSED, 1)  # 11
+
+
 def test_a_cancelled_attempt_ends_no_run_of_failures(serving: Books) -> None:
     early = serving.permit(A)
     serving.fail(A, times=4)
@@ -675,8 +692,8 @@ def test_a_success_where_little_is_left_of_a_told_limit_is_written_at_once(servi
     serving.registry.report(serving.permit(A), Attempt("r", NOON, True, 1.0, 0.5, told=short, told_at=NOON))
     assert serving.store.scan("w:") == {}, "the first answer that tells it is like any other"
     serving.registry._later.write()  # type: ignore[union-attr]
-    serving.report(serving.permit(A), told=replace(short, requests=Window(4.0, 500.0, 60.0)), told_at=NOON)
-    assert serving.store.scan("w:")["w:a#0badcafe/m"][0][0] == 4.0
+    serving.report(serving.permit(A), told=replace(short, requests=Window(3.0, 500.0, 60.0)), told_at=NOON)
+    assert serving.store.scan("w:")["w:a#0badcafe/m"][0][0] == 3.0
 
 
 def _locked(books: Books, *, locked: bool) -> None:
