@@ -84,6 +84,7 @@ class _Run:
         file = arguments.config_file
         config = load(self._environment, config_file=Path(file) if file else None)
         self._config = config
+        self._transcript.retry_after_cap_s = config.policy.breaker.retry_after_cap_s
         check_urls(request, arguments.asking, config)
         for notice in (*config.notices, *unknown_tags(request, config)):
             self._note(notice)

@@ -24,7 +24,8 @@ from llmr.cli.spinner import Spinner
 from llmr.config.environment import Environment
 from llmr.errors import LlmrError, StreamInterrupted, UsageError
 from llmr.render.chat_json import chat_document, json_line
-from llmr.render.transcript import Transcript, milliseconds, tokens_per_s
+from llmr.render.figures import milliseconds
+from llmr.render.transcript import Transcript, tokens_per_s
 from llmr.secret import Redactor
 
 COMPARE_SCHEMA: Final = "llmr.compare/1"

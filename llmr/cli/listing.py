@@ -9,7 +9,7 @@ from llmr.cli.say import say
 from llmr.config.build import Config
 from llmr.config.environment import Environment
 from llmr.config.load import load
-from llmr.render.transcript import milliseconds
+from llmr.render.figures import milliseconds
 from llmr.routing.rules import mentions
 
 

@@ -87,9 +87,20 @@ def run_reset(name: str, *, config_file: str | None) -> int:
     """Close the circuits of one provider. Raises LlmrError."""
     with opened(configured(config_file)) as app:
         count = app.registry.reset(_provider(app.config.catalog, name))
-        print_line(f"{name}: {count} circuits were not closed; all are now")
+        print_line(f"{name}: {_reset_phrase(count)}")
         told(app)
     return int(ExitCode.OK)
+
+
+def _reset_phrase(count: int) -> str:
+    """What became of `count` circuits that were not closed."""
+    match count:
+        case 0:
+            return "every circuit was closed already"
+        case 1:
+            return "1 circuit was not closed; it is now"
+        case several:
+            return f"{several} circuits were not closed; all are now"
 
 
 def run_force(name: str, forced: Forced, *, config_file: str | None) -> int:

@@ -21,7 +21,7 @@ from llmr.cli.say import say
 from llmr.cli.screen import screen, show
 from llmr.config.environment import Environment
 from llmr.errors import LlmrError
-from llmr.render.decision import decision_json, decision_view, denial_json, flip_view, rule_lines
+from llmr.render.decision import decision_json, decision_view, denial_json, flip_view, rule_lines, unflipped_view
 from llmr.router.endings import all_failed, refuse_if_nobody_is_ready
 from llmr.routing.decision_record import DecisionRecord
 from llmr.routing.fallback import FallbackHandler, GiveUp
@@ -86,6 +86,7 @@ def _tell(selection: Selection, app: App, *, verbose: bool) -> None:
     show(decision_view(selection, on.width, on.glyphs, app.clock.now()), on)
     record = DecisionRecord.of(selection)
     show(flip_view(record.rivals, record.ranked[0].key, on.width) if record.ranked else (), on)
+    show(unflipped_view(selection.strategy, record, on.width), on)
     for line in rule_lines(selection.trace) if verbose else ():
         print_line(line)
 

@@ -37,7 +37,7 @@ llmr chat --json writes one document, llmr.chat/1, on stdout, a failure included
   usage {input, output, reasoning, cached}   tokens; null: the provider did not say
   cost_usd                                   null: unknown
   timing_ms {total, first_token}
-  attempts [{provider, model, outcome, http, ms, ttft_ms, error}]
+  attempts [{provider, model, outcome, http, ms, ttft_ms, hedge, error}]   hedge: it was a second one beside a late one
   fallback                                   the answer is not from the first who was asked
   cached                                     null, or {age_s, likeness}: nobody was asked; likeness null: the same request
   partial                                    text came, and then the stream broke
@@ -60,7 +60,8 @@ llmr rank --json: llmr.rank/1
     terms_s {first_token, reading, failure_risk, tail, price, quality}   they add up to index_s
     expected {p50_s, p95_s, success, tokens_per_s, samples}              samples 0: nobody measured it
   rejected [{candidate, barrier, reason, retry_at}]
-  flips {winner, margin_s, others [{candidate, margin_s, p50_below_s, input_usd_below, output_usd_below}]} or null
+  flips {winner, margin_s, others [{candidate, margin_s, p50_below_s, input_usd_below, output_usd_below,
+    price_unknown}]} or null                 price_unknown: a known price below that would do
   rules [{rule, matched, because, unmet, effects}]   unmet {condition, wanted, actual} or null; effects: what it did
   error                                      null, or as in llmr.chat/1 what chat would end with now; kind denied: a rule
 

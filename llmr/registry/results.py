@@ -152,11 +152,6 @@ def _outcome(row: Disposition, key: str) -> Outcome:
     return row.shared if key.startswith("b:s:") else row.model
 
 
-def _is_providers_fault(row: Disposition) -> bool:
-    """Whether a failure says something about the provider, rather than about the request, a quota or the user."""
-    return row.model is Outcome.ERROR or (row.provider is Outcome.ERROR and row.model is Outcome.NEUTRAL)
-
-
 def sample_of(row: Disposition, attempt: Attempt) -> Sample | None:
     """What the attempt teaches about latency; None: nothing."""
     if attempt.outpaced or (attempt.impatient and attempt.ttft_s is None):
@@ -164,7 +159,7 @@ def sample_of(row: Disposition, attempt: Attempt) -> Sample | None:
     if attempt.impatient:
         return Sample(attempt.ttft_s, attempt.total_s)  # it did begin; how fast it goes on, nobody counted
     if attempt.error is not None:
-        return Sample(None, attempt.total_s) if _is_providers_fault(row) else None
+        return Sample(None, attempt.total_s) if row.is_providers_fault else None
     if attempt.ttft_s is None:
         return None
     return Sample(attempt.ttft_s, attempt.total_s, attempt.usage.output_tokens if attempt.usage else None)
@@ -194,7 +189,7 @@ def tallied(
     elif attempt.error.kind is not ErrorKind.CANCELLED and not attempt.impatient:
         yield (
             tally_key,
-            counts.with_error(now, _named(attempt.error, model), counts=_is_providers_fault(row)).to_row(),
+            counts.with_error(now, _named(attempt.error, model), counts=row.is_providers_fault).to_row(),
         )
 
 

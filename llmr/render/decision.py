@@ -6,14 +6,15 @@ nothing but priors is marked `~` and says "none" for its samples: it must not lo
 """
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
-from llmr.render.figures import dollars, left, seconds, share
+from llmr.catalog import Strategy
+from llmr.render.figures import dollars, left, milliseconds, seconds, share
 from llmr.render.ink import Keep, Line, Span, Tone, ink, plain, width_of
 from llmr.render.pictures import UNICODE, Glyphs
 from llmr.render.table import Align, Column, table
-from llmr.render.transcript import milliseconds
 from llmr.routing.decision_record import TERMS, DecisionRecord, PassedOver, Rival, Weighed, terms_s
 from llmr.routing.rules import DeniedByRule, RuleTrace
 from llmr.routing.selector import Ranked, Rejected, Selection
@@ -161,9 +162,43 @@ def _flip_phrase(rival: Rival) -> str:
     ways: list[str] = []
     if rival.p50_below_s is not None:
         ways.append(f"its p50 first token < {milliseconds(rival.p50_below_s)}")
+    price = None
     if rival.input_usd_below is not None and rival.output_usd_below is not None:
-        ways.append(f"its price < ${rival.input_usd_below:.3g}/M in, ${rival.output_usd_below:.3g}/M out")
-    return f"{rival.key} wins if {' or '.join(ways)}" if ways else f"no figure of its own puts {rival.key} first"
+        below = f"< ${rival.input_usd_below:.3g}/M in, ${rival.output_usd_below:.3g}/M out"
+        price = f"price of {below}" if rival.price_unknown else f"price {below}"
+    if price is not None and not rival.price_unknown:
+        ways.append(f"its {price}")
+    wins = [f"{rival.key} wins if {' or '.join(ways)}"] if ways else []
+    if price is not None and rival.price_unknown:
+        wins.append(f"a known {price} would put {'it first, too' if ways else f'{rival.key} first'}")
+    return "; ".join(wins) or f"no figure of its own puts {rival.key} first"
+
+
+_BY_OTHER_MEANS: Final[Mapping[Strategy, str]] = MappingProxyType(
+    {
+        Strategy.PRIORITY: "the order is your own list's (priority): no time and no price changes it",
+        Strategy.QUALITY: "the judged quality decides first (quality): no time and no price changes that",
+        Strategy.ROUND_ROBIN: "whose turn it is decides (round_robin): no time and no price changes it",
+        Strategy.WEIGHTED: "chance by weight decides (weighted): no time and no price changes it",
+    }
+)
+
+
+def unflipped_view(strategy: str, record: DecisionRecord, width: int | None) -> list[Line]:
+    """Why no figure would flip the decision, where several could be asked and none would."""
+    if record.rivals or len(record.ranked) < 2:
+        return []
+    first, second = record.ranked[:2]
+    why = _BY_OTHER_MEANS.get(Strategy(strategy)) if strategy in set(Strategy) else None
+    if why is None and first.tier != second.tier:
+        why = "the others are fallbacks for another model: no time and no price puts them first"
+    elif why is None and first.favour != second.favour:
+        why = "a rule's prefer or avoid decides: no time and no price puts another first"
+    return (
+        []
+        if why is None
+        else [ink(f"  {line}", Tone.FAINT) for line in wrapped(why, None if width is None else width - 4)]
+    )
 
 
 def wrapped(text: str, width: int | None) -> list[str]:
@@ -262,6 +297,7 @@ def _flips_json(selection: Selection) -> dict[str, Any] | None:
                 "p50_below_s": flip.p50_below_s,
                 "input_usd_below": flip.price_below.input_usd if flip.price_below else None,
                 "output_usd_below": flip.price_below.output_usd if flip.price_below else None,
+                "price_unknown": flip.price_unknown,
             }
             for flip in found.flips
         ],

@@ -4,9 +4,12 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from llmr.render.transcript import milliseconds
-
 NOTHING: Final = "–"
+
+
+def milliseconds(seconds: float) -> str:
+    """A duration, in milliseconds below a second."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
 def seconds(value: float | None, *, expected: bool = False) -> str:
@@ -60,6 +63,8 @@ def left(value: float) -> str:
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if value >= 2 * size:
             return f"{value / size:.0f} {unit}"
+    if 0 < value < 9.95:
+        return f"{max(0.1, value):.1f} s"  # never "0 s": something is left
     return f"{max(0.0, value):.0f} s"
 
 

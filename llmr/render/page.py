@@ -18,6 +18,7 @@ from llmr.render.figures import (
     day_of,
     dollars,
     dollars_alike,
+    milliseconds,
     moment,
     seconds,
     share,
@@ -26,7 +27,6 @@ from llmr.render.figures import (
 from llmr.render.stats import first_token_bins, slot_times
 from llmr.render.summary import Group, Sum, Summary
 from llmr.render.svg import Bar, Part, Point, columns, ranges, spark, text
-from llmr.render.transcript import milliseconds
 
 _DAY_S: Final = 86_400.0
 _EDGES_S: Final = (0.03125, 0.0625, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)

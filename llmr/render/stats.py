@@ -8,13 +8,24 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from llmr.render.decision import wrapped
-from llmr.render.figures import NOTHING, clock_of, count, counted, day_of, dollars, dollars_alike, seconds, share, span
+from llmr.render.figures import (
+    NOTHING,
+    clock_of,
+    count,
+    counted,
+    day_of,
+    dollars,
+    dollars_alike,
+    milliseconds,
+    seconds,
+    share,
+    span,
+)
 from llmr.render.ink import Keep, Line, Span, Tone, clipped, ink, wrapped_line
 from llmr.render.pictures import Bin, Glyphs, bar, bins, legend, linear_sparkline, sparkline, success_strip
 from llmr.render.status import success_tone
 from llmr.render.summary import By, Group, Sum, Summary
 from llmr.render.table import Align, Column, table
-from llmr.render.transcript import milliseconds
 
 STATS_SCHEMA: Final = "llmr.stats/1"
 _LABEL: Final = 13

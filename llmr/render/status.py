@@ -13,13 +13,15 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from llmr.catalog import Provider
+from llmr.errors import kind_named
 from llmr.registry import ModelStatus
 from llmr.render.figures import NOTHING, count, dollars, left, seconds, share
 from llmr.render.ink import Keep, Line, Span, Tone, ink, wrapped_line
-from llmr.render.pictures import Glyphs, legend, strip
+from llmr.render.pictures import Glyphs, legend, mark, strip
 from llmr.render.table import Align, Column, table
 from llmr.routing.breaker import BreakerState, Phase, remaining_s
 from llmr.routing.budget import Budget
+from llmr.routing.disposition import disposition
 from llmr.routing.health import Circuit
 from llmr.state import AttemptRecord
 
@@ -140,6 +142,9 @@ class StatusView:
         }
         words = legend(sorted(outcomes))
         about = "spent, recent: the last 7 days" + (f"; {words}" if words else "")
+        spared = dict.fromkeys(mark(outcome).letter for outcome in sorted(outcomes) if _is_spared(outcome))
+        if spared:
+            about += f"; not in asked and ok: {', '.join(spared)}"
         return [ink(f"  {about}", Tone.FAINT)] if outcomes else []
 
     def _left_out(self, quiet: int) -> list[Line]:
@@ -162,7 +167,7 @@ def circuit_phrase(circuit: Circuit, now: float) -> str:
         return f"held {state.forced.value} by hand"
     left_s = remaining_s(state, now) or 0.0
     if state.phase is Phase.HALF_OPEN:
-        return "half open, a probe is out" if left_s else "half open"
+        return f"half open, a probe is out, its lease ends in {left(left_s)}" if left_s else "half open"
     why = f" after {state.why.replace('_', ' ')}" if state.why else ""
     return f"open{why}, {left(left_s)} left" if left_s else f"open{why}, may be probed now"
 
@@ -198,6 +203,12 @@ def _light(circuit: Circuit | None, now: float, glyphs: Glyphs) -> Line:
 
 def _glyph(glyphs: Glyphs, light: str, tone: Tone) -> Line:
     return (Span(getattr(glyphs, light), tone),)
+
+
+def _is_spared(outcome: str) -> bool:
+    """Whether the tally leaves an attempt of this outcome out: it says nothing of how well the provider works."""
+    kind = kind_named(outcome)
+    return kind is not None and not disposition(kind).is_providers_fault
 
 
 def success_tone(success: float | None) -> Tone:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from llmr.errors import ErrorKind
-from llmr.render.decision import flip_view, passed_over_view, weighing_view
+from llmr.render.decision import flip_view, passed_over_view, unflipped_view, weighing_view
 from llmr.render.figures import count, dollars, left, moment, seconds
 from llmr.render.ink import Keep, Line, Span, Tone, ink, wrapped_line
 from llmr.render.pictures import Glyphs, mark
@@ -77,6 +77,7 @@ class Story:
         lines += self._tried(width)
         if self.decision is not None and self.decision.ranked:
             lines += flip_view(self.decision.rivals[:_FLIPS], self.decision.ranked[0].key, width)
+            lines += unflipped_view(request.strategy, self.decision, width)
         return lines
 
     def _asked(self) -> str:
@@ -217,6 +218,7 @@ def _decision_json(decision: DecisionRecord) -> dict[str, Any]:
                 "p50_below_s": each.p50_below_s,
                 "input_usd_below": each.input_usd_below,
                 "output_usd_below": each.output_usd_below,
+                "price_unknown": each.price_unknown,
             }
             for each in decision.rivals
         ],

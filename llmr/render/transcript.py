@@ -7,6 +7,7 @@ from typing import Final
 
 from llmr.chat import ChatResponse, Delta, Usage
 from llmr.errors import ErrorKind, ProviderError, StreamInterrupted
+from llmr.render.figures import left, milliseconds
 from llmr.router import (
     Answering,
     AttemptFailed,
@@ -21,13 +22,15 @@ from llmr.router import (
     Waiting,
 )
 from llmr.routing.latency import Sample
-from llmr.routing.policy import OnBreak
+from llmr.routing.policy import BreakerPolicy, OnBreak
 from llmr.routing.rules import Candidate
 from llmr.routing.selector import Barrier, Rejected, Selection
 
 OUTPACED: Final = "outpaced"  # the attempt beside it spoke first
 CACHED: Final = "cached"  # nobody was asked
 _WORTH_TELLING_S: Final = 0.5  # a shorter wait is noticed by nobody
+
+_USUAL_CAP_S: Final = BreakerPolicy().retry_after_cap_s
 
 
 @dataclass(slots=True)
@@ -57,6 +60,7 @@ class Transcript:
     finished: Finished | None = None
     conversation_id: str | None = None
     found: Found | None = None  # in the cache: then nobody was asked
+    retry_after_cap_s: float = _USUAL_CAP_S  # as the circuits obey it
 
     def add(self, event: Event) -> None:  # noqa: C901, PLR0912 - a case per event
         """Take the next event."""
@@ -126,13 +130,9 @@ class Transcript:
         return by is not None and self.found is None and by.candidate.key != self.attempts[0].candidate.key
 
 
-def milliseconds(seconds: float) -> str:
-    """A duration for people."""
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
-
-
-def failure_phrase(tried: Tried) -> str:
-    """One failed attempt in a few words: who, what, how long until it may be asked again."""
+def failure_phrase(tried: Tried, cap_s: float = _USUAL_CAP_S) -> str:
+    """One failed attempt in a few words: who, what, how long until it may be asked again. `cap_s` is the longest wait that a
+    circuit obeys, whatever a provider says."""
     error = tried.error
     if tried.outcome == OUTPACED and tried.after_s is not None:
         return f"{tried.candidate.key} silent for {milliseconds(tried.after_s)}"
@@ -144,7 +144,7 @@ def failure_phrase(tried: Tried) -> str:
     mends = (
         error.kind is not ErrorKind.TOO_LARGE_FOR_LIMIT
     )  # else no waiting helps this request, whatever the header says
-    again = f" (retry in {error.retry_after_s:.0f} s)" if error.retry_after_s and mends else ""
+    again = f" (retry in {left(min(error.retry_after_s, cap_s))})" if error.retry_after_s and mends else ""
     late = f" after {milliseconds(tried.after_s)}" if tried.after_s is not None and tried.after_s >= 1 else ""
     return f"{tried.candidate.key}{status} {error.kind.value.replace('_', ' ')}{late}{again}"
 
@@ -155,7 +155,8 @@ def fallback_line(transcript: Transcript) -> str | None:
     failed = [tried for tried in transcript.attempts if tried is not by and _made_way(tried, by)]
     if by is None or by.ttft_s is None or not failed:
         return None
-    way = " → ".join([*map(failure_phrase, failed), by.candidate.key])
+    told = [failure_phrase(tried, transcript.retry_after_cap_s) for tried in failed]
+    way = " → ".join([*told, by.candidate.key])
     other = "" if by.candidate.tier == 0 else f", another model, as your {by.candidate.name!r} fallback says"
     return f"{way} ({milliseconds(by.ttft_s)} to the first token{other})"
 

@@ -58,6 +58,7 @@ class Rival:
     p50_below_s: float | None = None
     input_usd_below: float | None = None
     output_usd_below: float | None = None
+    price_unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ class DecisionRecord:
                     flip.p50_below_s,
                     flip.price_below.input_usd if flip.price_below else None,
                     flip.price_below.output_usd if flip.price_below else None,
+                    flip.price_unknown,
                 )
                 for flip in (found.flips if found else ())
             ),
@@ -118,7 +120,7 @@ class DecisionRecord:
                 ranked=tuple(_read_weighed(cells) for cells in kept["ranked"]),
                 rejected=tuple(_read_passed_over(*cells) for cells in kept["rejected"]),
                 rules=tuple(map(str, kept.get("rules", ()))),
-                rivals=tuple(Rival(str(cells[0]), *map(_figure, cells[1:])) for cells in kept.get("rivals", ())),  # type: ignore[arg-type]
+                rivals=tuple(_read_rival(*cells) for cells in kept.get("rivals", ())),
             )
         except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
             return None
@@ -162,6 +164,13 @@ def _passed_over(rejected: Rejected) -> PassedOver:
 
 def _read_passed_over(key: Any, barrier: Any, reason: Any = "", retry_at: Any = None) -> PassedOver:
     return PassedOver(str(key), str(barrier), str(reason), _figure(retry_at))
+
+
+def _read_rival(key: Any, margin_s: Any, *rest: Any) -> Rival:
+    p50_s, input_usd, output_usd, *unknown = rest
+    return Rival(
+        str(key), float(margin_s), _figure(p50_s), _figure(input_usd), _figure(output_usd), bool(unknown and unknown[0])
+    )
 
 
 def _read_weighed(cells: Any) -> Weighed:

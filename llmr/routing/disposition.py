@@ -36,6 +36,11 @@ class Disposition:
     model: Outcome
     shared: Outcome = Outcome.NEUTRAL
 
+    @property
+    def is_providers_fault(self) -> bool:
+        """Whether a failure says something about the provider, rather than about the request, a quota or the user."""
+        return self.model is Outcome.ERROR or (self.provider is Outcome.ERROR and self.model is Outcome.NEUTRAL)
+
 
 _OK, _ERROR, _RATE, _HARD, _NEUTRAL = Outcome.OK, Outcome.ERROR, Outcome.RATE, Outcome.HARD, Outcome.NEUTRAL
 _ANYONE, _LARGER, _NOBODY = Onward.ANYONE, Onward.LARGER_WINDOW, Onward.NOBODY

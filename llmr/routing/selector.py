@@ -263,7 +263,7 @@ class ModelSelector:
             case Strategy.LATENCY:
                 return (*place, terms.index_s, terms.price_usd or 0.0, *last)
             case Strategy.COST:
-                return (*place, terms.index_s, terms.time_s, *last)
+                return (*place, terms.index_s, terms.price_assumed, terms.time_s, *last)
             case Strategy.QUALITY:
                 return (*place, -terms.quality, terms.index_s, *last)
             case Strategy.ROUND_ROBIN:

@@ -6,16 +6,18 @@ term at a time with all others held:
     time     mean, p95 and p50 scale together with e^μ, so  time(e^μ) = e^μ·k,  k = m + ρ·max(0, e^(1.645σ) − m),  m = e^(σ²/2)
     price    price(f) = f·price, f the factor on both of its prices
 
-Candidates are compared within one tier and favour only: no figure makes a fallback model overtake the model asked for.
+Candidates are compared within one tier and favour only: no figure makes a fallback model overtake the model asked for. Where
+nobody knows a rival's price, its index holds that of the dearest one: the figure is then what a known price would have to be.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from llmr.catalog import Price, Strategy
 from llmr.routing.latency import Z95, Estimate
-from llmr.routing.score import TAIL_AVERSION
+from llmr.routing.score import TAIL_AVERSION, Score
 from llmr.routing.selector import Ranked, Selection
 
 BY_INDEX: Final = frozenset({Strategy.BALANCED, Strategy.LATENCY, Strategy.COST})
@@ -27,13 +29,14 @@ class Flip:
     """What would put one candidate first. None: no value of that figure alone would.
 
     `p50_below_s` is its median first token in seconds; `price_below` its prices in dollars per million tokens; `margin_s`
-    what it lacks, in seconds of the index.
+    what it lacks, in seconds of the index. `price_unknown`: nobody knows what it costs now.
     """
 
     key: str
     margin_s: float
     p50_below_s: float | None
     price_below: Price | None
+    price_unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,8 @@ def sensitivity(selection: Selection) -> Sensitivity | None:
     rivals = [rival for rival in others if _place(rival) == _place(winner)]
     if not rivals:
         return None
-    flips = tuple(_flip(winner, rival) for rival in rivals)
+    dearest = _dearest(selection.ranked)
+    flips = tuple(_flip(winner, rival, dearest) for rival in rivals)
     return Sensitivity(winner.candidate.key, min(flip.margin_s for flip in flips), flips)
 
 
@@ -61,9 +65,24 @@ def _place(ranked: Ranked) -> tuple[int, int]:
     return ranked.candidate.tier, ranked.candidate.favour
 
 
-def _flip(winner: Ranked, rival: Ranked) -> Flip:
+def _dearest(ranked: Sequence[Ranked]) -> Price | None:
+    """The price that stands in for those that nobody knows."""
+    known = [one for one in ranked if not one.score.price_assumed and one.score.price_usd is not None]
+    dearest = max(known, key=lambda one: one.score.price_usd or 0.0, default=None)
+    return None if dearest is None else dearest.candidate.model.price
+
+
+def _flip(winner: Ranked, rival: Ranked, dearest: Price | None) -> Flip:
     margin_s = rival.score.index_s - winner.score.index_s
-    return Flip(rival.candidate.key, margin_s, _p50_below_s(rival, margin_s), _price_below(rival, margin_s))
+    unknown = rival.score.price_assumed
+    price = dearest if unknown else rival.candidate.model.price
+    return Flip(
+        rival.candidate.key,
+        margin_s,
+        _p50_below_s(rival, margin_s),
+        _price_below(rival.score, price, margin_s),
+        price_unknown=unknown,
+    )
 
 
 def _p50_below_s(rival: Ranked, margin_s: float) -> float | None:
@@ -82,8 +101,7 @@ def _scale(estimate: Estimate) -> float:
     return mean + TAIL_AVERSION * max(0.0, p95 - mean)
 
 
-def _price_below(rival: Ranked, margin_s: float) -> Price | None:
-    price, score = rival.candidate.model.price, rival.score
+def _price_below(score: Score, price: Price | None, margin_s: float) -> Price | None:
     if price is None or score.price_s <= margin_s or score.price_s <= 0:
         return None
     factor = 1 - margin_s / score.price_s

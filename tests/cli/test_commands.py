@@ -434,7 +434,8 @@ def test_holding_open_and_closed_and_resetting(shell: Any) -> None:
     assert shell("chat", "x").code == 5
     assert shell("providers", "close", "a").code == 0
     assert shell("chat", "x").code == 0
-    assert shell("providers", "reset", "a").out == "a: 1 circuits were not closed; all are now\n"
+    assert shell("providers", "reset", "a").out == "a: 1 circuit was not closed; it is now\n"
+    assert shell("providers", "reset", "a").out == "a: every circuit was closed already\n"
     unknown = shell("providers", "reset", "aa")
     assert unknown.code == 2
     assert "unknown provider 'aa'" in unknown.err

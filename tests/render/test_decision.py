@@ -9,8 +9,9 @@ from fakes import NOON, model
 
 from llmr.catalog import Price, Strategy
 from llmr.errors import ErrorKind
-from llmr.render.decision import decision_json, decision_lines, decision_view, flip_lines, rule_lines
+from llmr.render.decision import decision_json, decision_lines, decision_view, flip_lines, rule_lines, unflipped_view
 from llmr.render.ink import plain
+from llmr.routing.decision_record import DecisionRecord
 from llmr.routing.latency import LatencyStats, estimate
 from llmr.routing.rules import Candidate, Clause, RuleTrace
 from llmr.routing.score import Score
@@ -209,3 +210,35 @@ def test_a_moment_that_only_says_when_to_look_again_is_not_shown_as_time_left() 
     )
     lines = [plain(line) for line in decision_view(selection(rejected=(polled,)), 80, now=NOON)]
     assert lines[-1] == "  ✗ b/m: 1 request under way"
+
+
+def test_of_an_unknown_price_it_says_what_a_known_one_would_have_to_be() -> None:
+    assumed = replace(SCORE, failure_s=0.2, price_assumed=True)
+    known = replace(ranked("a"), candidate=Candidate(model("a", price=Price(1.0, 4.0)), "best", 0, 0))
+    lines = flip_lines(selection(known, ranked("b", score=assumed)))
+    assert lines[1].startswith("  b/m wins if its p50 first token < ")
+    assert "; a known price of < $" in lines[1]
+    assert lines[1].endswith("/M out would put it first, too")
+    by_price = replace(assumed, time_weight=0.0, price_s=0.6)
+    lines = flip_lines(selection(replace(known, score=replace(SCORE, time_weight=0.0)), ranked("b", score=by_price)))
+    assert lines[1].startswith("  a known price of < $")
+    assert lines[1].endswith("/M out would put b/m first")
+
+
+@pytest.mark.parametrize(
+    ("strategy", "second", "why"),
+    [
+        (Strategy.PRIORITY, ranked("b"), "the order is your own list's"),
+        (Strategy.QUALITY, ranked("b"), "the judged quality decides first"),
+        (Strategy.ROUND_ROBIN, ranked("b"), "whose turn it is decides"),
+        (Strategy.WEIGHTED, ranked("b"), "chance by weight decides"),
+        (Strategy.BALANCED, ranked("b", tier=1), "the others are fallbacks"),
+        (Strategy.BALANCED, ranked("b", favour=1), "a rule's prefer or avoid decides"),
+    ],
+)
+def test_where_no_figure_flips_the_decision_one_line_says_why(strategy: Strategy, second: Ranked, why: str) -> None:
+    record = DecisionRecord.of(replace(selection(ranked("a"), second), strategy=strategy))
+    (line,) = unflipped_view(strategy, record, None)
+    assert plain(line).startswith(f"  {why}")
+    assert unflipped_view(strategy, DecisionRecord.of(selection(ranked("a"))), None) == []
+    assert unflipped_view("balanced", DecisionRecord.of(selection(ranked("a"), ranked("b"))), None) == []

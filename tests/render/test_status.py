@@ -45,7 +45,7 @@ def test_a_model_is_a_line_of_figures_and_a_picture_of_its_last_attempts() -> No
     head, line, legend = said(replace(view(status(), recent=recent), spent={"a/m": 0.25}))
     assert head.split() == ["model", "circuit", "p50", "p95", "ok", "asked", "spent", "recent"]
     assert line.split() == ["a/m", "●", "closed", "412", "ms", "1.2", "s", "99.1%", "812", "$0.25", "▁L█"]
-    assert legend == "  spent, recent: the last 7 days; L rate limit"
+    assert legend == "  spent, recent: the last 7 days; L rate limit; not in asked and ok: L"
 
 
 def test_an_open_circuit_says_how_long_still_and_below_why() -> None:
@@ -58,7 +58,11 @@ def test_an_open_circuit_says_how_long_still_and_below_why() -> None:
     ("state", "light", "why"),
     [
         (replace(OPEN, open_until=NOON - 1), "◐ probe due", "open after rate limit, may be probed now"),
-        (replace(OPEN, phase=Phase.HALF_OPEN, lease_until=NOON + 3), "◐ half open", "half open, a probe is out"),
+        (
+            replace(OPEN, phase=Phase.HALF_OPEN, lease_until=NOON + 3),
+            "◐ half open",
+            "half open, a probe is out, its lease ends in 3.0 s",
+        ),
         (replace(OPEN, phase=Phase.HALF_OPEN, lease_until=NOON - 3), "◐ half open", "half open"),
         (replace(SOUND, forced=Forced.OPEN), "○ held open", "held open by hand"),
         (replace(OPEN, forced=Forced.CLOSED), "● held closed", "held closed by hand"),

@@ -9,12 +9,13 @@ from requests_told import DECIDED, FELL_BACK, GONE, LIMITED, OTHER, USAGE, A, B,
 from llmr.catalog import Strategy
 from llmr.chat import ChatResponse, Delta, FinishReason, Usage
 from llmr.errors import ErrorKind, ProviderError, StreamInterrupted
+from llmr.render.figures import milliseconds
 from llmr.render.transcript import (
     Transcript,
+    Tried,
     failure_phrase,
     fallback_line,
     left_out_line,
-    milliseconds,
     receipt_lines,
     tokens_per_s,
     waiting_line,
@@ -164,3 +165,13 @@ def test_who_is_asked_without_what_is_said() -> None:
 
 def test_the_selection_is_kept() -> None:
     assert told(DECIDED).selection is DECIDED.selection
+
+
+def test_a_wait_that_no_circuit_obeys_is_not_promised() -> None:
+    error = ProviderError(ErrorKind.RATE_LIMIT, "slow down", status=429, retry_after_s=999_999.0)
+    tried = Tried(Candidate(model("a"), "best", 0, 0), probe=False, outcome="rate_limit", error=error)
+    assert failure_phrase(tried) == "a/m 429 rate limit (retry in 15 min)"
+    assert failure_phrase(tried, 60.0) == "a/m 429 rate limit (retry in 60 s)"
+    assert failure_phrase(replace(tried, error=ProviderError(ErrorKind.RATE_LIMIT, "x", retry_after_s=4.5))) == (
+        "a/m rate limit (retry in 4.5 s)"
+    )

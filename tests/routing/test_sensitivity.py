@@ -104,3 +104,21 @@ def test_just_below_the_figure_named_the_other_wins_and_just_above_it_does_not(
             price = Price(flip.price_below.input_usd * factor, flip.price_below.output_usd * factor)
             cheaper = replace(rival[0], model=replace(rival[0].model, price=price))
             assert first([(cheaper, rival[1]), other], strategy) == winner
+
+
+def test_a_known_price_below_the_one_named_puts_a_candidate_of_unknown_price_first() -> None:
+    pairs = [pair("a", 0.5, 1.0), pair("b", 0.5, None, variance=0.3), pair("c", 0.5, 3.0)]
+    chosen = select(pairs)
+    assert chosen.ranked[0].candidate.key == "a/m"
+    found = sensitivity(chosen)
+    assert found is not None
+    flip = next(flip for flip in found.flips if flip.key == "b/m")
+    assert flip.price_unknown
+    assert flip.price_below is not None
+    for factor, winner in ((0.99, "b/m"), (1.01, "a/m")):
+        known = pair("b", 0.5, flip.price_below.input_usd * factor, variance=0.3)
+        assert first([pairs[0], known, pairs[2]]) == winner
+
+
+def test_by_cost_an_unknown_price_never_precedes_a_known_one_that_is_as_dear() -> None:
+    assert first([pair("a", 0.1, None), pair("b", 2.0, 1.0)], Strategy.COST) == "b/m"

@@ -49,7 +49,7 @@ async def tell(
     app: App, request: ChatRequest, output: OutputWish, environment: Environment, say: Say, loudness: int
 ) -> Told:
     """Ask, and write the answer to the terminal. Raises OutputError, ClosedPipe; a failed request is told, not raised."""
-    transcript = Transcript()
+    transcript = Transcript(retry_after_cap_s=app.config.policy.breaker.retry_after_cap_s)
     failure: LlmrError | None = None
     began_at, began_s = app.clock.now(), app.clock.monotonic()
     delivery = Delivery(output, environment, transcript, app.clock)

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from llmr.cli.client.session import Session
 from llmr.cli.client.turns import Told
-from llmr.render.transcript import milliseconds, tokens_per_s
+from llmr.render.figures import milliseconds
+from llmr.render.transcript import tokens_per_s
 
 
 def bottom_line(session: Session, told: Told | None, default_model: str | None, open_circuits: Sequence[str]) -> str:
