@@ -271,7 +271,8 @@ def test_a_newer_schema_is_never_written_not_even_its_log(filled: Path, opened: 
 @pytest.mark.parametrize("journal", ["WAL", "DELETE"])
 def test_a_newer_schema_without_a_log_is_left_without_one(path: Path, opened: Opened, journal: str) -> None:
     path.parent.mkdir(mode=0o700)
-    raw(path, f"PRAGMA journal_mode = {journal}", "CREATE TABLE other (a)", "PRAGMA user_version = 999")
+    ours = f"PRAGMA application_id = {STATE.application_id}"
+    raw(path, f"PRAGMA journal_mode = {journal}", "CREATE TABLE other (a)", ours, "PRAGMA user_version = 999")
     before = {each: each.read_bytes() for each in path.parent.iterdir()}
     forgets(opened(), "has schema 999;")
     assert before == {each: each.read_bytes() for each in path.parent.iterdir()}
