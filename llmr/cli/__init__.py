@@ -165,12 +165,12 @@ def _unwritten(error: OSError) -> int:
 
 
 def _told(error: "LlmrError") -> int:
-    from llmr.cli.exit_codes import ExitCode, exit_code_of
+    from llmr.cli.exit_codes import exit_code_of
     from llmr.cli.output import ClosedPipe
     from llmr.cli.say import complain
 
     if isinstance(error, ClosedPipe):
-        return int(ExitCode.CLOSED_PIPE)
+        return int(error.code)
     complain(error)
     return int(exit_code_of(error))
 

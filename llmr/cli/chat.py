@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmr.app import App, SystemClock, opened
-from llmr.chat import ChatRequest, FinishReason
+from llmr.chat import ChatRequest
 from llmr.cli.arguments import ChatArguments
 from llmr.cli.asking import check_urls, request_for
 from llmr.cli.delivery import Delivery
 from llmr.cli.exit_codes import ExitCode, exit_code_of
-from llmr.cli.failure import failure_lines, note_of
+from llmr.cli.failure import failure_lines, note_of, refusal_note
 from llmr.cli.keeping import Keeping, turn_of
 from llmr.cli.listing import unknown_tags
 from llmr.cli.narration import Narrator, carry, ending_line
@@ -45,9 +45,9 @@ def run_chat(arguments: ChatArguments) -> int:
     run = _Run(arguments)
     try:
         return run.begin()
-    except ClosedPipe:
+    except ClosedPipe as gone:
         run.left()
-        return int(ExitCode.CLOSED_PIPE)
+        return int(gone.code)
     except LlmrError as error:
         return run.failed(error)
 
@@ -67,6 +67,7 @@ class _Run:
         self._keeping: Keeping | None = None
         self._asked: ChatRequest | None = None
         self._everyone: list[Contender] = []
+        self._kept = False
 
     def begin(self) -> int:
         """Everything before the first byte leaves, then the request. Raises LlmrError."""
@@ -126,8 +127,9 @@ class _Run:
 
     def _keep(self, outcome: str) -> list[str]:
         """Keep what was asked and what came, whole or not, before the JSON names the conversation; what to say of that."""
-        if self._keeping is None or self._asked is None or self._transcript.request_id is None:
+        if self._kept or self._keeping is None or self._asked is None or self._transcript.request_id is None:
             return []
+        self._kept = True  # a disk that is full, a reader that goes away after it: still one turn
         turn = turn_of(self._asked, self._transcript, outcome, self._redact, self._began_at)
         notes = list(self._keeping.keep(turn, loud=self._loud(0)))
         self._transcript.conversation_id = self._keeping.conversation_id
@@ -156,7 +158,8 @@ class _Run:
                 if signals.code is None:
                     raise
                 return self._interrupted(signals.code, delivery)
-        return self._finish(delivery)
+            code = self._finish(delivery)
+            return int(signals.code or code)  # after the same books
 
     async def _stream(self, app: App, request: ChatRequest, delivery: Delivery) -> None:
         narrator = Narrator(self._transcript, self._say, self._arguments.loudness)
@@ -172,7 +175,7 @@ class _Run:
             return None
         from llmr.cli.wire_tap import WireTap
 
-        return lambda transport: WireTap(transport, lambda line: self._say(f"  {line}"))
+        return lambda transport: WireTap(transport, lambda line: self._say(f"  {line}"), self._masked)
 
     def _contenders(self, request: ChatRequest) -> "list[Contender]":
         """Who is asked beside each other; nobody, where one answer is wanted. Raises UsageError."""
@@ -195,16 +198,16 @@ class _Run:
             self._note(line)
         return int(code)
 
-    def _finish(self, delivery: Delivery) -> int:
-        """A whole answer came."""
-        notes = self._keep(OK)
-        for line in (*delivery.whole(self._redact), *notes):
-            self._note(line)
+    def _finish(self, delivery: Delivery) -> ExitCode:
+        """A whole answer came, or all that a content policy let through."""
         response = self._transcript.response
+        refused = refusal_note(response)
+        notes = self._keep(refused.kind if refused else OK)
+        for line in (*delivery.whole(self._redact, refused), *notes):
+            self._note(line)
         self._tell_receipt()
         self._note(ending_line(response))
-        refused = response.finish_reason in {FinishReason.CONTENT_FILTER, FinishReason.REFUSAL}
-        return int(ExitCode.CONTENT_FILTER if refused else ExitCode.OK)
+        return ExitCode.CONTENT_FILTER if refused else ExitCode.OK
 
     def _interrupted(self, code: ExitCode, delivery: Delivery) -> int:
         """The user ended it: what came stays."""
@@ -237,8 +240,8 @@ class _Run:
             if self._delivery is not None:
                 for line in self._delivery.cut_short(note_of(error), self._redact):
                     self._note(line)
-        except ClosedPipe:
-            return int(ExitCode.CLOSED_PIPE)
+        except ClosedPipe as gone:
+            return int(gone.code)
         except LlmrError as second:  # the output is broken too: that is what the person must mend first
             self._note(str(second))
         for line in notes:
@@ -275,6 +278,10 @@ class _Run:
 
     def _say(self, line: str) -> None:
         say(line if line.startswith("  ") else f"llmr: {line}", self._redact)
+
+    def _masked(self, text: str) -> str:
+        """Without the keys that are known by now."""
+        return self._redact(text)
 
     def _loud(self, least: int) -> bool:
         return self._arguments.loudness >= least

@@ -92,12 +92,12 @@ async def compare(
                 raise
             for one in everyone:
                 one.transcript.cancelled()
-    if output.as_json:
-        write_stdout(_document(everyone, app.redact))
-        said: list[str] = []
-    else:
-        said = list(_write_text(everyone, environment, color_wish(output.color, environment), app.redact))
-    return signals.code or _outcome(everyone), said
+        if output.as_json:
+            write_stdout(_document(everyone, app.redact))
+            said: list[str] = []
+        else:
+            said = list(_write_text(everyone, environment, color_wish(output.color, environment), app.redact))
+        return signals.code or _outcome(everyone), said
 
 
 async def _ask_all(app: App, everyone: Sequence[Contender], *, spinning: bool) -> None:

@@ -87,12 +87,13 @@ class Delivery:
         """The terminal has echoed an interrupt."""
         self._answer.disturbed()
 
-    def whole(self, redact: Redactor) -> Iterator[str]:
-        """The whole answer came; what to say of where it went. Raises OutputError, ClosedPipe."""
+    def whole(self, redact: Redactor, refused: ErrorNote | None = None) -> Iterator[str]:
+        """The whole answer came; what to say of where it went. `refused`: a content policy ended it. Raises OutputError,
+        ClosedPipe."""
         self._answer.end()
         text = self._transcript.response.text
         if self._wish.as_json or self._wish.as_jsonl:
-            self._document(None, redact)
+            self._document(refused, redact)
         elif self._wish.held:
             shaped = extracted(text) if self._wish.extract else text
             if shaped is None:

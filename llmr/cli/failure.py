@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from llmr.chat import ChatResponse, FinishReason
 from llmr.cli.exit_codes import ExitCode, exit_code_of
 from llmr.errors import (
     AllAttemptsFailed,
@@ -53,6 +54,15 @@ def note_of(error: LlmrError) -> ErrorNote:
             return ErrorNote("state", str(error), int(code))
         case _:
             return ErrorNote(_KINDS.get(code, "unexpected"), str(error), int(code))
+
+
+def refusal_note(response: ChatResponse) -> ErrorNote | None:
+    """The error of an answer that a content policy ended; None: none did."""
+    if response.finish_reason not in {FinishReason.CONTENT_FILTER, FinishReason.REFUSAL}:
+        return None
+    code = ExitCode.CONTENT_FILTER
+    said = "the answer was ended by a content policy"
+    return ErrorNote(ErrorKind.CONTENT_FILTER.value, said, int(code), None, _HINTS[code])
 
 
 def failure_lines(error: LlmrError) -> Iterator[str]:

@@ -2,22 +2,43 @@
 
 Writes block, so that nothing is cut at the pipe's 64 KiB. UTF-8 whatever the locale says. A full disk, a closed stdout are
 OutputError; a reader that has gone is ClosedPipe, which nobody hears of.
+
+A write to a pipe that nobody reads would never end, and with it neither would a run that was told to end: Python goes on
+with a write that a signal broke into. So it waits for room first, and writes no more than that room takes for sure. A signal
+(signals.py tells `told_to_end`) is obeyed where there is no room; a slow reader gets every byte.
 """
 
 import os
 import re
+import select
 import sys
 from typing import Final
 
+from llmr.cli.exit_codes import ExitCode
 from llmr.errors import OutputError
 from llmr.render.neutralize import neutralize
 
 STDOUT: Final = 1
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
+_TICK_S: Final = 0.1  # how late a signal may be obeyed while nobody reads
 
 
 class ClosedPipe(OutputError):
-    """The reader has gone: not an error, an end."""
+    """The reader has gone, or reads no more and a signal said to end: not an error, an end. `code` is the exit code."""
+
+    def __init__(self, message: str, code: ExitCode = ExitCode.CLOSED_PIPE) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Ending:
+    """The signal that told this process to end, as an exit code; None: no one did. A fact of the process, as signal handlers
+    are, and so the process has one."""
+
+    code: ExitCode | None = None
+
+
+told_to_end: Final = Ending()
 
 
 def open_stdout() -> None:
@@ -46,7 +67,10 @@ def write_stdout(content: bytes) -> None:
     rest = memoryview(content)
     try:
         while rest:
-            rest = rest[os.write(STDOUT, rest) :]
+            if _has_room():
+                rest = rest[os.write(STDOUT, rest[: select.PIPE_BUF]) :]
+            elif told_to_end.code is not None:
+                raise ClosedPipe("nobody reads standard output, and a signal said to end", told_to_end.code)
     except BrokenPipeError as error:
         raise ClosedPipe("the reader of standard output has gone") from error
     except OSError as error:
@@ -59,6 +83,11 @@ def print_line(line: str) -> None:
         raise OutputError("standard output is closed")
     text = neutralize(line) if stdout_is_terminal() else line
     write_stdout(utf8(text) + b"\n")
+
+
+def _has_room() -> bool:
+    """Whether PIPE_BUF bytes are taken at once: pipe(7) has no room for less. Waits for that, a little."""
+    return bool(select.select([], [STDOUT], [], _TICK_S)[1])
 
 
 def _is_closed() -> bool:

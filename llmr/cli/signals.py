@@ -1,8 +1,9 @@
 """Signals that end an answer: close the stream, keep the books, leave with the signal's own code.
 
 The first one cancels the task, so that every `finally` on the way runs: socket closed, attempt booked as cancelled. A
-second one within two seconds leaves at once, for the case that something on the way hangs: a write to a pipe that nobody
-reads, for one. So these are handlers of Python's own, which run in the middle of such a write; the event loop's do not.
+second one within two seconds leaves at once, for the case that something on the way hangs. These are handlers of Python's
+own, which run in the middle of a write that waits for its reader; the event loop's do not. That write learns it from
+`told_to_end` (output.py) and gives up.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from types import FrameType, TracebackType
 from typing import Any, Final, Self
 
 from llmr.cli.exit_codes import ExitCode
+from llmr.cli.output import told_to_end
 
 SECOND_WITHIN_S: Final = 2.0  # cli.md, Streams
 _ENDS: Final = {signal.SIGTERM: ExitCode.TERMINATED, signal.SIGHUP: ExitCode.HANGUP}
@@ -31,6 +33,7 @@ class Signals:
         self.code: ExitCode | None = None
 
     def __enter__(self) -> Self:
+        told_to_end.code = None
         for number in self._ours:
             signal.signal(number, self._received)
         return self
@@ -38,6 +41,7 @@ class Signals:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        told_to_end.code = None  # the client goes on after a Ctrl-C
         for number in self._ours:
             signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
 
@@ -46,6 +50,7 @@ class Signals:
         if self.code is not None and now_s - self._first_s < SECOND_WITHIN_S:
             os._exit(int(self.code))
         self.code, self._first_s = _CODES[signal.Signals(number)], now_s
+        told_to_end.code = self.code
         self._loop.call_soon_threadsafe(self._task.cancel)
 
 

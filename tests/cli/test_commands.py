@@ -14,7 +14,9 @@ from llmr.app import SystemClock
 from llmr.chat import Delta
 from llmr.cli import COMMANDS, crashed, run
 from llmr.cli.exit_codes import ExitCode
+from llmr.cli.file_target import FileTarget
 from llmr.cli.signals import Signals
+from llmr.errors import OutputError
 from llmr.lab import Behavior, Fault, rate_limited
 from llmr.render.transcript import Transcript
 from llmr.router import Event
@@ -186,6 +188,47 @@ def test_an_answer_that_was_cut_says_by_what(shell: Any, reason: str, code: int,
     said = shell("chat", "x")
     assert (said.code, said.out) == (code, "Once")
     assert note in said.err
+
+
+def test_an_answer_that_a_content_policy_ended_is_an_error_in_the_json_and_no_whole_turn(shell: Any) -> None:
+    shell.serve(a=[Behavior(text="Once", finish_reason="content_filter")])
+    said = shell("chat", "--json", "--save", "x")
+    assert (said.code, said.json["error"]["kind"], said.json["error"]["exit_code"]) == (10, "content_filter", 10)
+    assert said.json["text"] == "Once"
+    kept = shell("log", "show", said.json["conversation_id"], "--json").json
+    assert [turn["outcome"] for turn in kept["turns"]] == ["content_filter"]
+    events = shell("chat", "--jsonl", "x").out.splitlines()
+    assert '"event": "error"' in events[-1]
+
+
+def test_a_signal_after_the_last_token_finds_the_books_and_the_file_whole(shell: Any) -> None:
+    """While `-o` is written, Ctrl-C is heard, and what has begun is done."""
+    shell.serve(a=[SPEC])
+    write = FileTarget.write
+
+    def interrupted(self: FileTarget, content: bytes) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        write(self, content)
+
+    shell.monkeypatch.setattr(FileTarget, "write", interrupted)
+    said = shell("chat", "--save", "-o", "out.txt", "x")
+    assert (said.code, said.err.count("Traceback")) == (130, 0)
+    assert Path("out.txt").read_text() == "Once upon a time"
+    kept = shell("log", "show", "--json").json
+    assert [turn["outcome"] for turn in kept["turns"]] == ["ok"]
+
+
+def test_a_turn_is_kept_once_though_its_answer_cannot_be_written(shell: Any) -> None:
+    shell.serve(a=[SPEC])
+
+    def full(self: FileTarget, content: bytes) -> None:
+        raise OutputError("No space left on device")
+
+    shell.monkeypatch.setattr(FileTarget, "write", full)
+    shell.monkeypatch.setattr(FileTarget, "write_part", full)
+    assert shell("chat", "--save", "-o", "out.txt", "x").code == 12
+    kept = shell("log", "show", "--json").json
+    assert [turn["outcome"] for turn in kept["turns"]] == ["ok"]
 
 
 def test_a_short_wait_is_told(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,10 @@ from fakes import KEY
 
 from llmr.cli.answers import Answer, AnswerText, SafeOutput, streamed_answer
 from llmr.cli.color import ColorWish, color_wish, colored
+from llmr.cli.exit_codes import ExitCode
 from llmr.cli.listing import shown_age, shown_seconds, shown_share
 from llmr.cli.markdown_answer import MarkdownAnswer
-from llmr.cli.output import ClosedPipe, open_stdout, print_line, stdout_is_terminal, write_stdout
+from llmr.cli.output import ClosedPipe, open_stdout, print_line, stdout_is_terminal, told_to_end, write_stdout
 from llmr.cli.say import complain, say
 from llmr.cli.spinner import Spinner, spinner_wanted
 from llmr.config.environment import Environment
@@ -91,6 +92,46 @@ def test_a_long_answer_goes_through_a_pipe_whole(fd1: None) -> None:
     reader.join(30)
     os.close(read_end)
     assert bytes(received) == content
+
+
+def test_a_slow_reader_gets_every_byte_though_a_signal_said_to_end(fd1: None) -> None:
+    read_end, write_end = os.pipe()
+    os.dup2(write_end, 1)
+    os.close(write_end)
+    content = os.urandom(1 << 20)
+    received = bytearray()
+
+    def reading() -> None:
+        while piece := os.read(read_end, 3_000):
+            received.extend(piece)
+
+    from threading import Thread
+
+    reader = Thread(target=reading)
+    reader.start()
+    told_to_end.code = ExitCode.TERMINATED
+    try:
+        write_stdout(content)
+    finally:
+        told_to_end.code = None
+        os.close(1)
+        reader.join(30)
+        os.close(read_end)
+    assert bytes(received) == content
+
+
+def test_a_write_that_nobody_reads_is_given_up_when_a_signal_says_to_end(fd1: None) -> None:
+    read_end, write_end = os.pipe()
+    os.dup2(write_end, 1)
+    os.close(write_end)
+    told_to_end.code = ExitCode.TERMINATED
+    try:
+        with pytest.raises(ClosedPipe) as raised:
+            write_stdout(bytes(1 << 20))
+    finally:
+        told_to_end.code = None
+        os.close(read_end)
+    assert raised.value.code is ExitCode.TERMINATED
 
 
 def test_a_reader_that_has_gone_is_told_apart_from_a_disk_that_is_full(fd1: None) -> None:

@@ -15,7 +15,7 @@ from llmr.app import App
 from llmr.chat import ChatRequest
 from llmr.cli.delivery import Delivery, OutputWish
 from llmr.cli.exit_codes import ExitCode
-from llmr.cli.failure import failure_lines, note_of
+from llmr.cli.failure import failure_lines, note_of, refusal_note
 from llmr.cli.narration import Narrator, carry, ending_line
 from llmr.cli.signals import Signals
 from llmr.cli.spinner import spinner_wanted
@@ -80,7 +80,8 @@ async def tell(
             odd = ending_line(transcript.response)
             if odd is not None:
                 say(odd)
-            outcome = OK
+            refused = refusal_note(transcript.response)
+            outcome = refused.kind if refused else OK
     transcript.total_s = app.clock.monotonic() - began_s
     left = signals.code if signals.code is not ExitCode.INTERRUPTED else None
     return Told(transcript, outcome, began_at, left, failure)
