@@ -29,6 +29,9 @@ from llmr.secret import Secret
 SCHEMA: Final = "llmr.keys/1"
 _MOST_BYTES: Final = 16 * 1024  # four times the longest key
 
+_MODELS_OF: Final = {"gemini": "google", "claude": "anthropic", "gpt": "openai", "chatgpt": "openai", "grok": "xai"}
+"""Models by whose name people call a provider."""
+
 _SHOWN: Final = {
     KeySource.VARIABLE: "the variable",
     KeySource.COMMAND: "api_key_cmd",
@@ -143,7 +146,8 @@ def provider_of(config: Config, name: str) -> Provider:
     """The provider. Raises UsageError with the nearest name."""
     provider = config.catalog.providers.get(name)
     if provider is None:
-        raise UsageError(f"unknown provider {name!r}{suggestion(name, config.catalog.providers)}")
+        meant = _MODELS_OF.get(name.lower(), name)
+        raise UsageError(f"unknown provider {name!r}{suggestion(meant, config.catalog.providers)}")
     return provider
 
 

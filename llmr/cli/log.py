@@ -40,6 +40,8 @@ class Form(StrEnum):
 
 def run_list(*, limit: int, as_json: bool, config_file: str | None) -> int:
     """Print the newest conversations. Raises LlmrError."""
+    from llmr.conversations.purging import all_ids
+
     with _kept(config_file) as store:
         overviews = store.overviews(limit) if store is not None else ()
         if as_json:
@@ -51,6 +53,9 @@ def run_list(*, limit: int, as_json: bool, config_file: str | None) -> int:
             now = SystemClock().now()
             for line in table_lines(_HEAD, [_cells(one, now) for one in overviews]):
                 print_line(line)
+            everything = len(all_ids(store)) if store is not None else 0
+            if everything > len(overviews):
+                say(f"llmr: {len(overviews)} of {everything:,}: -n shows more")
     return int(ExitCode.OK)
 
 

@@ -56,7 +56,10 @@ def show(
 ) -> None:
     """One conversation, from its first turn to its newest."""
     from llmr.cli.log import Form, run_show
+    from llmr.errors import UsageError
 
+    if as_json and markdown:
+        raise UsageError("--json and --markdown are two forms: choose one")
     form = Form.JSON if as_json else Form.MARKDOWN if markdown else Form.PLAIN
     raise typer.Exit(run_show(conversation, form, every_branch=every, config_file=config))
 

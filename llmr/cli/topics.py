@@ -179,7 +179,7 @@ _ENV: Final[Mapping[str, str]] = MappingProxyType(
         "LLMR_DEBUG": "1: a traceback for what is unexpected",
         "LLMR_EDITOR": "the editor, over VISUAL and EDITOR; it gets no keys",
         "LLMR_LOG": "off: no history of requests is kept",
-        "LLMR_PAGER": "the pager, over PAGER; it gets no keys",
+        "LLMR_PAGER": "nothing yet: no view starts a pager; pipe it (llmr log show | less)",
         "LLMR_SAVE": "0: conversations are not saved",
         "LLMR_SERVE_TOKEN": "what clients of `llmr serve` must show",
         "OPENAI_API_KEY, ANTHROPIC_API_KEY, …": "keys; `llmr keys list` names each provider's variable",
@@ -197,8 +197,13 @@ def variables() -> Iterator[tuple[str, str]]:
 
 
 def run_help(topic: str) -> int:
-    """Print one topic. Raises UsageError."""
+    """Print one topic; "": what topics there are. Raises UsageError."""
     match topic:
+        case "":
+            print_line("llmr help TOPIC")
+            for name, about in TOPICS.items():
+                print_line(f"    {name:<12}{about}")
+            print_line("llmr help COMMAND, which is llmr COMMAND --help; `llmr --help` lists the commands")
         case "exit-codes":
             for code in ExitCode:
                 print_line(f"{int(code):>3}  {MEANINGS[code]}")
@@ -211,5 +216,5 @@ def run_help(topic: str) -> int:
                 print_line(name)
                 print_line(f"    {text}")
         case _:
-            raise UsageError(f"no help on {topic!r}; known: {', '.join(TOPICS)}")
+            raise UsageError(f"no help on {topic!r}; known: {', '.join(TOPICS)}, and every command")
     return int(ExitCode.OK)

@@ -146,11 +146,6 @@ class Environment:
         return self._said("LLMR_DEBUG") not in {None, "0"}
 
     @property
-    def pager(self) -> str | None:
-        """LLMR_PAGER, else PAGER."""
-        return self._said("LLMR_PAGER") or self._said("PAGER")
-
-    @property
     def editor(self) -> str | None:
         """LLMR_EDITOR, else VISUAL, else EDITOR."""
         return self._said("LLMR_EDITOR") or self._said("VISUAL") or self._said("EDITOR")

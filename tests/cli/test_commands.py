@@ -538,7 +538,7 @@ def test_help_on_each_topic(shell: Any, topic: str, word: str) -> None:
 
 
 def test_help_on_exit_codes_names_them_all(shell: Any) -> None:
-    lines = shell("help").out.splitlines()
+    lines = shell("help", "exit-codes").out.splitlines()
     assert [int(line.split()[0]) for line in lines] == [int(code) for code in ExitCode]
 
 

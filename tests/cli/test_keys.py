@@ -242,3 +242,8 @@ def test_b46_a_typed_key_is_not_echoed_and_not_in_the_process_list(tmp_path):
     os.close(master)
     assert KEY.encode() not in seen
     assert b"OPENAI_API_KEY (" in seen
+
+
+def test_a_provider_that_is_called_by_its_models_name_is_found(shell):
+    said = shell("keys", "set", "gemini", stdin=KEY.encode())
+    assert (said.code, said.err) == (2, "llmr: unknown provider 'gemini'; did you mean google?\n")

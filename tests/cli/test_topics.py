@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import llmr
+from llmr.cli.help_topics import TOPICS
 from llmr.config.environment import RESERVED
 
 SOURCES = sorted(Path(llmr.__file__).parent.rglob("*.py"))
@@ -39,3 +40,10 @@ def test_the_keys_in_a_listing_are_those_that_help_names(shell):
         ]
         for key in {key for row in rows for entry in row for key in entry} | set(document) - {"schema"}:
             assert key in section, (name, key)
+
+
+def test_help_alone_lists_its_topics_and_help_of_a_command_is_that_commands_help(shell):
+    said = shell("help").out
+    assert all(f"    {topic} " in said for topic in TOPICS)
+    assert shell("help", "rank").out == shell("rank", "--help").out
+    assert "usage" in shell("help", "rank").out.lower()

@@ -108,7 +108,6 @@ def test_programs_are_named_by_ones_own_variable_first() -> None:
     assert _environment(EDITOR="vi").editor == "vi"
     assert _environment(EDITOR="vi", VISUAL="code -w").editor == "code -w"
     assert _environment(EDITOR="vi", LLMR_EDITOR="ed").editor == "ed"
-    assert _environment(PAGER="less", LLMR_PAGER="cat").pager == "cat"
     assert (_environment(LLMR_LOG="off").log, _environment(LLMR_SAVE="no").save, _environment(LLMR_DEBUG="0").debug) == (
         "off", "no", False,
     )  # fmt: skip

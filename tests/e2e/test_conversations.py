@@ -193,6 +193,10 @@ def test_log_lists_searches_and_shows(here):
     assert head.split()[:3] == ["id", "when", "turns"]
     assert "And owls?" in newest
     assert "a/lab-model" in oldest
+    assert here.run("log", "-n", "1").err == "llmr: 1 of 2: -n shows more\n"
+    assert here.run("log", "-n", "2").err == ""
+    both = here.run("log", "show", "--json", "--markdown")
+    assert (both.code, both.out) == (2, "")
     found, snippet = here.run("log", "burrow*").out.splitlines()
     assert "What do foxes dig?" in found
     assert "[burrows]" in snippet
