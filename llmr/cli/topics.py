@@ -128,6 +128,10 @@ llmr keys list --json, keys test --json: llmr.keys/1; no document holds a key
 llmr config show --json: llmr.config/1
   settings [{key, value, scope, where}]     scope: known, shipped, user, given, project or environment
 
+GET /v1/status of llmr serve: llmr.status/1, which is llmr.providers/1 and, for the page at /
+  version, now, under_way, spent_1d_usd, names, default_model
+  decisions [{id, ago_s, asked, strategy, outcome, by, cached, ttft_s, total_s, rules, explored, ranked, rejected, tried}]
+
 llmr doctor --json: llmr.doctor/1
   ok                                        false: the exit code is 3
   findings [{section, name, verdict, text, mend}]   verdict: fine, note, warn or bad"""
