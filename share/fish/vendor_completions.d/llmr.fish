@@ -54,7 +54,7 @@ complete -c llmr -n '__llmr_at \'\'' -a templates -d 'Your own ways of asking, f
 complete -c llmr -n '__llmr_at \'\'' -a doctor -d 'Look over versions, settings, keys, files and their modes, state, clock, network and terminal'
 complete -c llmr -n '__llmr_at \'\'' -a completion -d 'Print the completion script for a shell'
 complete -c llmr -n '__llmr_at \'\'' -a man -d 'Print the manual page, as roff: llmr man | man -l -'
-complete -c llmr -n '__llmr_at \'\'' -a help -d 'Explain exit codes, the JSON output, the environment variables and the worlds of `llmr simulate`'
+complete -c llmr -n '__llmr_at \'\'' -a help -d 'Explain exit codes, the JSON output, the environment variables and the worlds of `llmr simulate`, or a command'
 complete -c llmr -n '__llmr_at \'\'' -l version -d 'Show the version'
 complete -c llmr -n '__llmr_at \'\'' -l env-file -r -d 'Take …_API_KEY and a few LLMR_ settings from this file; none is read unasked'
 complete -c llmr -n '__llmr_at \'\'' -l env-file -r -F
