@@ -133,7 +133,7 @@ WORK = '[providers.work]\nbase_url = "https://llm.corp.example/v1"\n'
         ('[state]\npath = ""', "2: state.path: is no file name"),
         (
             "[circuit_breaker]\ncooldown_s = 300",
-            "2: circuit_breaker.cooldown_s: cooldown_s (300) is above cooldown_cap_s (75)",
+            "2: circuit_breaker.cooldown_s: cooldown_s (300) is above cooldown_cap_s (60)",
         ),
         (
             "[circuit_breaker]\ncooldown_cap_s = 10",

@@ -77,7 +77,7 @@ only = ["ollama/*"]
 [circuit_breaker]
 failure_threshold = 5
 cooldown_s = 30
-cooldown_cap_s = 75
+cooldown_cap_s = 60
 
 [fallback]
 max_candidates = 4

@@ -305,7 +305,7 @@ def test_a_probe_that_answers_ends_what_the_failures_before_it_weigh(books: Book
     books.report(books.registry.first_token(probe, lasts_s=600.0), ttft_s=0.5)
     health = books.registry.snapshot([A], streamed=True, prompt_tokens=9, reasoning=False, now=books.clock.now())
     estimate = health.candidates[A.key].estimate
-    assert (estimate.failures, estimate.failure_s) == (pytest.approx(2 * (1 - estimate.usual_success)), 1.0)
+    assert (estimate.failures, estimate.failure_s) == (pytest.approx(1 - estimate.usual_success), 1.0)
 
 
 def test_a_probe_that_lost_its_lease_ends_nothing_of_what_failures_weigh(books: Books) -> None:

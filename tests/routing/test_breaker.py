@@ -117,12 +117,12 @@ def test_each_further_trip_doubles_the_wait_up_to_the_cap() -> None:
         state = failing(state, now) if state.phase is Phase.CLOSED else told(*granted(state, now), ERROR, now)
         waits.append(state.open_until - now)
         now = state.open_until
-    assert waits == [30, 60, 75, 75, 75]
+    assert waits == [30, 60, 60, 60, 60]
 
 
 def test_a_hundred_trips_do_not_overflow() -> None:
     state = told(replace(probing()[0], trips=100_000), probing()[1], ERROR, NOON)
-    assert state.open_until == NOON + 75
+    assert state.open_until == NOON + 60
 
 
 @pytest.mark.parametrize(("draw", "wait_s"), [(-1.0, 27.0), (0.0, 30.0), (1.0, 33.0)])

@@ -59,7 +59,7 @@ def test_a_refusal_says_what_opened_the_circuit(cause: Cause) -> None:
 @pytest.mark.parametrize(
     ("longest", "policy"),
     [
-        (82.5, BreakerPolicy(rate_backoff_cap_s=1, retry_after_cap_s=1, hard_s=1)),
+        (66.0, BreakerPolicy(rate_backoff_cap_s=1, retry_after_cap_s=1, hard_s=1)),
         (500.0, BreakerPolicy(rate_backoff_cap_s=500, retry_after_cap_s=1, hard_s=1)),
         (500.0, BreakerPolicy(retry_after_cap_s=500, hard_s=1)),
         (500.0, BreakerPolicy(retry_after_cap_s=1, hard_s=500)),

@@ -33,7 +33,7 @@ def test_each_term_is_what_the_design_says() -> None:
     assert terms.first_token_s == pytest.approx(mean)
     assert terms.reading_s == 0.0
     assert terms.failure_s == pytest.approx(0.1 / 0.9 * 4.0)
-    assert terms.tail_s == pytest.approx(0.25 * (p95 - mean))
+    assert terms.tail_s == pytest.approx(0.4 * (p95 - mean))
     assert terms.price_s == pytest.approx(0.001 / 0.9 / 0.002)
     assert terms.quality_s == pytest.approx(0.8 * 0.004 / 0.002)
     assert (terms.price_usd, terms.price_assumed, terms.quality) == (0.001, False, 0.8)

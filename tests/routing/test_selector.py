@@ -241,8 +241,8 @@ def test_balanced_weighs_time_price_and_quality_in_one_currency() -> None:
     dear = Price(2.0, 0.0)  # 1,000 prompt tokens: $0.002, one second's worth
     pairs = [
         (candidate("dear", price=dear), health(slower(0.5, success=1.0))),
-        (candidate("slow"), health(slower(1.5, success=1.0))),
-        (candidate("good", quality=1.0), health(slower(1.7, success=1.0))),
+        (candidate("slow"), health(slower(1.3, success=1.0))),
+        (candidate("good", quality=1.0), health(slower(1.5, success=1.0))),
     ]
     assert order(select(pairs)) == ["good", "slow", "dear"]
 
@@ -406,7 +406,7 @@ def expected_cost_s(ordered: Sequence[tuple[Candidate, CandidateHealth]], policy
         mean = math.exp(e.mu + e.variance / 2)
         p95 = math.exp(e.mu + 1.645 * math.sqrt(e.variance))
         reading = max(0.0, e.output_tokens / e.tokens_per_s - e.output_tokens / 15)
-        served = mean + reading + 0.25 * max(0.0, p95 - mean)
+        served = mean + reading + 0.4 * max(0.0, p95 - mean)
         dollars = (prompt_tokens * price.input_usd + e.output_tokens * price.output_usd) / 1e6
         worth = (one.model.quality or 0.0) * policy.quality_is_worth_usd / policy.second_is_worth_usd
         cost = e.success * (served - worth) + (1 - e.success) * e.failure_s + dollars / policy.second_is_worth_usd
@@ -449,7 +449,7 @@ def test_exploring_draws_from_what_is_still_possible_around_what_is_likely() -> 
 def test_exploring_sometimes_asks_the_less_known_and_not_exploring_never_does() -> None:
     pairs = [
         (candidate("known"), health(replace(TYPICAL, short_samples=100, successes=100, failures=1))),
-        (candidate("new"), health(slower(1.3, variance=0.5, short_samples=0, successes=1.9, failures=0.1))),
+        (candidate("new"), health(slower(1.3, variance=0.5, samples=0, short_samples=0, successes=1.9, failures=0.1))),
     ]
     assert {order(select(pairs, seed=seed))[0] for seed in range(100)} == {"known"}
     first = Counter(order(select(pairs, seed=seed, explore=True))[0] for seed in range(300))
@@ -457,9 +457,20 @@ def test_exploring_sometimes_asks_the_less_known_and_not_exploring_never_does() 
     assert select(pairs, explore=True).explored
 
 
-def test_a_candidate_without_a_single_failure_can_be_drawn() -> None:
-    perfect = health(replace(TYPICAL, successes=0.0, failures=0.0))
-    assert order(select([(candidate("a"), perfect)], explore=True)) == ["a"]
+def test_who_is_erratic_but_well_known_is_not_explored_for_that() -> None:
+    def asked(samples: float, short_samples: float) -> int:
+        wild = slower(1.3, variance=0.8, samples=samples, short_samples=short_samples)
+        pairs = [(candidate("calm"), health(replace(TYPICAL, short_samples=50))), (candidate("wild"), health(wild))]
+        return sum(order(select(pairs, seed=seed, explore=True))[0] == "wild" for seed in range(300))
+
+    assert asked(samples=0, short_samples=0) > 3 * asked(samples=300, short_samples=0)
+    assert asked(samples=300, short_samples=0) >= asked(samples=300, short_samples=50)
+
+
+def test_a_failure_is_not_drawn_away_by_exploring() -> None:
+    shaky = health(replace(TYPICAL, success=0.5, successes=2.0, failures=2.0))
+    for seed in range(20):
+        assert select([(candidate("a"), shaky)], seed=seed, explore=True).ranked[0].estimate.success == 0.5
 
 
 def test_a_machine_that_knows_nothing_ranks_by_what_it_was_told() -> None:
