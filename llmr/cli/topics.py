@@ -116,10 +116,6 @@ llmr templates --json: llmr.templates/1   templates [{name, model, places, promp
 llmr cache stats --json: llmr.cache/1
   entries, bytes, hits, semantic_hits, misses, kept, evicted, saved_usd, oldest_at, hit_rate
 
-GET /v1/status of llmr serve: llmr.status/1, which is llmr.providers/1 and besides
-  version, now, under_way, spent_1d_usd, names, default_model
-  decisions [{id, ago_s, asked, strategy, outcome, by, cached, ttft_s, total_s, rules, explored, ranked, rejected, tried}]
-
 llmr keys list --json, keys test --json: llmr.keys/1; no document holds a key
   keys [{provider, variable, source, fingerprint, off_reason}]   source: variable, command, keyring or file
   missing [variable], unused [variable]
