@@ -23,6 +23,7 @@ from llmr.cli.keeping import Keeping, turn_of
 from llmr.cli.listing import unknown_tags
 from llmr.cli.narration import Narrator, carry, ending_line
 from llmr.cli.output import ClosedPipe
+from llmr.cli.prompt import unread_files
 from llmr.cli.say import say
 from llmr.cli.schema import with_schema
 from llmr.cli.signals import Signals
@@ -30,7 +31,7 @@ from llmr.cli.spinner import spinner_wanted
 from llmr.config.build import Config
 from llmr.config.environment import Environment
 from llmr.conversations import CANCELLED, OK
-from llmr.errors import ErrorKind, LlmrError, NoProviderReady, StreamInterrupted
+from llmr.errors import ErrorKind, LlmrError, NoProviderReady, OutputError, StreamInterrupted
 from llmr.exchange import Transport
 from llmr.render.chat_json import ErrorNote
 from llmr.render.transcript import Transcript, receipt_lines
@@ -77,6 +78,8 @@ class _Run:
             return self._talk()
         request = with_schema(arguments.request(), arguments.schema)
         request = request_for(arguments.asking, request, arguments.system, self._environment)
+        for name in unread_files(arguments.asking.words):
+            self._note(f"@{name} was sent as it is: put it outside of the quotes")
         self._everyone = self._contenders(request)
         if arguments.demo:
             return asyncio.run(self._demo(request, delivery))
@@ -236,14 +239,10 @@ class _Run:
         else:
             self._transcript.cancelled()
         notes = self._keep(note_of(error).kind)
-        try:
-            if self._delivery is not None:
-                for line in self._delivery.cut_short(note_of(error), self._redact):
-                    self._note(line)
-        except ClosedPipe as gone:
-            return int(gone.code)
-        except LlmrError as second:  # the output is broken too: that is what the person must mend first
-            self._note(str(second))
+        if isinstance(error, OutputError):
+            error = OutputError(f"{error}{self._where_it_is()}")
+        elif (ended := self._cut_short(error)) is not None:
+            return int(ended)
         for line in notes:
             self._note(line)
         if self._loud(-1):
@@ -253,6 +252,24 @@ class _Run:
                 self._help_on_first_run(error)
         self._tell_receipt()
         return int(code)
+
+    def _cut_short(self, error: LlmrError) -> ExitCode | None:
+        """Deliver what there is of an answer that failed; the code to leave with at once, None: there is more to say."""
+        try:
+            for line in self._delivery.cut_short(note_of(error), self._redact) if self._delivery is not None else ():
+                self._note(line)
+        except ClosedPipe as gone:
+            return gone.code
+        except LlmrError as second:  # the output is broken too: that is what the person must mend first
+            self._note(str(second))
+        return None
+
+    def _where_it_is(self) -> str:
+        """Where an answer is that could not be written."""
+        if self._transcript.conversation_id is None or not self._transcript.response.text:
+            return ""
+        what = "the answer" if self._transcript.finished is not None else "what came of it"
+        return f"; {what} is in `llmr log show {self._transcript.conversation_id}`"
 
     def _help_on_first_run(self, error: NoProviderReady) -> None:
         from llmr.cli.first_run import first_run_lines

@@ -67,7 +67,8 @@ def chat(
     as_jsonl: Annotated[bool, typer.Option("--jsonl", help="Write a line of JSON per event, as it happens.")] = False,
     extract: Annotated[bool, typer.Option("--extract", "-x", help="Only the first code block of the answer.")] = False,
     out: Annotated[
-        str | None, typer.Option("-o", "--out", metavar="FILE", help="Write the answer to FILE, whole or not at all.")
+        str | None,
+        typer.Option("-o", "--out", metavar="FILE", help="Write the answer to FILE, whole or not at all; `-`: stdout."),
     ] = None,
     copy: Annotated[bool, typer.Option("--copy", help="Copy the answer to the terminal's clipboard too.")] = False,
     schema: Annotated[
@@ -155,7 +156,7 @@ def chat(
                     color=color,
                     safe_output=safe_output,
                     extract=extract,
-                    file=out,
+                    file=None if out == "-" else out,
                     copy=copy,
                     schema=schema is not None,
                 ),

@@ -44,6 +44,7 @@ class Keeping:
         self._terminal = terminal
         self._saves = saves and path is not None
         self.conversation_id: str | None = None
+        self.title = ""  # of a conversation that is gone on with
         self.line: tuple[Turn, ...] = ()
 
     @classmethod
@@ -76,7 +77,7 @@ class Keeping:
                         )
                 else:
                     found = store.named(name)
-                self.conversation_id, self.line = found, store.line(found)
+                self.conversation_id, self.title, self.line = found, store.title(found), store.line(found)
         except StateError as error:
             raise UsageError(f"cannot go on with a conversation: {error}") from error
 

@@ -2,12 +2,14 @@
 
 Arguments are joined by blanks; standard input follows after a blank line, or stands where `-` does. `@FILE` stands for the
 file's content, in its place; a picture, PDF or sound that is meant so is attached. A word that begins with a literal `@` is
-written `@@word`: a file name with a typo must not reach a model as prose, so nothing is guessed. `-a FILE` sends a file
-along, text below the prompt under its name, the rest as what it is by content; `-a -` is standard input, binary or not.
+written `@@word`: a file name with a typo must not reach a model as prose, so nothing is guessed. In the middle of a quoted
+prompt `@FILE` is prose, sent as it is; where there is such a file, that is said. `-a FILE` sends a file along, text below the
+prompt under its name, the rest as what it is by content; `-a -` is standard input, binary or not.
 
 Input that is not text is refused with its place, never sent half-decoded.
 """
 
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +22,8 @@ from llmr.errors import UsageError
 
 MOST_BYTES: Final = 10 * 1024 * 1024  # ~2.5 million tokens: more than the largest window of 2026 (2 million)
 _STDIN: Final = "-"
+_PUNCTUATION: Final = ".,;:!?)]}'\""
+_IN_PROSE: Final = re.compile(r"(?<=\s)@(\S+)")  # at the beginning of an argument it is read, or an error
 _PIECE_BYTES: Final = 64 * 1024  # what a pipe holds
 
 
@@ -49,7 +53,7 @@ def read_prompt(
         raise UsageError("standard input can stand for `-` or for `-a -`, not for both")
     piped = "" if as_attachment or (on_terminal and not as_word) else _read_stdin()
     media: list[Media] = []
-    blocks: list[str] = [_file(Path(prompt_file), media)] if prompt_file is not None else []
+    blocks: list[str] = [_file(Path(prompt_file), media, hint="")] if prompt_file is not None else []
     blocks.append(_joined(list(_pieces(words, piped, media))))
     if not as_word:
         blocks.append(piped)
@@ -69,9 +73,27 @@ def _pieces(words: Sequence[str], piped: str, media: list[Media]) -> Iterator[st
         elif word.startswith("@@"):
             yield word[1:]
         elif word.startswith("@") and len(word) > 1:
-            yield _file(Path(word[1:]), media).strip("\n")
+            yield _file(Path(word[1:]), media, hint="; for the text itself write @@{}").strip("\n")
         else:
             yield word
+
+
+def file_named(word: str) -> str | None:
+    """The file that `@word` in prose means, without the punctuation behind it; None: there is none."""
+    for name in dict.fromkeys((word, word.rstrip(_PUNCTUATION))):
+        try:
+            if name and not name.startswith("@") and Path(name).expanduser().is_file():
+                return name
+        except (OSError, RuntimeError, ValueError):  # too long for a name, the home of nobody, a NUL
+            continue
+    return None
+
+
+def unread_files(words: Sequence[str]) -> list[str]:
+    """Files that stand as `@FILE` in the middle of a quoted prompt: their names are sent, not they."""
+    quoted = [word for word in words if any(map(str.isspace, word.strip()))]
+    named = (file_named(word) for one in quoted for word in _IN_PROSE.findall(one))
+    return list(dict.fromkeys(name for name in named if name is not None))
 
 
 def _joined(pieces: Sequence[str]) -> str:
@@ -85,15 +107,14 @@ def _joined(pieces: Sequence[str]) -> str:
     return text
 
 
-def _file(path: Path, media: list[Media]) -> str:
-    """The file's text; "" where it is something else, which is attached."""
+def _file(path: Path, media: list[Media], *, hint: str) -> str:
+    """The file's text; "" where it is something else, which is attached. `hint`: what to do where there is no file {}."""
     from llmr.attachments import read_file, shown, sniffed, text_in
 
     try:
         content = read_file(path)
     except UsageError as error:
-        hint = f"; for the text itself write @@{shown(str(path))}" if not path.exists() else ""
-        raise UsageError(f"{error}{hint}") from error
+        raise UsageError(f"{error}{'' if path.exists() else hint.format(shown(str(path)))}") from error
     found = sniffed(content)
     if found is None:
         return text_in(content, shown(str(path)))

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from llmr.chat import Media, MediaKind, Text
-from llmr.cli.prompt import MOST_BYTES, Prompt, read_prompt
+from llmr.cli.client.files import with_files
+from llmr.cli.prompt import MOST_BYTES, Prompt, read_prompt, unread_files
 from llmr.errors import UsageError
 
 Put = Callable[..., None]
@@ -118,6 +119,26 @@ def test_a_literal_at_sign_is_doubled_and_a_missing_file_says_so(stdin: Put, fil
     stdin(b"", terminal=True)
     assert read_prompt(["@@alice", "@", "bob@example.org"]).text == "@alice @ bob@example.org"
     assert refused(["@alice"]) == "alice: no such file or directory; for the text itself write @@alice"
+
+
+def test_a_prompt_file_that_is_missing_is_told_without_a_word_about_at_signs(stdin: Put, files: Path) -> None:
+    stdin(b"")
+    with pytest.raises(UsageError) as caught:
+        read_prompt([], prompt_file="nof")
+    assert "nof" in str(caught.value)
+    assert "@" not in str(caught.value)
+
+
+def test_a_file_that_is_named_within_quotes_is_found_out(files: Path) -> None:
+    (files / "f.txt").write_text("x")
+    assert unread_files(["what is in @f.txt, and @f.txt?", "@f.txt", "or @nobody, me@f.txt"]) == ["f.txt"]
+
+
+def test_in_the_clients_prose_only_files_that_are_there_go_along(files: Path) -> None:
+    (files / "f.txt").write_text("x")
+    text, sent = with_files("(see @f.txt) @f.txt. @@f.txt @nobody\n@@ -1,2 +1,2 @@\n@@other")
+    assert text == "(see @f.txt) @f.txt. @f.txt @nobody\n@@ -1,2 +1,2 @@\n@@other"
+    assert [one.name for one in sent] == ["f.txt"]
 
 
 def test_attachments_come_before_the_question_and_texts_below_it(stdin: Put, files: Path) -> None:

@@ -160,9 +160,28 @@ def test_retry_asks_the_next_candidate_and_keeps_both_answers(here, at):
     screen = at()
     screen.ask("hi", "from a")
     screen.ask("/retry", "from b")
-    screen.ask("/retry", "every candidate has been asked this")
     assert [m["content"] for m in asked(here, "b")[-1]] == ["hi"]
     assert [(t["provider"], t["parent"], t["asked_model"]) for t in kept(here)] == [("a", None, ""), ("b", None, "")]
+    screen.ask("/retry", "every candidate has been asked this; asking a/lab-model again")
+    screen.until("from a", 2)
+    screen.ask("/retry", "from b", 2)
+
+
+def test_retry_asks_the_only_candidate_again_and_whom_ctrl_c_stopped(box):
+    here = box([LabProvider("a"), LabProvider("b")])
+    here.configure("a")
+    slow = Behavior(text="one two three", gate="never", gate_at=2)
+    here.lab.provider("a").follow([Behavior(text="first"), slow, Behavior(text="third")])
+    screen = Terminal(here)
+    screen.until("\n>")
+    screen.ask("hi", "first")
+    screen.ask("/retry", "asking a/lab-model again")
+    screen.until("two")
+    screen.type(CTRL_C)
+    screen.until("stopped; what came is kept")
+    screen.ask("/retry", "third")
+    assert screen.text.count("every candidate has been asked this") == 1
+    screen.child.close(force=True)
 
 
 def test_edit_takes_the_prompt_up_again_on_a_branch(here, at):
@@ -173,6 +192,77 @@ def test_edit_takes_the_prompt_up_again_on_a_branch(here, at):
     screen.ask(" again", "Hello from the lab.", 2)
     assert [m["content"] for m in asked(here)[-1]] == ["hello again"]
     assert [t["parent"] for t in kept(here)] == [None, None]
+
+
+def test_an_edit_that_is_not_sent_changes_nothing(here, at):
+    screen = at()
+    screen.ask("hello", "Hello from the lab.")
+    screen.type("/edit" + ENTER)
+    screen.until("> hello", 2)
+    screen.type(CTRL_C)
+    screen.until("nothing was edited")
+    screen.ask("go on", "Hello from the lab.", 2)
+    assert [m["content"] for m in asked(here)[-1]] == ["hello", "Hello from the lab.", "go on"]
+    assert [t["parent"] for t in kept(here)] == [None, 1]
+
+
+@pytest.mark.parametrize("key", [ENTER, "\t", "\x1b[C"])
+def test_what_ctrl_r_found_is_taken_into_the_line(here, at, key):
+    screen = at()
+    screen.ask("the first prompt", "Hello from the lab.")
+    screen.type("\x12first")
+    screen.until("first", 2)
+    screen.type(key)
+    screen.ask(" again", "Hello from the lab.", 2)
+    assert asked(here)[-1][-1]["content"] == "the first prompt again"
+
+
+def test_a_file_that_a_prompt_names_goes_along_and_tab_completes_it(here, at):
+    (here.home / "notes.txt").write_text("from the file")
+    screen = at()
+    screen.type("what is in @not\t")
+    screen.until("@notes.txt")
+    screen.ask(", @nobody?", "notes.txt goes along")
+    screen.until("Hello from the lab.")
+    said = asked(here)[-1][-1]["content"]
+    assert said.startswith("what is in @notes.txt, @nobody?\n\n")
+    assert "from the file" in said
+
+
+def test_a_name_that_nobody_knows_ends_the_client_before_a_word_is_typed(here):
+    screen = Terminal(here, "-m", "lab-modle")
+    assert screen.ended() == 2
+    assert "unknown model 'lab-modle'" in screen.text
+
+
+def test_continuing_shows_what_was_said_last(here, at):
+    here.variables.update(TMUX="/tmp/x,1,0", TMUX_PANE="%1")
+    here.lab.provider("a").follow([Behavior(text="l1\nl2\nl3\nl4\nthe end")])
+    here.run("chat", "what was this?")
+    screen = at("-c")
+    assert "1 turn: what was this?" in screen.text
+    assert "> what was this?" in screen.text
+    assert "the end" in screen.text
+    assert "l1" not in screen.text
+    screen.ask("/system be brief", "said with the next prompt")
+    screen.ask("/new", "the instructions of before still hold")
+
+
+def test_what_was_typed_is_read_but_not_added_to_where_nothing_is_kept(here, at):
+    screen = at()
+    screen.ask("typed before", "Hello from the lab.")
+    screen.type(CTRL_D)
+    screen.ended()
+    file = here.home / ".local/state/llmr/prompts"
+    before = file.read_text()
+    again = at("--no-save")
+    again.type("\x12typed")
+    again.until("typed before")
+    again.type(ENTER + ENTER)
+    again.until("Hello from the lab.")
+    again.type(CTRL_D)
+    again.ended()
+    assert file.read_text() == before
 
 
 def test_a_fallback_is_said(here, at):

@@ -169,6 +169,34 @@ def test_b57_an_interrupted_answer_is_kept_as_far_as_it_came(here):
     assert (turn["outcome"], turn["answer"]) == ("cancelled", (first + ended.raw).decode().rstrip("\n"))
 
 
+@pytest.mark.parametrize(
+    ("more", "where"),
+    [(["-o", "/dev/full"], "/dev/full"), (["--json", "-o", "/dev/full"], "/dev/full"), ([], "standard")],
+)
+def test_an_answer_that_cannot_be_written_is_kept_once_and_told_in_one_line(here, more, where):
+    here.run("chat", "--save", "-q", "before")
+    with Path("/dev/full").open("wb") as full:
+        ended = here.end(here.start("chat", "-q", *more, "hi", stdout=subprocess.PIPE if more else full))
+    assert ended.code == 12
+    (line,) = ended.err_lines
+    assert where in line
+    conversation = here.run("log", "show", "last", "--json").json
+    assert f"is in `llmr log show {conversation['id']}`" in line
+    assert [turn["prompt"] for turn in conversation["turns"]] == ["hi"]
+    assert conversation["turns"][0]["answer"]
+
+
+def test_minus_o_minus_is_standard_output(here):
+    assert here.run("chat", "-o", "-", "hi").out == "Hello from the lab."
+    assert not (here.home / "-").exists()
+
+
+def test_a_file_named_within_quotes_is_said_to_be_sent_as_it_is(here):
+    (here.home / "f.txt").write_text("x")
+    ended = here.run("chat", "what is in @f.txt?")
+    assert "llmr: @f.txt was sent as it is: put it outside of the quotes" in ended.err_lines
+
+
 def test_a_request_that_was_never_made_is_not_kept(here, kept_in):
     here.run("chat", "-m", "gpt-4o", "hi")  # no key
     here.run("chat", "@nothing")

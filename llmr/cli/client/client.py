@@ -6,6 +6,7 @@ turn. Everything but answers is said on stderr, where one-shot chat says it.
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,19 +14,21 @@ from llmr.app import App, opened
 from llmr.chat import Message, Role, Text
 from llmr.cli.choices import check_strategy
 from llmr.cli.client.commands import Action, Ask, Do, Nothing, Shell, Verb, help_lines, parse
+from llmr.cli.client.files import with_files
 from llmr.cli.client.reading import HISTORY_FILE, Ended, Reader, reader_for
 from llmr.cli.client.session import Session
 from llmr.cli.client.shell import shell_output
 from llmr.cli.client.start import Wish
-from llmr.cli.client.turns import Told, tell
-from llmr.cli.client.views import bottom_line, cost_lines
+from llmr.cli.client.turns import Told, had_their_say, tell
+from llmr.cli.client.views import bottom_line, cost_lines, where_it_stands
 from llmr.cli.exit_codes import ExitCode
 from llmr.cli.keeping import Keeping, turn_of
 from llmr.cli.output import write_stdout
 from llmr.cli.say import say
 from llmr.config.build import Config
 from llmr.config.environment import Environment
-from llmr.errors import LlmrError, NoProviderReady, OutputError, UsageError
+from llmr.errors import LlmrError, NoProviderReady, OutputError, RequestDenied, UsageError
+from llmr.render.figures import counted
 from llmr.render.transcript import receipt_lines
 from llmr.routing.selector import Barrier
 
@@ -57,16 +60,22 @@ class _Client:
         self._session: Session = Session(keeping.line, model, wish.base.provider, wish.base.strategy, wish.system)
         self._told: Told | None = None
         self._begin_with: str = ""
+        self._edited: Session | None = None  # where the next prompt goes on from, if it is sent: `/edit`
         self._open: tuple[str, ...] = ()
-        self._reader: Reader = reader_for(environment, app, self._history_file(), self._bottom)
+        self._reader: Reader = reader_for(environment, app, self._history_file(), self._bottom, remembers=keeping.saves)
 
     def _history_file(self) -> Path | None:
         directory = self._environment.state_dir
-        return directory / HISTORY_FILE if directory is not None and self._keeping.saves else None
+        return directory / HISTORY_FILE if directory is not None else None
 
     def talk(self) -> int:
-        """Read and do, until the end."""
+        """Read and do, until the end. Raises UsageError for a name on the command line that nobody knows."""
+        if self._wish.base.model or self._wish.base.provider:
+            with suppress(RequestDenied):  # a rule denies it as it is now; another prompt it may let through
+                self._checked(self._session)
         if self._wish.loud:
+            for told in where_it_stands(self._session, self._keeping.conversation_id or "", self._keeping.title):
+                self._say(told)
             self._say("Enter sends, Alt-Enter is a new line, /help tells the rest, Ctrl-D leaves.")
         while True:
             self._open = self._open_circuits()
@@ -77,8 +86,9 @@ class _Client:
                 return int(end.code)
             if line is None:
                 return int(ExitCode.OK)
+            edited, self._edited = self._edited, None
             try:
-                ended = self._do(parse(line))
+                ended = self._do(parse(line), edited)
             except OutputError:  # the terminal has gone
                 raise
             except LlmrError as error:  # of what was typed; the session goes on
@@ -87,15 +97,16 @@ class _Client:
             if ended is not None:
                 return int(ended)
 
-    def _do(self, action: Action) -> ExitCode | None:
-        """The code to leave with, None: go on."""
+    def _do(self, action: Action, edited: Session | None) -> ExitCode | None:
+        """The code to leave with, None: go on. `edited`: where a prompt goes on from, None: where the session stands."""
+        if edited is not None and not isinstance(action, Ask):
+            self._say("nothing was edited: the conversation stands where it stood")
         match action:
             case Nothing():
                 if action.why:
                     self._say(action.why)
             case Ask():
-                self._session = self._session.another_question()
-                return self._ask((self._session.prompt(action.text),))
+                return self._send(action.text, edited or self._session)
             case Shell():
                 self._run(action.command)
             case Do(Verb.QUIT):
@@ -108,8 +119,25 @@ class _Client:
 
     # Asking
 
-    def _ask(self, asked: tuple[Message, ...], candidate: str | None = None) -> ExitCode | None:
-        session = self._session
+    def _send(self, text: str, session: Session) -> ExitCode | None:
+        """Ask what was typed, with the files that it names. What nobody was asked is given back, to mend what is wrong."""
+        edited = session if session is not self._session else None
+        try:
+            asked, files = with_files(text)
+        except UsageError:
+            self._begin_with, self._edited = text, edited
+            raise
+        for part in files:
+            self._say(f"{part.name} goes along")
+        sent = replace(session.another_question(), attached=(*session.attached, *(part.part for part in files)))
+        before = self._session.line
+        ended = self._ask(sent, (sent.prompt(asked),))
+        if self._session.line is before:
+            self._begin_with, self._edited = text, edited
+        return ended
+
+    def _ask(self, session: Session, asked: tuple[Message, ...], candidate: str | None = None) -> ExitCode | None:
+        """Ask; the session goes on from `session` where anybody was asked."""
         request = session.request(self._wish.base, asked, candidate)
         self._told = told = self._runner.run(
             tell(self._app, request, self._wish.output, self._environment, self._say, self._wish.loudness)
@@ -122,33 +150,30 @@ class _Client:
 
             for line in first_run_lines(told.error, self._app.config):
                 self._say(line)
-        if told.transcript.request_id is None:  # nobody was asked: the words are given back to mend what is wrong
-            self._begin_with = next((part.text for part in asked[-1].parts if isinstance(part, Text)), "")
+        if told.transcript.request_id is None:  # nobody was asked
             return told.ended_by
         system = (Message.text(Role.SYSTEM, session.new_system),) if session.new_system is not None else ()
         kept = replace(request, messages=(*system, *asked), model=session.model)
         turn = turn_of(kept, told.transcript, told.outcome, self._app.redact, told.began_at)
         for note in self._keeping.keep(turn, loud=self._wish.loud, line=session.line):
             self._say(note)
-        self._session = session.went_on(
-            self._keeping.line[-1], {tried.candidate.key for tried in told.transcript.attempts}
-        )
+        self._session = session.went_on(self._keeping.line[-1], had_their_say(told.transcript))
         return told.ended_by
 
     def _retry(self) -> ExitCode | None:
-        """The last prompt, of the best candidate that has not been asked it yet; of whoever is ready, where all were and nobody
-        answered."""
+        """The last prompt, of the best candidate that has not been asked it yet; where all were, from the beginning."""
         last = self._session.last
         if last is None:
             raise UsageError("there is nothing to ask again")
         back = self._session.before_last()
         ranked = self._app.router.rank(back.request(self._wish.base, last.asked)).ranked
         candidate = next((one.candidate.key for one in ranked if one.candidate.key not in back.asked_of), None)
-        if candidate is None and last.answer is not None:
-            raise UsageError("every candidate has been asked this; /model NAME asks another model")
-        self._session = back
-        self._say(f"asking {candidate or 'all of them again'}")
-        return self._ask(last.asked, candidate)
+        if candidate is not None:
+            self._say(f"asking {candidate}")
+            return self._ask(back, last.asked, candidate)
+        again = ranked[0].candidate.key if ranked and last.answer is not None else None
+        self._say(f"every candidate has been asked this; asking {again or 'all of them'} again")
+        return self._ask(back.another_question(), last.asked, again)
 
     def _run(self, command: str) -> None:
         """A shell command of the person's own; its output goes along with the next prompt."""
@@ -161,7 +186,9 @@ class _Client:
             say(f"  {line}", self._app.redact)
         self._session = replace(self._session, attached=(*self._session.attached, Text(output.shown)))
         cut = " (its beginning: the rest was too long)" if output.cut else ""
-        self._say(f"{len(output.lines)} lines go along with the next prompt{cut}")
+        what = "what it printed, nothing," if not output.lines else counted(len(output.lines), "line")
+        goes = "goes" if len(output.lines) < 2 else "go"
+        self._say(f"{what} {goes} along with the next prompt{cut}")
 
     def _key_variables(self) -> frozenset[str]:
         """The variables that hold keys of the configured providers, whatever they are called."""
@@ -181,7 +208,8 @@ class _Client:
             case Verb.NEW:
                 self._keeping.begin_anew()
                 self._session, self._told = self._session.new(), None
-                self._say("a new conversation")
+                held = "; the instructions of before still hold (/system shows them)" if self._session.system else ""
+                self._say(f"a new conversation{held}")
             case Verb.COPY:
                 self._copy()
             case Verb.SAVE:
@@ -227,7 +255,7 @@ class _Client:
         if last is None:
             raise UsageError("there is nothing to edit")
         parts = tuple(part for message in last.asked for part in message.parts if not isinstance(part, Text))
-        self._session = replace(self._session.before_last(), attached=parts)
+        self._edited = replace(self._session.before_last(), attached=(*parts, *self._session.attached))
         self._begin_with = last.prompt_text
 
     def _copy(self) -> None:

@@ -1,7 +1,7 @@
 """Lines from the person: with prompt-toolkit where the terminal can be edited on, with input() where it cannot.
 
 What is typed is remembered in a file of its own (0600), for Ctrl-R and the arrows of the next time, keys in it masked (T8);
-where conversations are not kept, nor is that. `llmr log purge --all` removes it.
+where conversations are not kept, nothing is added to it. `llmr log purge --all` removes it.
 """
 
 import asyncio
@@ -100,12 +100,14 @@ class EditingReader:
             return await self._session.prompt_async([("bold", PROMPT)], default=default)
 
 
-def reader_for(environment: Environment, app: App, history_file: Path | None, bottom: Callable[[], str]) -> Reader:
-    """The reader that this terminal allows."""
+def reader_for(
+    environment: Environment, app: App, history_file: Path | None, bottom: Callable[[], str], *, remembers: bool
+) -> Reader:
+    """The reader that this terminal allows. `remembers`: what is typed is added to the file."""
     if environment.dumb_terminal:
         return PlainReader()
     try:
-        history = _history(history_file, app.redact)
+        history = _history(history_file, app.redact, remembers=remembers)
         return EditingReader(environment, app.config.catalog, history, bottom)
     except ImportError:  # installed without it
         return PlainReader()
@@ -145,6 +147,10 @@ def _completer(catalog: Catalog) -> Any:
             if before.startswith("/") and blank and word in _FILES:
                 yield from paths.get_completions(Document(argument, len(argument)), complete_event)
                 return
+            last = before[max(before.rfind(" "), before.rfind("\n")) + 1 :]
+            if last.startswith("@") and not before.startswith("/"):
+                yield from paths.get_completions(Document(last[1:], len(last) - 1), complete_event)
+                return
             typed = argument if blank else before
             for choice in words_for(before, catalog):
                 yield Completion(choice, start_position=-len(typed))
@@ -154,9 +160,16 @@ def _completer(catalog: Catalog) -> Any:
 
 def _bindings(environment: Environment) -> "KeyBindings":
     from prompt_toolkit.application import run_in_terminal
+    from prompt_toolkit.filters import is_searching
     from prompt_toolkit.key_binding import KeyBindings
+    from prompt_toolkit.search import accept_search
 
     keys = KeyBindings()
+
+    def take(event: "KeyPressEvent") -> None:
+        accept_search()
+        found = event.app.current_buffer
+        found.cursor_position = len(found.text)
 
     def send(event: "KeyPressEvent") -> None:
         event.current_buffer.validate_and_handle()
@@ -176,21 +189,26 @@ def _bindings(environment: Environment) -> "KeyBindings":
 
         run_in_terminal(edit)
 
-    keys.add("enter")(send)
-    keys.add("escape", "enter")(new_line)
-    keys.add("c-j")(new_line)
-    keys.add("c-x", "c-e")(editor)
+    typing = ~is_searching  # in the search of Ctrl-R these take what was found into the line; Enter again sends it
+    keys.add("enter", filter=typing)(send)
+    keys.add("escape", "enter", filter=typing)(new_line)
+    keys.add("c-j", filter=typing)(new_line)
+    keys.add("c-x", "c-e", filter=typing)(editor)
+    for key in ("enter", "c-j", "tab", "right"):
+        keys.add(key, filter=is_searching)(take)
     return keys
 
 
-def _history(path: Path | None, redact: Redactor) -> "History":
+def _history(path: Path | None, redact: Redactor, *, remembers: bool) -> "History":
     from prompt_toolkit.history import FileHistory, InMemoryHistory
 
     class Masked(FileHistory):
         def store_string(self, string: str) -> None:
-            super().store_string(redact(string))
+            if remembers:
+                super().store_string(redact(string))
 
-    return Masked(str(path)) if path is not None and _is_private(path) else InMemoryHistory()
+    usable = path is not None and (remembers or path.is_file()) and _is_private(path)
+    return Masked(str(path)) if usable else InMemoryHistory()
 
 
 def _is_private(path: Path) -> bool:

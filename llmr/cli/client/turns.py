@@ -87,6 +87,12 @@ async def tell(
     return Told(transcript, outcome, began_at, left, failure)
 
 
+def had_their_say(transcript: Transcript) -> frozenset[str]:
+    """The candidates that answered or failed; whom the person stopped may be asked again."""
+    stopped = ErrorKind.CANCELLED.value
+    return frozenset(tried.candidate.key for tried in transcript.attempts if tried.outcome != stopped)
+
+
 @contextmanager
 def _no_echo() -> Generator[None]:
     """What is typed while an answer comes waits for the next prompt; echoed, it would stand in the middle of the answer.

@@ -1,10 +1,12 @@
 """What the client shows of itself: the line at the bottom, and what a conversation cost."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from llmr.cli.client.session import Session
 from llmr.cli.client.turns import Told
-from llmr.render.figures import milliseconds
+from llmr.render.conversation import how_it_ended
+from llmr.render.figures import counted, milliseconds
 from llmr.render.transcript import tokens_per_s
 
 
@@ -25,6 +27,25 @@ def bottom_line(session: Session, told: Told | None, default_model: str | None, 
     return " · ".join(words)
 
 
+_PROMPT: Final = 70  # characters of what was asked last
+_ENDING: Final = 3  # lines of what was answered last
+
+
+def where_it_stands(session: Session, conversation_id: str, title: str) -> Iterator[str]:
+    """What a conversation that is gone on with was about, and how it ended; nothing of a new one."""
+    last = session.last
+    if last is None:
+        return
+    yield f"going on with {conversation_id}, {counted(len(session.line), 'turn')}: {title}"
+    asked = " ".join(last.prompt_text.split())
+    yield f"  > {asked if len(asked) <= _PROMPT else asked[: _PROMPT - 1] + '…'}"
+    lines = [line for line in last.answer_text.splitlines() if line.strip()]
+    yield from ["  …"] if len(lines) > _ENDING else []
+    yield from (f"  {line}" for line in lines[-_ENDING:])
+    if not last.whole:
+        yield f"  ({how_it_ended(last)})"
+
+
 def cost_lines(session: Session) -> Iterator[str]:
     """Tokens and money of the turns up to here."""
     line = session.line
@@ -34,5 +55,5 @@ def cost_lines(session: Session) -> Iterator[str]:
     cost = session.cost_usd
     yield f"  {len(line)} turn{'' if len(line) == 1 else 's'}, {tokens_in:,} tokens in, {tokens_out:,} out"
     yield f"  {'cost unknown' if cost is None else f'${cost:.6f}'}" + (
-        f", and {unknown} turns of unknown cost" if unknown and cost is not None else ""
+        f", and {counted(unknown, 'turn')} of unknown cost" if unknown and cost is not None else ""
     )
