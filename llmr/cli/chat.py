@@ -8,6 +8,7 @@ arguments ─▶ request ─▶ App ─▶ router events ─┬▶ Transcript   
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,7 +32,7 @@ from llmr.cli.spinner import spinner_wanted
 from llmr.config.build import Config
 from llmr.config.environment import Environment
 from llmr.conversations import CANCELLED, OK
-from llmr.errors import ErrorKind, LlmrError, NoProviderReady, OutputError, StreamInterrupted
+from llmr.errors import ErrorKind, LlmrError, NoProviderReady, OutputError, RequestDenied, StreamInterrupted
 from llmr.exchange import Transport
 from llmr.render.chat_json import ErrorNote
 from llmr.render.transcript import Transcript, receipt_lines
@@ -195,6 +196,10 @@ class _Run:
 
         for one in self._everyone:  # --demo has its own default, a conversation its history
             one.request = replace(one.request, messages=request.messages, model=one.request.model or request.model)
+            with suppress(
+                RequestDenied
+            ):  # its own trouble; a name that nobody knows is everyone's, and nobody is asked
+                app.router.plan(one.request)
         output, environment = self._arguments.output, self._environment
         code, said = await compare(app, self._everyone, output, environment, spinning=self._spinning())
         for line in said:

@@ -75,7 +75,8 @@ def chat(
         str | None, typer.Option(metavar="FILE|JSON", help="JSON that meets this schema; who does not is passed over.")
     ] = None,
     compare: Annotated[
-        str | None, typer.Option(metavar="A,B,…", help="Ask these models at once, and show the answers side by side.")
+        str | None,
+        typer.Option(metavar="A,B,…", help="Ask these models at once, answers side by side; code 0 if any is whole."),
     ] = None,
     times: Annotated[
         int | None, typer.Option("--n", metavar="N", min=2, max=8, help="Ask the same one so many times at once.")

@@ -17,7 +17,7 @@ from llmr.chat import ChatRequest
 from llmr.cli.color import ColorWish, color_wish, colored
 from llmr.cli.delivery import OutputWish
 from llmr.cli.exit_codes import ExitCode, exit_code_of
-from llmr.cli.failure import note_of
+from llmr.cli.failure import failure_lines, note_of
 from llmr.cli.output import stdout_is_terminal, utf8, write_stdout
 from llmr.cli.signals import Signals
 from llmr.cli.spinner import Spinner
@@ -46,7 +46,7 @@ class Contender:
         """Who answered, how fast, for how much; or what went wrong."""
         by, done = self.transcript.answered_by, self.transcript.finished
         if done is None or by is None or by.ttft_s is None:
-            return str(self.error or "interrupted")
+            return " · ".join(map(str.strip, failure_lines(self.error))) if self.error is not None else "interrupted"
         speed = tokens_per_s(done)
         words = [] if by.candidate.key == self.title else [by.candidate.key]
         words += [milliseconds(done.total_s), f"first token {milliseconds(by.ttft_s)}"]
@@ -145,7 +145,7 @@ def _write_text(
     """Write the answers to stdout; what remains to be said of them. Raises OutputError, ClosedPipe."""
     if not stdout_is_terminal():
         for one in everyone:
-            text = one.transcript.response.text
+            text = one.transcript.response.text or f"*{redact(one.facts)}*"
             line_end = "" if text.endswith("\n") else "\n"
             write_stdout(utf8(f"## {one.title}\n\n{text}{line_end}\n"))
             yield f"{one.title}: {one.facts}"

@@ -46,6 +46,7 @@ class Keeping:
         self.conversation_id: str | None = None
         self.title = ""  # of a conversation that is gone on with
         self.line: tuple[Turn, ...] = ()
+        self.aside: tuple[Turn, ...] = ()  # turns of other branches, when it was taken up
 
     @classmethod
     def of(cls, config: Config, environment: Environment, speaking: "Speaking") -> "Keeping":
@@ -78,6 +79,8 @@ class Keeping:
                 else:
                     found = store.named(name)
                 self.conversation_id, self.title, self.line = found, store.title(found), store.line(found)
+                numbers = {turn.number for turn in self.line}
+                self.aside = tuple(turn for turn in store.turns(found) if turn.number not in numbers)
         except StateError as error:
             raise UsageError(f"cannot go on with a conversation: {error}") from error
 
@@ -100,7 +103,7 @@ class Keeping:
 
     def begin_anew(self) -> None:
         """What comes is another conversation."""
-        self.conversation_id, self.line = None, ()
+        self.conversation_id, self.line, self.aside = None, (), ()
 
     def keep(
         self, turn: Turn, *, loud: bool, line: tuple[Turn, ...] | None = None, wait_s: float = _ANSWER_WAITS_S

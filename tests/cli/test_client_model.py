@@ -11,6 +11,7 @@ from llmr.cli.client.commands import COMMANDS, Ask, Do, Nothing, Shell, Verb, he
 from llmr.cli.client.reading import words_for
 from llmr.cli.client.session import Session
 from llmr.cli.client.shell import shell_output
+from llmr.cli.client.views import cost_lines
 
 BASE = ChatRequest(messages=(), temperature=0.5)
 PICTURE = Media(MediaKind.IMAGE, "image/png", content=b"x", name="p.png")
@@ -118,3 +119,16 @@ def test_a_shell_command_runs_to_its_end_and_only_so_much_of_its_output_is_sent_
     assert long.shown.endswith("\n[exit 3]")
     short = shell_output("printf 'a\\377b'; echo no >&2", {"PATH": os.environ["PATH"]})
     assert (short.shown, short.cut) == ("$ printf 'a\\377b'; echo no >&2\na\ufffdbno\n", False)
+
+
+def test_what_was_left_for_another_branch_was_paid_for_too():
+    first, second, third = (turn("hi", cost_usd=cost) for cost in (0.25, None, 0.5))
+    session = Session().went_on(first, ()).went_on(second, ())
+    session = session.before_last().went_on(third, ())
+    assert session.cost_usd == 0.75
+    assert list(cost_lines(session)) == [
+        "  3 turns (1 on branches that were left), 0 tokens in, 0 out",
+        "  $0.750000, and 1 turn of unknown cost",
+    ]
+    assert session.new().cost_usd == 0
+    assert list(cost_lines(Session())) == ["  0 turns, 0 tokens in, 0 out", "  $0.000000"]

@@ -41,6 +41,16 @@ def test_one_that_fails_leaves_the_others_alone(shell) -> None:
     assert said.code == 0
     assert "from b" in said.out
     assert said.err_lines[0].startswith(f"llmr: {A}: no answer for")
+    assert said.out.startswith(f"## {A}\n\n*no answer for")
+    assert "no such thing" in said.out
+
+
+def test_a_name_that_nobody_knows_is_refused_before_anybody_is_asked(shell) -> None:
+    lab = shell.serve(a=[Behavior()])
+    said = shell("chat", "--compare", f"{A},lab-modle", "hi")
+    assert (said.code, said.out) == (2, "")
+    assert "lab-modle" in said.err
+    assert lab.provider("a").requests == ()
 
 
 def test_what_came_of_a_broken_one_is_shown(shell) -> None:

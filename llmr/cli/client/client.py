@@ -57,7 +57,9 @@ class _Client:
         self._wish = wish
         self._keeping = keeping
         model = wish.base.model or (keeping.line[-1].asked_model if keeping.line else "")
-        self._session: Session = Session(keeping.line, model, wish.base.provider, wish.base.strategy, wish.system)
+        self._session: Session = Session(
+            keeping.line, model, wish.base.provider, wish.base.strategy, wish.system, aside=keeping.aside
+        )
         self._told: Told | None = None
         self._begin_with: str = ""
         self._edited: Session | None = None  # where the next prompt goes on from, if it is sent: `/edit`

@@ -13,8 +13,10 @@ from llmr.conversations import Turn, history, system_of
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """`line`: the turns up to here. `asked_of`: candidates that have been asked the last prompt. `new_system` is said with the
-    next turn, None: nothing new. `model` "": the default."""
+    """`line`: the turns up to here; `aside`: those of the same conversation that were left for another branch. `asked_of`:
+    candidates that have been asked the last prompt. `new_system` is said with the next turn, None: nothing new. `model` "":
+    the default.
+    """
 
     line: tuple[Turn, ...] = ()
     model: str = ""
@@ -23,6 +25,7 @@ class Session:
     new_system: str | None = None
     attached: tuple[Part, ...] = ()
     asked_of: frozenset[str] = frozenset()
+    aside: tuple[Turn, ...] = ()
 
     @property
     def system(self) -> str | None:
@@ -36,9 +39,14 @@ class Session:
 
     @property
     def cost_usd(self) -> float | None:
-        """What the turns of this line cost, as far as known; None: nothing is known."""
-        known = [turn.cost_usd for turn in self.line if turn.cost_usd is not None]
-        return sum(known) if known else None
+        """What the conversation cost, every branch of it, as far as known; None: nothing is known of what was asked."""
+        known = [turn.cost_usd for turn in self.everything if turn.cost_usd is not None]
+        return sum(known) if known or not self.everything else None
+
+    @property
+    def everything(self) -> tuple[Turn, ...]:
+        """The turns of the conversation, those that were left included: they were paid for too."""
+        return (*self.aside, *self.line)
 
     def prompt(self, text: str) -> Message:
         """The person's turn: what was attached, then the words; attached text below them."""
@@ -68,7 +76,7 @@ class Session:
         if not self.line:
             return self
         said = self.line[-1].system if self.new_system is None else self.new_system
-        return replace(self, line=self.line[:-1], new_system=said)
+        return replace(self, line=self.line[:-1], aside=(*self.aside, self.line[-1]), new_system=said)
 
     def another_question(self) -> "Session":
         """What was asked before is no candidate's business any more."""
@@ -76,4 +84,4 @@ class Session:
 
     def new(self) -> "Session":
         """Nothing was said yet; whom to ask, and the instructions, stay."""
-        return replace(self, line=(), attached=(), asked_of=frozenset(), new_system=self.system)
+        return replace(self, line=(), aside=(), attached=(), asked_of=frozenset(), new_system=self.system)

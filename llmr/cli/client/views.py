@@ -47,13 +47,14 @@ def where_it_stands(session: Session, conversation_id: str, title: str) -> Itera
 
 
 def cost_lines(session: Session) -> Iterator[str]:
-    """Tokens and money of the turns up to here."""
-    line = session.line
-    tokens_in = sum(turn.input_tokens or 0 for turn in line)
-    tokens_out = sum(turn.output_tokens or 0 for turn in line)
-    unknown = sum(turn.cost_usd is None for turn in line)
+    """Tokens and money of the conversation, branches that were left included."""
+    turns = session.everything
+    tokens_in = sum(turn.input_tokens or 0 for turn in turns)
+    tokens_out = sum(turn.output_tokens or 0 for turn in turns)
+    unknown = sum(turn.cost_usd is None for turn in turns)
     cost = session.cost_usd
-    yield f"  {len(line)} turn{'' if len(line) == 1 else 's'}, {tokens_in:,} tokens in, {tokens_out:,} out"
+    left = f" ({len(session.aside)} on branches that were left)" if session.aside else ""
+    yield f"  {counted(len(turns), 'turn')}{left}, {tokens_in:,} tokens in, {tokens_out:,} out"
     yield f"  {'cost unknown' if cost is None else f'${cost:.6f}'}" + (
         f", and {counted(unknown, 'turn')} of unknown cost" if unknown and cost is not None else ""
     )
