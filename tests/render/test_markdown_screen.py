@@ -258,6 +258,18 @@ def test_a_resize_behind_half_a_mark_leaves_nothing_of_it(before: str, after: st
     assert terminal.lines == lines
 
 
+def test_on_a_cleared_screen_nothing_is_erased_that_tmux_would_keep_as_history() -> None:
+    terminal = FakeTerminal(60)
+    lines = terminal.show(["#", " Heading that\n", "text ", "more\n- i", "tem **x** ", "\n"])
+    assert lines == ["Heading that", "text more", "• item x"]
+    seen = FakeTerminal(60)
+    for write in terminal.written:
+        before, erases, _ = write.partition("\x1b[J")
+        seen.put(before)
+        assert not erases or (seen.screen.cursor.x, seen.screen.cursor.y) != (0, 0)
+        seen.put(write[len(before) :])
+
+
 def test_a_quote_looks_like_one_while_it_comes() -> None:
     terminal = FakeTerminal(60)
     screen = terminal.markdown()
@@ -328,7 +340,10 @@ def drawn(text: str, columns: int = 80, *, color: bool = True) -> tuple[str, lis
 HOSTILE = st.sampled_from(
     ["\x1b[2J", "\x1b]52;c;eA==\x07", "&#27;[2J", "&#x9b;2J", "\x9b", "\r", "&#8;", "\x1b[?2026h"]
 )
-ONLY_OURS = re.compile(r"\x1b\[[0-9;]*m|\x1b\[\?2026h(?:\x1b\[\d*A)?\r(?:\x1b\[\d+C)?\x1b\[J|\x1b\[\?2026l")
+ONLY_OURS = re.compile(
+    r"\x1b\[[0-9;]*m|\x1b\[\?2026h(?:\x1b\[\d*A)?\r(?:\x1b\[\d+C)?\x1b\[K"
+    r"(?:\x1b\[B\r\x1b\[J\x1b\[A\r(?:\x1b\[\d+C)?)?|\x1b\[\?2026l"
+)
 
 
 @settings(max_examples=100, deadline=None)

@@ -32,7 +32,10 @@ _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 _ECHO: Final = "^C"
 _BEGIN: Final = "\x1b[?2026h"
 _END: Final = "\x1b[?2026l"
-_ERASE_BELOW: Final = "\x1b[J"
+_ERASE_ROW: Final = "\x1b[K"
+_ERASE_BELOW: Final = (
+    "\x1b[J"  # never at the first column of the first row: tmux keeps a whole screen erased so as history
+)
 
 
 @final
@@ -186,8 +189,10 @@ def _difference(old: list[str], new: list[str], column: int) -> str:
     if same == len(new):  # there were more rows
         same -= 1
     up = len(old) - 1 - same
-    move = (f"\x1b[{up}A" if up else "") + "\r" + (f"\x1b[{column}C" if same == 0 and column else "")
-    return _BEGIN + move + _ERASE_BELOW + "\n".join(new[same:]) + _END
+    right = "\r" + (f"\x1b[{column}C" if same == 0 and column else "")
+    move = (f"\x1b[{up}A" if up else "") + right
+    below = f"\x1b[B\r{_ERASE_BELOW}\x1b[A{right}" if up else ""
+    return _BEGIN + move + _ERASE_ROW + below + "\n".join(new[same:]) + _END
 
 
 def _plain(blocks: Sequence[Block]) -> str | None:
