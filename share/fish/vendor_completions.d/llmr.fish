@@ -85,12 +85,12 @@ complete -c llmr -n '__llmr_at \' chat\'' -l no-stream -d 'Ask for the answer in
 complete -c llmr -n '__llmr_at \' chat\'' -l json -d 'Write one JSON document, failures included'
 complete -c llmr -n '__llmr_at \' chat\'' -l jsonl -d 'Write a line of JSON per event, as it happens'
 complete -c llmr -n '__llmr_at \' chat\'' -l extract -s x -d 'Only the first code block of the answer'
-complete -c llmr -n '__llmr_at \' chat\'' -l out -s o -r -d 'Write the answer to FILE, whole or not at all'
+complete -c llmr -n '__llmr_at \' chat\'' -l out -s o -r -d 'Write the answer to FILE, whole or not at all; `-`: stdout'
 complete -c llmr -n '__llmr_at \' chat\'' -l out -s o -r -F
 complete -c llmr -n '__llmr_at \' chat\'' -l copy -d 'Copy the answer to the terminal\'s clipboard too'
 complete -c llmr -n '__llmr_at \' chat\'' -l schema -r -d 'JSON that meets this schema; who does not is passed over'
 complete -c llmr -n '__llmr_at \' chat\'' -l schema -r -F
-complete -c llmr -n '__llmr_at \' chat\'' -l compare -x -d 'Ask these models at once, and show the answers side by side'
+complete -c llmr -n '__llmr_at \' chat\'' -l compare -x -d 'Ask these models at once, answers side by side; code 0 if any is whole'
 complete -c llmr -n '__llmr_at \' chat\'' -l compare -x -a '(__llmr_models)'
 complete -c llmr -n '__llmr_at \' chat\'' -l n -x -d 'Ask the same one so many times at once'
 complete -c llmr -n '__llmr_at \' chat\'' -l raw -d 'On a terminal: the text as it came, no Markdown drawn'
