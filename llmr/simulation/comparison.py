@@ -26,7 +26,6 @@ TIMED_OUT_COSTS: Final = 0.3  # of the price
 FAILURE_WEIGHS_S: Final = 2.0  # the oracle's price of a failure: worlds.md
 EMA_SHARE: Final = 0.3
 LITELLM_SAMPLES: Final = 10  # worlds.md, as the next five
-LITELLM_TIMEOUT_S: Final = 1_000.0
 LITELLM_FORGETS_S: Final = 3_600.0
 LITELLM_BENCH_RATE_S: Final = 20.0
 LITELLM_BENCH_ERRORS_S: Final = 5.0
@@ -169,7 +168,8 @@ class _Minute:
 
 
 class LiteLlm(Ranker):
-    """LiteLLM's latency-based routing: mean of the last ten, unseen first, a time-out is a sample of 1000 s."""
+    """LiteLLM's latency-based routing as worlds.md compares it: mean of the last ten, unseen first, anew each hour. LiteLLM itself
+    also takes a time-out for a sample of 1000 s, which locks a provider out for the hour; worlds.md spares it that."""
 
     def __init__(self, world: World) -> None:
         self._samples: list[deque[float]] = [deque(maxlen=LITELLM_SAMPLES) for _ in world.providers]
@@ -193,11 +193,9 @@ class LiteLlm(Ranker):
     def heard(self, provider: int, answer: Answer | None, took_s: float, at_s: float) -> None:
         """As Ranker."""
         ok = answer is not None and answer.kind is AnswerKind.OK
-        if answer is None:
-            self._samples[provider].append(LITELLM_TIMEOUT_S)
-        elif ok:
+        if ok:
             self._samples[provider].append(took_s)
-        elif answer.kind is AnswerKind.LIMITED:
+        elif answer is not None and answer.kind is AnswerKind.LIMITED:
             self._benched_until_s[provider] = at_s + LITELLM_BENCH_RATE_S
         minute = self._minutes[provider]
         if minute.minute != int(at_s // 60):

@@ -73,7 +73,7 @@ ABOUT: Final[Mapping[str, str]] = MappingProxyType(
     {
         "static": "the listed order, the next one after a failure",
         "static-breaker": "the same behind a circuit breaker",
-        "litellm": "LiteLLM's latency routing: mean of the last ten, a time-out is 1000 s, no way back",
+        "litellm": "LiteLLM's latency routing: mean of the last ten, anew each hour, no exploration",
         "ema-breaker": "a moving average behind a circuit breaker",
         "peak-ewma": "Finagle's: the better of two drawn at random, behind a circuit breaker",
         PRODUCTION: "llmr with your routing.toml",

@@ -112,16 +112,15 @@ def test_a_scene_pools_its_seeds() -> None:
 # The others
 
 
-def test_litellm_asks_the_unseen_first_and_counts_a_time_out_as_a_thousand_seconds() -> None:
+def test_litellm_asks_the_unseen_first_and_then_by_the_mean_of_the_last_ten() -> None:
     ranker = LiteLlm(world(providers=SURE[:3]))
     ranker.heard(0, Answer(AnswerKind.OK, 0.4), 0.4, 1.0)
     assert list(ranker.order(2.0)) == [1, 2, 0]
-    ranker.heard(1, None, 10.0, 3.0)
+    for n in range(11):
+        ranker.heard(1, Answer(AnswerKind.OK, 9.0 if n == 0 else 0.3), 0.0 if n else 9.0, 3.0)
     ranker.heard(2, Answer(AnswerKind.OK, 9.0), 9.0, 3.0)
-    assert list(ranker.order(4.0)) == [0, 2, 1]
-    for n in range(9):
-        ranker.heard(1, Answer(AnswerKind.OK, 0.01), 0.01, 5.0 + n)
-    assert list(ranker.order(20.0))[-1] == 1, "nine good answers do not make up for it"
+    ranker.heard(1, None, 10.0, 3.0)
+    assert list(ranker.order(4.0)) == [1, 0, 2], "the eleventh has pushed the first out, and a time-out says nothing"
     assert list(ranker.order(3_600.0)) == [0, 1, 2], "an hour later nothing is known"
 
 
