@@ -168,8 +168,10 @@ class _Minute:
 
 
 class LiteLlm(Ranker):
-    """LiteLLM's latency-based routing as worlds.md compares it: mean of the last ten, unseen first, anew each hour. LiteLLM itself
-    also takes a time-out for a sample of 1000 s, which locks a provider out for the hour; worlds.md spares it that."""
+    """LiteLLM's latency-based routing as worlds.md compares it: mean of the last ten, unseen first, anew each hour.
+
+    LiteLLM itself also takes a time-out for a sample of 1000 s, which locks a provider out for the hour; not so here.
+    """
 
     def __init__(self, world: World) -> None:
         self._samples: list[deque[float]] = [deque(maxlen=LITELLM_SAMPLES) for _ in world.providers]

@@ -116,8 +116,8 @@ def test_litellm_asks_the_unseen_first_and_then_by_the_mean_of_the_last_ten() ->
     ranker = LiteLlm(world(providers=SURE[:3]))
     ranker.heard(0, Answer(AnswerKind.OK, 0.4), 0.4, 1.0)
     assert list(ranker.order(2.0)) == [1, 2, 0]
-    for n in range(11):
-        ranker.heard(1, Answer(AnswerKind.OK, 9.0 if n == 0 else 0.3), 0.0 if n else 9.0, 3.0)
+    for took_s in (9.0, *[0.3] * 10):
+        ranker.heard(1, Answer(AnswerKind.OK, took_s), took_s, 3.0)
     ranker.heard(2, Answer(AnswerKind.OK, 9.0), 9.0, 3.0)
     ranker.heard(1, None, 10.0, 3.0)
     assert list(ranker.order(4.0)) == [1, 0, 2], "the eleventh has pushed the first out, and a time-out says nothing"
