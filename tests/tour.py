@@ -22,7 +22,7 @@ def toured(home: Path) -> Iterator[tuple[str, str, str]]:
             for name in ("openai", "azure")
         ]
         tables += [f"[providers.{name}]\nenabled = false" for name in LOCAL]
-        head = 'default_model = "gpt-4o"\nstrategy = "priority"\n[models.gpt-4o]'
+        head = 'default_model = "gpt-4o"\nstrategy = "priority"\nexploration = 0\n[models.gpt-4o]'
         (home / "routing.toml").write_text("\n".join([head, 'candidates = ["openai/gpt-4o", "azure/gpt-4o"]', *tables]))
         environment = {
             "HOME": str(home),

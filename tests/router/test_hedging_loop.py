@@ -183,7 +183,8 @@ def test_the_users_word_goes_before_the_names_and_that_before_the_general_one(
 
 
 def test_the_budget_bounds_hedges_over_all_requests(rig: Any, run: Any) -> None:
-    rigged = rig({"a": says("a", ttft_s=4.0), "b": says("b", ttft_s=0.2)})
+    late = [Rule("late", hedge=True, hedge_after_s=1.0)]
+    rigged = rig({"a": says("a", ttft_s=4.0), "b": says("b", ttft_s=0.2)}, rules=late)
     rigged.store.transact(
         {"q:a#0badcafe"}, lambda _rows, _now: _write("q:a#0badcafe", replace(Budget(), hedges=2.0).to_row())
     )
