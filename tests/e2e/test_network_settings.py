@@ -153,6 +153,7 @@ def test_b46_a_prompt_from_standard_input_is_in_no_process_list(box):
     process.stdin.write(b"a-prompt-nobody-else-should-see")
     process.stdin.close()
     process.stdin = None
+    assert lab.lab.provider("a").wait_for_requests(1, timeout_s=60.0)  # it has read the prompt, and sent it
     seen = [Path(f"/proc/{process.pid}/cmdline").read_bytes(), Path(f"/proc/{process.pid}/environ").read_bytes()]
     assert lab.end(process).out == "hi"
     assert not any(b"a-prompt-nobody" in text for text in seen)
