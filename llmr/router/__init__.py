@@ -4,6 +4,7 @@ events.py    what a request tells, in order
 planning.py  from a request to an order
 progress.py  one request under way, and what the history keeps of it
 asking.py    one attempt under way: admitted, timed, its answer as it grows
+course.py    what is decided and booked on the way, and nothing that waits
 race.py      a second attempt beside a late one, until one of them speaks
 loop.py      the only loop
 cached.py    the answer cache before it

@@ -24,31 +24,23 @@ from typing import TYPE_CHECKING
 
 from llmr.catalog import Catalog
 from llmr.chat import ChatRequest, ChatResponse
-from llmr.errors import (
-    AllAttemptsFailed,
-    ErrorKind,
-    LlmrError,
-    ProviderError,
-    StreamInterrupted,
-    kind_named,
-)
+from llmr.errors import AllAttemptsFailed, ErrorKind, LlmrError, ProviderError, StreamInterrupted
 from llmr.exchange import Clock, Transport, Wires
 from llmr.registry import ProviderRegistry
 from llmr.router.asking import Asker, Asking
+from llmr.router.course import Course
 from llmr.router.endings import (
     after_break,
     all_failed,
     interrupted,
-    not_sent,
     refuse_if_nobody_is_ready,
     refuse_unless_accepted,
 )
-from llmr.router.events import Answering, AttemptFailed, BrokeOff, Decided, Event, Finished, Waiting
+from llmr.router.events import Answering, BrokeOff, Decided, Event, Finished, Waiting
 from llmr.router.planning import Planner
 from llmr.router.progress import Progress
 from llmr.routing.decision_record import DecisionRecord
-from llmr.routing.fallback import FallbackHandler, GiveUp, Try, Wait
-from llmr.routing.hedging import hedge_after_s
+from llmr.routing.fallback import GiveUp, Try, Wait
 from llmr.routing.policy import OnBreak, Policy
 from llmr.routing.rules import Plan, RulesEngine
 from llmr.routing.score import request_cost_usd
@@ -75,9 +67,9 @@ class Router:
         chance: Random,
     ) -> None:
         self._planner = Planner(catalog, rules, policy, registry, clock)
-        self._policy = policy
         self._registry = registry
         self._asker = Asker(registry, transport, wires, clock, policy)
+        self._course = Course(self._planner, self._asker, policy, clock, chance)
         self._clock = clock
         self._chance = chance
 
@@ -105,27 +97,10 @@ class Router:
         Raises UsageError, RequestDenied, NoProviderReady before anything is asked; AllAttemptsFailed when nobody answered;
         StreamInterrupted when the answer broke off after its first token. Closing the generator cancels the attempt.
         """
-        plan = plan or self._planner.plan(request)
-        seed = self._chance.getrandbits(64)
-        explore = self._chance.random() < self._policy.exploration
-        selection = self._planner.select(request, plan, seed=seed, explore=explore)
-        refuse_if_nobody_is_ready(selection)
-        progress = Progress(
-            request=request,
-            plan=plan,
-            decided=selection,
-            handler=FallbackHandler(
-                selection, self._policy.fallback, plan.timeouts.over(self._policy.timeouts), self._chance
-            ),
-            request_id=f"{self._chance.getrandbits(64):016x}",
-            started_at=self._clock.now(),
-            started_s=self._clock.monotonic(),
-            seed=seed,
-            explore=explore,
-            hedges=self._policy.hedging.enabled if plan.hedge is None else plan.hedge,
-        )
+        progress = self._course.begin(request, plan or self._planner.plan(request))
+        refuse_if_nobody_is_ready(progress.decided)
         try:
-            yield Decided(selection, progress.request_id)
+            yield Decided(progress.decided, progress.request_id)
             async with aclosing(self._run(progress)) as events:
                 async for event in events:
                     yield event
@@ -134,9 +109,8 @@ class Router:
                 self._record(progress, ErrorKind.CANCELLED.value, None)
 
     async def _run(self, progress: Progress) -> AsyncGenerator[Event, None]:
-        handler = progress.handler
         while True:
-            action = handler.next_action(self._clock.now(), self._elapsed_s(progress))
+            action = self._course.next_action(progress)
             match action:
                 case Wait():
                     yield Waiting(action.seconds, action.reason)
@@ -149,24 +123,26 @@ class Router:
                             yield event
                             if isinstance(event, Finished):
                                 return
-            handler.selection = self._again(progress)
+            self._course.rank_anew(progress)
 
     async def _try(self, progress: Progress, action: Try) -> AsyncGenerator[Event, None]:
         """Ask one candidate, and a second beside it where that is wished and it is late. Ends in Finished, or with every
         failure told to the handler."""
-        first = await self._admitted(progress, action)
+        await self._asker.prepare(action.candidate)
+        first = self._course.admitted(progress, action)
         if first is None:
             return
         race: Race | None = None
         try:  # from here on every permit is given back, whatever happens
             yield first.started
             if self._asker.is_stale(first):
-                yield self._unsent(progress, first)
+                yield self._course.unsent(progress, first)
                 return
             leader: Asking | None = first
-            if progress.hedges and not action.alone and not first.permit.probe:
+            hedge_after_s = self._course.hedge_after_s(progress, action, first)
+            if hedge_after_s is not None:
                 race = self._new_race()
-                async with aclosing(self._raced(progress, race, first)) as events:
+                async with aclosing(self._raced(progress, race, first, hedge_after_s)) as events:
                     async for event in events:
                         yield event
                 leader = race.leader
@@ -193,40 +169,20 @@ class Router:
                 if not progress.recorded:
                     self._record(progress, ErrorKind.CANCELLED.value, asking)
 
-    def _unsent(self, progress: Progress, asking: Asking) -> AttemptFailed:
-        """Give an admission back that has grown old while the caller paused: its lease may be another's by now."""
-        error = ProviderError(ErrorKind.NOT_SENT, "the reader paused before it was sent")
-        self._asker.report(progress, asking, error)
-        return AttemptFailed(asking.candidate, error, self._asker.took_s(asking), asking.number)
-
-    async def _admitted(self, progress: Progress, action: Try) -> Asking | None:
-        """An attempt that may be asked; None: it was refused, which the handler has been told."""
-        await self._asker.prepare(action.candidate)
-        asking = self._asker.admitted(progress, action.candidate, alone=action.alone, last_resort=action.last_resort)
-        if isinstance(asking, Asking):
-            return asking
-        progress.handler.refused(
-            action.candidate,
-            asking.retry_at,
-            self._clock.now(),
-            self._elapsed_s(progress),
-            reason=asking.reason,
-            kind=kind_named(asking.why),
-        )
-        return None
-
     def _new_race(self) -> "Race":
         from llmr.router.race import Race  # noqa: PLC0415 - brings asyncio, which `rank` does without
 
         return Race(self._asker, self._clock)
 
-    async def _raced(self, progress: Progress, race: "Race", first: Asking) -> AsyncGenerator[Event, None]:
+    async def _raced(
+        self, progress: Progress, race: "Race", first: Asking, after_s: float
+    ) -> AsyncGenerator[Event, None]:
         """Wait for the first content of `first`, or of a second one beside it."""
         run = race.run(
             first,
-            after_s=_hedge_after_s(progress, first),
+            after_s=after_s,
             second=lambda: self._second(progress, first),
-            failed=lambda asking, problem: self._fail(progress, asking, problem),
+            failed=lambda asking, problem: self._course.failed(progress, asking, problem),
         )
         async with aclosing(run) as events:
             async for event in events:
@@ -234,29 +190,15 @@ class Router:
 
     async def _second(self, progress: Progress, first: Asking) -> Asking | None:
         """An attempt beside `first`; None: nobody is fit for it, or the budget does not cover it."""
-        handler = progress.handler
-        handler.selection = self._again(progress)
-        other = handler.beside(first.candidate, progress.asked, self._elapsed_s(progress))
+        other = self._course.beside(progress, first)
         if other is None:
             return None
-        await self._asker.prepare(other.candidate)
-        asking = self._asker.admitted(progress, other.candidate, hedge=True)
-        return asking if isinstance(asking, Asking) else None
+        await self._asker.prepare(other)
+        return self._course.admitted_beside(progress, other)
 
     def _book_losers(self, progress: Progress, race: "Race") -> None:
         for loser, after_s in race.losers:
-            if not loser.reported:
-                progress.handler.outpaced()
-                error = ProviderError(ErrorKind.CANCELLED, "the one beside it was faster")
-                self._asker.report(progress, loser, error, outpaced_after_s=after_s)
-
-    def _fail(self, progress: Progress, asking: Asking, problem: LlmrError) -> AttemptFailed:
-        """Book a failure, and tell the handler."""
-        error = problem if isinstance(problem, ProviderError) else not_sent(problem)
-        after_s = self._asker.took_s(asking)
-        self._asker.report(progress, asking, error)
-        progress.handler.failed(asking.candidate, error, self._elapsed_s(progress))
-        return AttemptFailed(asking.candidate, error, after_s, asking.number)
+            self._course.outpaced(progress, loser, after_s)
 
     async def _led(self, progress: Progress, leader: Asking, race: "Race | None") -> AsyncGenerator[Event, None]:
         """The answer of the attempt that leads. Ends in Finished, or with the failure told to the handler; raises
@@ -266,7 +208,7 @@ class Router:
                 async for event in events:
                     yield event
         except LlmrError as problem:
-            failure = self._fail(progress, leader, problem)
+            failure = self._course.failed(progress, leader, problem)
             if not leader.shown:
                 yield failure
                 return
@@ -315,7 +257,7 @@ class Router:
             response=response,
             ttft_s=leader.ttft_s or 0.0,
             attempt_s=self._asker.took_s(leader),
-            total_s=self._elapsed_s(progress),
+            total_s=self._course.elapsed_s(progress),
             attempts=progress.attempts,
             cost_usd=progress.cost_usd(request_cost_usd(leader.candidate.model.price, response.usage)),
             request_id=progress.request_id,
@@ -331,7 +273,7 @@ class Router:
                 asked_model=progress.plan.asked,
                 strategy=progress.plan.strategy.value,
                 outcome=outcome,
-                total_s=self._elapsed_s(progress),
+                total_s=self._course.elapsed_s(progress),
                 attempts=progress.attempts,
                 provider=answer.candidate.model.provider.name if answer else None,
                 model=answer.candidate.model.id if answer else None,
@@ -347,24 +289,3 @@ class Router:
         if progress.broken is not None:
             return progress.broken
         return all_failed(progress.plan.asked, end, self._clock.now())
-
-    def _elapsed_s(self, progress: Progress) -> float:
-        return self._clock.monotonic() - progress.started_s
-
-    def _again(self, progress: Progress) -> Selection:
-        """The ranking of this moment, by what has failed in this request as well."""
-        return self._planner.select(
-            progress.request,
-            progress.plan,
-            seed=progress.seed,
-            explore=progress.explore,
-            failed=progress.handler.struck.values(),
-        )
-
-
-def _hedge_after_s(progress: Progress, first: Asking) -> float:
-    """Seconds after which `first` is late: a rule's word, else by its own habits."""
-    if progress.plan.hedge_after_s is not None:
-        return progress.plan.hedge_after_s
-    after_s = hedge_after_s(progress.handler.selection, first.candidate)
-    return first.limits.first_token_s if after_s is None else after_s

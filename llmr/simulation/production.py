@@ -16,18 +16,17 @@ from typing import Final, assert_never
 
 from llmr.catalog import Catalog, Model, NamedModel, Price, Provider, Strategy, WireFormat
 from llmr.chat import ChatRequest, Delta, Message, Role, Usage
-from llmr.errors import ErrorKind, ProviderError, kind_named
+from llmr.errors import ErrorKind, ProviderError
 from llmr.exchange import HttpReply
 from llmr.registry import ProviderRegistry
 from llmr.router.asking import Asker, Asking
+from llmr.router.course import Course
 from llmr.router.planning import Planner
 from llmr.router.progress import Progress
-from llmr.routing import hedging
-from llmr.routing.fallback import FallbackHandler, GiveUp, Try, Wait
+from llmr.routing.fallback import GiveUp, Try, Wait
 from llmr.routing.latency import PRIOR_OUTPUT_TOKENS
 from llmr.routing.policy import Policy
 from llmr.routing.rules import Rule, RulesEngine
-from llmr.routing.selector import Selection
 from llmr.routing.verdict import verdict
 from llmr.simulation.comparison import TIMED_OUT_COSTS
 from llmr.simulation.network import Answer, AnswerKind, Network
@@ -114,20 +113,19 @@ class Production:
         """`strategy` as the command line has it: over every rule's and name's."""
         self._network = network
         self._clock = clock
-        self._policy = policy
-        self._chance = chance
         self._index = {profile.name: index for index, profile in enumerate(world.providers)}
         self._prices_usd = tuple(profile.usd_per_1000 / 1000 for profile in world.providers)
         registry = ProviderRegistry(store, policy.breaker, chance, spend=policy.spend)
         self._planner = Planner(catalog, RulesEngine(rules, policy.strategy), policy, registry, clock)
         self._asker = Asker(registry, _NoNetwork(), wire_for, clock, policy)
+        self._course = Course(self._planner, self._asker, policy, clock, chance)
         self._request = ChatRequest(_QUESTION, model=world.asks, strategy=strategy)
 
     def serve(self, request: int, at_s: float) -> Serving:
         """As run.Policy; router.loop.Router.stream in small."""
-        progress, ledger = self._begun(request), _Ledger()
+        progress, ledger = self._course.begin(self._request, self._planner.plan(self._request)), _Ledger()
         while ledger.answered is None:
-            action = progress.handler.next_action(self._clock.now(), self._elapsed_s(progress))
+            action = self._course.next_action(progress)
             match action:
                 case Wait():
                     yield self._clock.elapsed_s + action.seconds
@@ -139,49 +137,22 @@ class Production:
                 case _:
                     assert_never(action)
             if ledger.answered is None:
-                progress.handler.selection = self._again(progress)
-        return _served(progress, ledger, at_s, self._elapsed_s(progress))
-
-    def _begun(self, number: int) -> Progress:
-        plan = self._planner.plan(self._request)
-        seed = self._chance.getrandbits(64)
-        explore = self._chance.random() < self._policy.exploration
-        selection = self._planner.select(self._request, plan, seed=seed, explore=explore)
-        timeouts = plan.timeouts.over(self._policy.timeouts)
-        return Progress(
-            request=self._request,
-            plan=plan,
-            decided=selection,
-            handler=FallbackHandler(selection, self._policy.fallback, timeouts, self._chance),
-            request_id=str(number),
-            started_at=self._clock.now(),
-            started_s=self._clock.monotonic(),
-            seed=seed,
-            explore=explore,
-            hedges=self._policy.hedging.enabled if plan.hedge is None else plan.hedge,
-        )
+                self._course.rank_anew(progress)
+        return _served(progress, ledger, at_s, self._course.elapsed_s(progress))
 
     def _try(self, progress: Progress, ledger: _Ledger, number: int, action: Try) -> Generator[float, None, None]:
         """Ask one candidate, and a second beside it where that is due. Ends with an answer or with failures told."""
-        asking = self._asker.admitted(progress, action.candidate, alone=action.alone, last_resort=action.last_resort)
-        if not isinstance(asking, Asking):
-            progress.handler.refused(
-                action.candidate,
-                asking.retry_at,
-                self._clock.now(),
-                self._elapsed_s(progress),
-                reason=asking.reason,
-                kind=kind_named(asking.why),
-            )
+        asking = self._course.admitted(progress, action)
+        if asking is None:
             return
         first = self._lane(ledger, number, asking)
         lanes = [first]
-        if progress.hedges and not action.alone and not asking.permit.probe:
-            hedge_s = first.started_s + _hedge_after_s(progress, asking)
-            if hedge_s < first.ends_s:
-                yield hedge_s
-                second = self._second(progress, asking)
-                lanes += [self._lane(ledger, number, second)] if second is not None else []
+        hedge_after_s = self._course.hedge_after_s(progress, action, asking)
+        if hedge_after_s is not None and first.started_s + hedge_after_s < first.ends_s:
+            yield first.started_s + hedge_after_s
+            other = self._course.beside(progress, asking)
+            second = None if other is None else self._course.admitted_beside(progress, other)
+            lanes += [] if second is None else [self._lane(ledger, number, second)]
         while lanes and ledger.answered is None:
             lane = min(lanes, key=lambda one: one.ends_s)
             yield lane.ends_s
@@ -190,14 +161,6 @@ class Production:
                 self._won(progress, ledger, lane, lanes)
             else:
                 self._failed(progress, ledger, lane)
-
-    def _second(self, progress: Progress, first: Asking) -> Asking | None:
-        """A second attempt beside `first`, if somebody is fit for it and the budget covers it."""
-        handler = progress.handler
-        handler.selection = self._again(progress)
-        other = handler.beside(first.candidate, progress.asked, self._elapsed_s(progress))
-        asking = self._asker.admitted(progress, other.candidate, hedge=True) if other is not None else None
-        return asking if isinstance(asking, Asking) else None
 
     def _lane(self, ledger: _Ledger, number: int, asking: Asking) -> _Lane:
         provider, now_s = self._provider(asking), self._clock.elapsed_s
@@ -214,18 +177,13 @@ class Production:
         ledger.spend_usd += self._billed(asking, 1.0)
         self._asker.report(progress, asking, None)
         for loser in losers:
-            cancelled = ProviderError(ErrorKind.CANCELLED, "the attempt beside it was faster")
-            after_s = self._clock.elapsed_s - loser.started_s
-            progress.handler.outpaced()
             self._wasted(ledger, loser, OUTPACED_COSTS)
-            self._asker.report(progress, loser.asking, cancelled, outpaced_after_s=after_s)
+            self._course.outpaced(progress, loser.asking, self._clock.elapsed_s - loser.started_s)
 
     def _failed(self, progress: Progress, ledger: _Ledger, lane: _Lane) -> None:
-        error = _error(lane)
         if lane.timed_out:
             self._wasted(ledger, lane, TIMED_OUT_COSTS)
-        self._asker.report(progress, lane.asking, error)
-        progress.handler.failed(lane.asking.candidate, error, self._elapsed_s(progress))
+        self._course.failed(progress, lane.asking, _error(lane))
 
     def _wasted(self, ledger: _Ledger, lane: _Lane, share: float) -> None:
         usd = self._billed(lane.asking, share)
@@ -237,18 +195,6 @@ class Production:
         usd = share * self._prices_usd[self._provider(asking)]
         asking.came.append(Delta(usage=Usage(cost_usd=usd)))
         return usd
-
-    def _again(self, progress: Progress) -> Selection:
-        return self._planner.select(
-            progress.request,
-            progress.plan,
-            seed=progress.seed,
-            explore=progress.explore,
-            failed=progress.handler.struck.values(),
-        )
-
-    def _elapsed_s(self, progress: Progress) -> float:
-        return self._clock.monotonic() - progress.started_s
 
     def _provider(self, asking: Asking) -> int:
         return self._index[asking.candidate.model.provider.name]
@@ -265,14 +211,6 @@ def _served(progress: Progress, ledger: _Ledger, at_s: float, ttft_s: float, *, 
         waste_usd=ledger.waste_usd,
         over_budget=over_budget,
     )
-
-
-def _hedge_after_s(progress: Progress, first: Asking) -> float:
-    """As the router has it: what a rule says, else the first one's own p95."""
-    if progress.plan.hedge_after_s is not None:
-        return progress.plan.hedge_after_s
-    after_s = hedging.hedge_after_s(progress.handler.selection, first.candidate)
-    return first.limits.first_token_s if after_s is None else after_s
 
 
 def catalog_of(world: World, known: Catalog | None = None) -> Catalog:
