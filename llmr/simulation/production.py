@@ -1,10 +1,19 @@
-"""llmr itself under virtual time: what router/loop.py does, with waiting in place of sockets.
+"""llmr itself under virtual time: the router's own course of a request, with waiting in place of sockets.
 
-Everything that judges and everything that books is the production code: Planner (rules, registry over a store, selector),
-FallbackHandler, Asker (admission by circuits, limits, budgets and spend limits; time-outs; reports), hedging. Only the loop
-around them is a second one, because the router's is made of async generators around bytes; it makes the same calls in the
-same order. A first token is the end of a request here: no world says anything about what follows. What an attempt costs is
-booked as the provider's own figure, so that spend limits see it: a world has prices per request, and no tokens.
+Everything that judges, admits and books is the production code: rules, registry over a store, selector, fallback handler,
+circuits, limits, budgets, time-outs, hedging, and what a request asks of them (router/course.py). What router/loop.py and
+router/race.py do with an event loop is done here with a list of lanes, because bytes, decoders and tasks would cost a
+simulation most of its time:
+
+    the router                              here
+    waits for a socket, until a time-out    knows when the answer comes, and wakes at that moment or at the time-out's
+    races two tasks up to a first token     takes the lane that ends first
+    ends with the last token                ends with the first: no world says anything about what follows
+    books a cost by tokens and price        books the provider's own figure, so that spend limits see it: a world has prices
+                                            per request, and no tokens
+    keeps a history; may be left half-way   does neither
+
+tests/simulation/test_one_course.py runs the router over the same worlds on the same luck and finds the same attempts.
 """
 
 from collections.abc import Generator
@@ -37,7 +46,7 @@ from llmr.wire import wire_for
 from llmr.wire.contract import HttpRequest
 
 OUTPACED_COSTS: Final = 0.4  # of the price: worlds.md, a cancelled hedge loser
-_QUESTION: Final = (Message.text(Role.USER, "A question of ordinary length."),)
+QUESTION: Final = (Message.text(Role.USER, "A question of ordinary length."),)
 
 
 @dataclass(slots=True)
@@ -79,7 +88,7 @@ class _Ledger:
     answered: int | None = None
 
 
-class _NoNetwork:
+class NoNetwork:
     """In place of the HTTP client: nothing is ever sent from a simulation."""
 
     async def prepare(self, provider: Provider) -> None:
@@ -117,12 +126,12 @@ class Production:
         self._prices_usd = tuple(profile.usd_per_1000 / 1000 for profile in world.providers)
         registry = ProviderRegistry(store, policy.breaker, chance, spend=policy.spend)
         self._planner = Planner(catalog, RulesEngine(rules, policy.strategy), policy, registry, clock)
-        self._asker = Asker(registry, _NoNetwork(), wire_for, clock, policy)
+        self._asker = Asker(registry, NoNetwork(), wire_for, clock, policy)
         self._course = Course(self._planner, self._asker, policy, clock, chance)
-        self._request = ChatRequest(_QUESTION, model=world.asks, strategy=strategy)
+        self._request = ChatRequest(QUESTION, model=world.asks, strategy=strategy)
 
     def serve(self, request: int, at_s: float) -> Serving:
-        """As run.Policy; router.loop.Router.stream in small."""
+        """As run.Policy."""
         progress, ledger = self._course.begin(self._request, self._planner.plan(self._request)), _Ledger()
         while ledger.answered is None:
             action = self._course.next_action(progress)
@@ -174,11 +183,11 @@ class Production:
         asking.ttft_s = lane.took_s
         self._asker.first_token(asking)
         ledger.answered = self._provider(asking)
-        ledger.spend_usd += self._billed(asking, 1.0)
-        self._asker.report(progress, asking, None)
         for loser in losers:
             self._wasted(ledger, loser, OUTPACED_COSTS)
-            self._course.outpaced(progress, loser.asking, self._clock.elapsed_s - loser.started_s)
+            self._course.outpaced(progress, loser.asking, self._asker.took_s(loser.asking))
+        ledger.spend_usd += self._billed(asking, 1.0)
+        self._asker.report(progress, asking, None)
 
     def _failed(self, progress: Progress, ledger: _Ledger, lane: _Lane) -> None:
         if lane.timed_out:

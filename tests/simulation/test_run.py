@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from random import Random
 
 import pytest
 
@@ -11,15 +10,15 @@ from llmr.routing.policy import Policy as RoutingPolicy
 from llmr.routing.rules import Rule
 from llmr.simulation.comparison import LiteLlm
 from llmr.simulation.figures import figures
-from llmr.simulation.network import Answer, AnswerKind, Network
+from llmr.simulation.network import Answer, AnswerKind
 from llmr.simulation.policies import ABOUT, HEDGED, PRODUCTION, Configured, policies
-from llmr.simulation.production import Production, catalog_of
+from llmr.simulation.production import NoNetwork, catalog_of
 from llmr.simulation.recovery import back_after_s
 from llmr.simulation.run import Served, VirtualClock, run
 from llmr.simulation.side_by_side import measured, scene
 from llmr.simulation.world import Incident, IncidentKind, Profile, Steady, World
 from llmr.simulation.worlds import PROVIDERS, WORLDS
-from llmr.state.memory import MemoryStore
+from llmr.wire.contract import HttpRequest
 
 K = IncidentKind
 SURE = tuple(replace(profile, failure=0.0) for profile in PROVIDERS)
@@ -195,14 +194,10 @@ def test_the_users_own_limits_hold_for_providers_of_the_same_name() -> None:
     assert 40 <= sum(one.answered == 0 for one in served) <= 66, "six at once, and six a minute for ten minutes"
 
 
-def test_a_simulation_sends_nothing_and_never_sleeps() -> None:
-    clock = VirtualClock()
-    day = world()
-    made = Production(
-        day, Network(day, 1), clock, MemoryStore(clock.now), RoutingPolicy(), Random(1), catalog=catalog_of(day)
-    )  # fmt: skip
-    with pytest.raises(RuntimeError, match="asks nobody"):
-        made._asker._transport.stream(None, catalog_of(day).providers["A-fast"], connect_s=1)  # type: ignore[arg-type]
+def test_what_a_simulation_has_for_a_network_and_a_clock_sends_nothing_and_never_sleeps() -> None:
+    somebody, clock = catalog_of(world()).providers["A-fast"], VirtualClock()
+    with pytest.raises(RuntimeError, match="asks nobody, not A-fast either"):
+        NoNetwork().stream(HttpRequest("POST", "", (), b""), somebody, connect_s=1)
     with pytest.raises(RuntimeError, match="virtual time"):
         clock.sleep(1).send(None)
     with pytest.raises(RuntimeError, match="virtual time"):
