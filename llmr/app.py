@@ -259,11 +259,14 @@ def open_answers(path: Path, config: Config) -> "AnswerStore":
     return AnswerStore(path, SystemClock().now, ttl_s=policy.ttl_s, max_bytes=int(policy.max_mb * 1e6))
 
 
-def open_conversations(path: Path) -> "ConversationStore":
-    """The conversations in `path`, made where it is missing. Raises StateBusy, StateUnusable."""
-    from llmr.conversations.store import ConversationStore
+def open_conversations(path: Path, *, patience_s: float | None = None) -> "ConversationStore":
+    """The conversations in `path`, made where it is missing. `patience_s`: as ConversationStore has it, None: its own. Raises
+    StateBusy, StateUnusable."""
+    from llmr.conversations.store import PATIENCE_S, ConversationStore
 
-    return ConversationStore(path, SystemClock().now, random.Random())  # noqa: S311 - ids that nobody has to guess
+    patience_s = PATIENCE_S if patience_s is None else patience_s
+    chance = random.Random()  # noqa: S311 - ids that nobody has to guess
+    return ConversationStore(path, SystemClock().now, chance, patience_s=patience_s)
 
 
 def _store(config: Config, clock: SystemClock, *, remember: bool, serving: bool) -> StateStore:

@@ -8,7 +8,6 @@ arguments ─▶ request ─▶ App ─▶ router events ─┬▶ Transcript   
 import asyncio
 import random
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,14 +31,14 @@ from llmr.cli.spinner import spinner_wanted
 from llmr.config.build import Config
 from llmr.config.environment import Environment
 from llmr.conversations import CANCELLED, OK
-from llmr.errors import ErrorKind, LlmrError, NoProviderReady, OutputError, RequestDenied, StreamInterrupted
+from llmr.errors import ErrorKind, LlmrError, NoProviderReady, OutputError, StreamInterrupted
 from llmr.exchange import Transport
 from llmr.render.chat_json import ErrorNote
 from llmr.render.transcript import Transcript, receipt_lines
 from llmr.secret import Redactor
 
 if TYPE_CHECKING:
-    from llmr.cli.compare import Contender
+    from llmr.cli.contender import Contender
 
 
 def run_chat(arguments: ChatArguments) -> int:
@@ -186,25 +185,20 @@ class _Run:
         said = self._arguments
         if said.compare is None and said.times is None:
             return []
-        from llmr.cli.compare import contenders, refuse_with_several
+        from llmr.cli.compare import refuse_with_several
+        from llmr.cli.contender import contenders
 
         refuse_with_several(said.output)
         return contenders(request, said.compare, said.times)
 
     async def _compare(self, app: App, request: ChatRequest) -> int:
-        from llmr.cli.compare import compare
+        from llmr.cli.compare import Comparison
 
-        for one in self._everyone:  # --demo has its own default, a conversation its history
-            one.request = replace(one.request, messages=request.messages, model=one.request.model or request.model)
-            with suppress(
-                RequestDenied
-            ):  # its own trouble; a name that nobody knows is everyone's, and nobody is asked
-                app.router.plan(one.request)
-        output, environment = self._arguments.output, self._environment
-        code, said = await compare(app, self._everyone, output, environment, spinning=self._spinning())
-        for line in said:
-            self._note(line)
-        return int(code)
+        said = self._arguments
+        comparison = Comparison(
+            self._everyone, said.output, self._environment, self._keeping, said.loudness, live=self._spinning()
+        )
+        return int(await comparison.run(app, request, self._asked, self._note))
 
     def _finish(self, delivery: Delivery) -> ExitCode:
         """A whole answer came, or all that a content policy let through."""

@@ -1,6 +1,6 @@
 """The exit codes, and which error means which. The table is in the README, `llmr help exit-codes` and the JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import IntEnum
 from types import MappingProxyType
 from typing import Final
@@ -90,3 +90,23 @@ def exit_code_of(error: LlmrError) -> ExitCode:
             return ExitCode.OUTPUT
         case _:
             return ExitCode.UNEXPECTED
+
+
+_OF_SEVERAL: Final = (  # cli.md: what came is told first, then the most retryable class wins
+    ExitCode.PARTIAL,
+    ExitCode.RATE_LIMITED,
+    ExitCode.TIMEOUT,
+    ExitCode.ALL_DOWN,
+    ExitCode.BUDGET,
+    ExitCode.NO_KEY,
+    ExitCode.NOT_CONFIGURED,
+    ExitCode.REJECTED,
+    ExitCode.CONTENT_FILTER,
+)
+
+
+def exit_code_of_several(codes: Collection[ExitCode]) -> ExitCode:
+    """The code of a run that asked several at once, of what each of them would have ended with: OK where one is whole."""
+    if ExitCode.OK in codes:
+        return ExitCode.OK
+    return next((code for code in _OF_SEVERAL if code in codes), ExitCode.UNEXPECTED)

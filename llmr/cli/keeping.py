@@ -105,26 +105,26 @@ class Keeping:
         """What comes is another conversation."""
         self.conversation_id, self.line, self.aside = None, (), ()
 
-    def keep(
-        self, turn: Turn, *, loud: bool, line: tuple[Turn, ...] | None = None, wait_s: float = _ANSWER_WAITS_S
-    ) -> Iterator[str]:
+    def keep(self, *turns: Turn, loud: bool, line: tuple[Turn, ...] | None = None) -> Iterator[str]:
         """Keep the turn, if turns are kept; what a person should be told of that, one line each.
 
-        `loud`: is anybody told. `line`: the turns that it goes on from, None: from where it stands; fewer begin a branch. A
+        `loud`: is anybody told. `line`: the turns that it goes on from, None: from where it stands; fewer begin a branch.
+        Several turns are branches beside each other, answers to one question, and the conversation goes on from the last. A
         turn that could not be kept is passed over: the next one goes on from the last that was.
         """
         before = self.line if line is None else line
-        turn = replace(turn, parent=next((one.number for one in reversed(before) if one.number), None))
-        self.line = (*before, turn)
-        if not self._saves or self._path is None:
+        parent = next((one.number for one in reversed(before) if one.number), None)
+        self.line = (*before, *(replace(turn, parent=parent) for turn in turns[-1:]))
+        if not self._saves or self._path is None or not turns:
             return
         try:
-            with closing(open_conversations(self._path)) as store:
-                store.wait_at_most(wait_s)
-                self.conversation_id, number = store.add(
-                    turn, conversation_id=self.conversation_id, terminal=self._terminal
-                )
-                self.line = (*before, replace(turn, number=number))
+            with closing(open_conversations(self._path, patience_s=_ANSWER_WAITS_S)) as store:
+                for turn in turns:
+                    kept = replace(turn, parent=parent)
+                    self.conversation_id, number = store.add(
+                        kept, conversation_id=self.conversation_id, terminal=self._terminal
+                    )
+                    self.line = (*before, replace(kept, number=number))
                 yield from store.notices
                 if loud and store.first_time():
                     yield (

@@ -5,7 +5,7 @@ a branch and lose nothing. Opening, damage, versions and locks are state/databas
 a turn is written is set aside, and the turn goes into the new one.
 
 A turn is written when its request is over, before the command ends. How long it may wait for the lock is the caller's to say
-(`wait_at_most`): a chat waits for 0.25 s (cli/keeping.py), `llmr log` for 2.
+(`patience_s`): a chat waits for 0.25 s (cli/keeping.py), `llmr log` for 2.
 """
 
 from collections.abc import Callable, Sequence
@@ -61,13 +61,15 @@ _SCAN: Final = (
 class ConversationStore:
     """The file of conversations, opened or made. Every method may raise StateBusy or StateUnusable."""
 
-    def __init__(self, path: Path, now: Callable[[], float], chance: Random) -> None:
-        """`now` gives wall-clock seconds; `chance` draws ids."""
+    def __init__(self, path: Path, now: Callable[[], float], chance: Random, *, patience_s: float = PATIENCE_S) -> None:
+        """`now` gives wall-clock seconds; `chance` draws ids; another process's lock is waited for `patience_s`, while opening
+        as well."""
         self.path = path
+        self._patience_s = patience_s
         self._chance = chance
         self._database = Database(path, CONVERSATIONS, now)
         try:
-            self._database.wait_at_most(PATIENCE_S)
+            self._database.wait_at_most(patience_s)
             self._database.rows("PRAGMA secure_delete = ON")
         except StateError:
             self._database.close()
@@ -109,10 +111,6 @@ class ConversationStore:
                 (number, storable(turn.prompt_text), storable(turn.answer_text)),
             )
         return conversation_id, number
-
-    def wait_at_most(self, wait_s: float) -> None:
-        """How long another process's lock is waited for, instead of PATIENCE_S."""
-        self._database.wait_at_most(wait_s)
 
     def _new_id(self, database: Database) -> str:
         while True:
@@ -216,7 +214,7 @@ class ConversationStore:
             return work(self._database)
         except Damaged as error:
             self._database.start_anew(error)
-            self._database.wait_at_most(PATIENCE_S)
+            self._database.wait_at_most(self._patience_s)
             self._database.rows("PRAGMA secure_delete = ON")
             return work(self._database)
 

@@ -8,18 +8,15 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Final
 
 from rich.console import Console
 from rich.text import Text
 
+from llmr.render.growing import BETWEEN, column_width
 from llmr.render.markdown.blocks import Splitter
 from llmr.render.markdown.draw import Drawer
 from llmr.render.markdown.inline import styled
 from llmr.render.neutralize import neutralize
-
-LEAST_COLUMN: Final = 36  # narrower columns are harder to read than answers below each other
-_BETWEEN: Final = "  "
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +28,9 @@ class Shown:
     text: str
 
 
-def fits(count: int, width: int) -> bool:
-    """Whether so many columns fit."""
-    return count > 1 and (width - len(_BETWEEN) * (count - 1)) // count >= LEAST_COLUMN
-
-
 def columns(answers: Sequence[Shown], width: int, *, color: bool) -> list[str]:
     """The lines of the answers beside each other."""
-    each = (width - len(_BETWEEN) * (len(answers) - 1)) // len(answers)
+    each = column_width(len(answers), width)
     drawn = [_column(answer, each, color=color) for answer in answers]
     console = _console(width, color=color)
     return [_ansi(console, _row(cells, each)) for cells in zip_longest(*drawn, fillvalue=Text())]
@@ -74,7 +66,7 @@ def _row(cells: Sequence[Text], each: int) -> Text:
     for number, cell in enumerate(cells):
         cell.rstrip()
         if number:
-            row.append(" " * (number * (each + len(_BETWEEN)) - row.cell_len))
+            row.append(" " * (number * (each + len(BETWEEN)) - row.cell_len))
         row.append_text(cell)
     row.rstrip()
     return row

@@ -60,9 +60,66 @@ def test_what_came_of_a_broken_one_is_shown(shell) -> None:
     assert "broke off" in said.err_lines[0]
 
 
-def test_when_all_fail_the_code_is_the_first_ones(shell) -> None:
-    shell.serve(a=[Behavior(status=400)], b=[Behavior(status=500)])
-    assert shell("chat", "--compare", f"{A},{B}", "hi").code == 9
+@pytest.mark.parametrize(
+    ("first", "second", "code"),
+    [
+        (Behavior(status=400), Behavior(status=500), 5),
+        (Behavior(status=500), Behavior(status=429), 6),
+        (Behavior(status=401), Behavior(status=400), 4),
+        (Behavior(status=429), Behavior(text="one two three", fault=Fault.CUT, fault_at=2), 8),
+        (Behavior(text="one", finish_reason="content_filter"), Behavior(status=400), 9),
+        (Behavior(text="one", finish_reason="content_filter"), Behavior(text="whole"), 0),
+    ],
+)
+def test_when_none_is_whole_the_most_retryable_wins_whatever_the_order(shell, first, second, code: int) -> None:
+    shell.serve(a=[first] * 3, b=[second] * 3)
+    assert shell("chat", "--compare", f"{A},{B}", "hi").code == code
+    assert shell("chat", "--compare", f"{B},{A}", "hi").code == code
+
+
+def test_all_are_kept_beside_each_other_and_the_conversation_goes_on_from_the_first_whole_one(
+    shell, monkeypatch
+) -> None:
+    monkeypatch.setenv("LLMR_SAVE", "1")
+    broken = Behavior(text="half an answer", fault=Fault.CUT, fault_at=1)
+    lab = shell.serve(a=[broken], b=[Behavior(text="from b"), Behavior(text="more of b")], c=[Behavior(text="from c")])
+    said = shell("chat", "--compare", f"{A},{B},c/lab-model", "--json", "hi")
+    assert f"`llmr chat -c` goes on from {B}" in said.err
+    conversation = said.json["answers"][0]["conversation_id"]
+    assert {answer["conversation_id"] for answer in said.json["answers"]} == {conversation}
+    turns = shell("log", "show", conversation, "--json").json["turns"]
+    assert [(turn["provider"], turn["outcome"], turn["parent"]) for turn in turns] == [
+        ("a", "incomplete", None),
+        ("c", "ok", None),
+        ("b", "ok", None),
+    ]
+    assert shell("chat", "-c", "go on").out == "more of b"
+    assert [m["content"] for m in lab.provider("b").requests[-1].json["messages"]] == ["hi", "from b", "go on"]
+    assert shell("log", "show", conversation, "--json").json["turns"][-1]["parent"] == turns[-1]["number"]
+
+
+def test_a_question_about_what_was_said_before_is_asked_of_all_with_its_history(shell, monkeypatch) -> None:
+    monkeypatch.setenv("LLMR_SAVE", "1")
+    lab = shell.serve(a=[Behavior(text="first")], b=[Behavior(text="second")])
+    shell("chat", "-m", A, "one")
+    shell("chat", "-c", "--compare", f"{A},{B}", "two")
+    for name in "ab":
+        assert [m["content"] for m in lab.provider(name).requests[-1].json["messages"]] == ["one", "first", "two"]
+    assert [turn["prompt"] for turn in shell("log", "show", "last", "--json").json["turns"]] == ["one", "two", "two"]
+
+
+def test_nothing_is_kept_where_nothing_is_to_be(shell) -> None:
+    shell.serve(a=[Behavior()], b=[Behavior()])
+    said = shell("chat", "--compare", f"{A},{B}", "--json", "hi")
+    assert said.err == ""
+    assert [answer["conversation_id"] for answer in said.json["answers"]] == [None, None]
+
+
+def test_the_receipt_is_of_each(shell) -> None:
+    shell.serve(a=[Behavior()], b=[Behavior(status=400)])
+    said = shell("chat", "--compare", f"{A},{B}", "-v", "hi").err
+    assert f"  {A}\n    1. {A} ok" in said
+    assert f"  {B}\n    1. {B} 400 bad request" in said
 
 
 def test_the_same_one_can_be_asked_several_times(shell) -> None:

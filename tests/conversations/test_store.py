@@ -186,3 +186,9 @@ def test_two_ids_that_are_drawn_alike_are_told_apart(path):
     with ConversationStore(path, lambda: NOON, random.Random(7)) as other:
         second, _ = other.add(turn("two"))
     assert first != second
+
+
+def test_another_process_s_lock_is_waited_for_as_long_as_the_caller_says_from_the_first_statement_on(store, path):
+    with ConversationStore(path, lambda: NOON, random.Random(1), patience_s=0.25) as hasty:
+        assert hasty.database.rows("PRAGMA busy_timeout") == [(250,)]
+    assert store.database.rows("PRAGMA busy_timeout") == [(2000,)]

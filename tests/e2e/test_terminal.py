@@ -75,12 +75,24 @@ class Terminal:
 def on_terminal(box) -> Iterator[Any]:
     opened: list[Terminal] = []
 
-    def start(text: str, *arguments: str, columns: int = 60, rows: int = 30, more: Any = None, **variables: str) -> Any:
-        here = box([LabProvider("a", [Behavior(text=text, **(more or {}))])])
-        here.configure("a", provider_extra='api_key_env = "LAB_API_KEY"' if "LAB_API_KEY" in variables else "")
+    def start(
+        text: str,
+        *arguments: str,
+        columns: int = 60,
+        rows: int = 30,
+        more: Any = None,
+        others: Any = (),
+        **variables: str,
+    ) -> Any:
+        here = box([LabProvider("a", [Behavior(text=text, **(more or {}))]), *others])
+        here.configure(
+            "a",
+            *(other.name for other in others),
+            provider_extra='api_key_env = "LAB_API_KEY"' if "LAB_API_KEY" in variables else "",
+        )
         environment = {**here.environment, "TERM": "xterm-256color", **variables}
         terminal = Terminal(["chat", *arguments, "hi"], environment, columns, rows)
-        terminal.lab = here.lab
+        terminal.lab, terminal.box = here.lab, here
         opened.append(terminal)
         return terminal
 
@@ -235,3 +247,40 @@ def test_b42_a_key_that_a_provider_echoes_is_masked_beside_the_answers_of_others
     terminal.read()
     assert terminal.shown.count("no such key: ***") == 2
     assert b"plain-words" not in terminal.raw
+
+
+@pytest.mark.parametrize("columns", [60, 100])
+def test_several_answers_are_seen_while_they_come_and_once_when_they_are_there(on_terminal: Any, columns: int) -> None:
+    terminal = on_terminal(
+        "alpha **beta** gamma",
+        *("--compare", "a/lab-model,b/lab-model"),
+        columns=columns,
+        more={"gate": "go", "gate_at": 2},
+        others=[LabProvider("b", [Behavior(text="delta", gate="go")])],
+    )
+    terminal.read(until="alpha **beta**")
+    assert "first token" in terminal.shown
+    assert "waiting" in terminal.shown
+    for name in "ab":
+        terminal.lab.provider(name).release("go")
+    terminal.read()
+    assert terminal.code == 0
+    assert [terminal.shown.count(word) for word in ("alpha", "**beta", "waiting", "delta")] == [1, 0, 0, 1]
+    assert terminal.shown.startswith("a/lab-model")
+
+
+def test_an_interrupt_of_several_shows_and_keeps_what_came(on_terminal: Any) -> None:
+    terminal = on_terminal(
+        "one two three",
+        *("--compare", "a/lab-model,b/lab-model"),
+        more={"gate": "never", "gate_at": 2},
+        others=[LabProvider("b", [Behavior(text="whole")])],
+        LLMR_SAVE="1",
+    )
+    terminal.read(until="one two")
+    terminal.child.sendintr()
+    terminal.read()
+    assert terminal.code == 130
+    assert "one two" in terminal.shown
+    turns = terminal.box.run("log", "show", "last", "--json").json["turns"]
+    assert [(turn["provider"], turn["outcome"]) for turn in turns] == [("a", "cancelled"), ("b", "ok")]

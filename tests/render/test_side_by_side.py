@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from llmr.render.side_by_side import LEAST_COLUMN, Shown, below, columns, fits
+from llmr.render.side_by_side import Shown, below, columns
 
 ONE = Shown("one", "1.0 s", "Some **bold** words that wrap in a narrow column, surely they do.\n\n- item\n")
 TWO = Shown("two", "2.0 s", "```\n" + "x" * 50 + "\n```\n")
@@ -12,12 +12,6 @@ TWO = Shown("two", "2.0 s", "```\n" + "x" * 50 + "\n```\n")
 
 def plain(lines: list[str]) -> list[str]:
     return [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines]
-
-
-def test_columns_need_room() -> None:
-    assert fits(2, 2 * LEAST_COLUMN + 2)
-    assert not fits(2, 2 * LEAST_COLUMN + 1)
-    assert not fits(1, 500)
 
 
 @pytest.mark.parametrize("width", [80, 100])
