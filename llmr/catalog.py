@@ -119,7 +119,7 @@ class LimitsTold:
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds, wall clock. `first_token_s` None is "auto": from the model's own history, see routing/latency.py."""
+    """Seconds, wall clock. `first_token_s` None is "auto": from the model's own history, see routing/first_token.py."""
 
     connect_s: float = 5.0
     first_token_s: float | None = None

@@ -8,7 +8,7 @@ from llmr.errors import ErrorKind, ProviderError
 from llmr.render.transcript import Transcript
 from llmr.router import Answering, AttemptFailed, AttemptStarted, Decided, Event, Finished, Waiting
 from llmr.routing.rules import Candidate
-from llmr.routing.selector import Selection
+from llmr.routing.selection import Selection
 
 A = Candidate(model("a"), "best", 0, 0)
 B = Candidate(model("b", "openai/gpt-4o"), "best", 0, 1)

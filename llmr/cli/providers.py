@@ -15,7 +15,7 @@ from llmr.render.figures import NOTHING
 from llmr.render.ink import Keep, Tone, ink
 from llmr.render.standing import STATUS_SCHEMA, facts_json, standing, status_document
 from llmr.render.table import Column, table
-from llmr.routing.breaker import Forced
+from llmr.routing.circuit import Forced
 
 _LIST_COLUMNS: Final = (
     Column("provider"),

@@ -52,7 +52,7 @@ def reset(name: Name, config: Config = None) -> None:
 def open_(name: Name, config: Config = None) -> None:
     """Keep a provider from being asked until `reset` or `close`."""
     from llmr.cli.providers import run_force
-    from llmr.routing.breaker import Forced
+    from llmr.routing.circuit import Forced
 
     raise typer.Exit(run_force(name, Forced.OPEN, config_file=config))
 
@@ -61,7 +61,7 @@ def open_(name: Name, config: Config = None) -> None:
 def close(name: Name, config: Config = None) -> None:
     """Ask a provider whatever happens, until `reset` or `open`."""
     from llmr.cli.providers import run_force
-    from llmr.routing.breaker import Forced
+    from llmr.routing.circuit import Forced
 
     raise typer.Exit(run_force(name, Forced.CLOSED, config_file=config))
 

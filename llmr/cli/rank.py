@@ -23,11 +23,12 @@ from llmr.config.environment import Environment
 from llmr.errors import LlmrError
 from llmr.render.decision import decision_json, decision_view, denial_json, flip_view, rule_lines, unflipped_view
 from llmr.router.endings import all_failed, refuse_if_nobody_is_ready
+from llmr.routing.action import GiveUp
 from llmr.routing.decision_record import DecisionRecord
-from llmr.routing.fallback import FallbackHandler, GiveUp
+from llmr.routing.fallback import FallbackHandler
 from llmr.routing.policy import Policy
 from llmr.routing.rules import DeniedByRule
-from llmr.routing.selector import Selection
+from llmr.routing.selection import Selection
 
 _NO_CHANCE: Final = 0  # nothing is drawn
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from llmr.catalog import FirstToken, OnLimit, SpendLimits, Strategy, TimeoutOverrides, Timeouts
-from llmr.routing.breaker import Phase
+from llmr.routing.circuit import Phase
 from llmr.routing.policy import (
     BreakerPolicy,
     CachePolicy,

@@ -8,8 +8,9 @@ from llmr.errors import ErrorKind
 from llmr.registry import keys
 from llmr.registry.values import Permit
 from llmr.routing import breaker, budget, learnt_limits, rate_limit, spending
-from llmr.routing.breaker import Blocked, BreakerState, Grant, Refusal
+from llmr.routing.breaker import Blocked
 from llmr.routing.budget import Budget, Charge
+from llmr.routing.circuit import BreakerState, Grant, Refusal
 from llmr.routing.learnt_limits import LearntLimits
 from llmr.routing.policy import BreakerPolicy
 from llmr.routing.rate_limit import LimiterState

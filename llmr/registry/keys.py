@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from llmr.catalog import Model, Provider
-from llmr.routing.breaker import BreakerState
+from llmr.routing.circuit import BreakerState
 from llmr.routing.health import Circuit
 from llmr.routing.latency import latency_class
 from llmr.state import Row
@@ -58,7 +58,7 @@ def circuits_in(model: Model, rows: Mapping[str, Row]) -> tuple[Circuit, ...]:
 
 def latency(model: Model, klass: str) -> list[str]:
     """Everything, provider, model, class: the rows that learn from an attempt. The first one only counts requests: a model
-    is judged by the others, for what strangers do is no evidence (routing/latency.py)."""
+    is judged by the others, for what strangers do is no evidence (routing/estimate.py)."""
     provider = model.provider.name
     return [EVERYTHING, f"l:{provider}", f"l:{provider}/{model.id}", f"l:{provider}/{model.id}|{klass}"]
 

@@ -27,11 +27,14 @@ from llmr.registry.calendar import local_day
 from llmr.registry.results import DAY_S, Result
 from llmr.registry.status import model_status
 from llmr.registry.values import Attempt, ModelStatus, Permit
-from llmr.routing import breaker, budget, latency, rate_limit, spending
-from llmr.routing.breaker import Blocked, BreakerState, Forced, Grant, Outcome, Refusal, Verdict
+from llmr.routing import breaker, budget, rate_limit, spending
+from llmr.routing.breaker import Blocked
 from llmr.routing.budget import Budget, Charge, Extra
+from llmr.routing.circuit import BreakerState, Forced, Grant, Outcome, Phase, Refusal, Verdict
+from llmr.routing.estimate import estimate
 from llmr.routing.health import CandidateHealth, Health
-from llmr.routing.latency import LatencyStats
+from llmr.routing.latency import STREAMED_CLASSES
+from llmr.routing.latency_row import LatencyStats
 from llmr.routing.learnt_limits import LearntLimits
 from llmr.routing.policy import BreakerPolicy
 from llmr.routing.rate_limit import LimiterState
@@ -123,7 +126,7 @@ class ProviderRegistry:
         return CandidateHealth(
             circuits=keys.circuits_in(model, rows),
             limiter=LimiterState.from_row(rows.get(keys.limiter(model.provider))),
-            estimate=latency.estimate(chain, now, seq),
+            estimate=estimate(chain, now, seq),
             last_used_seq=chain[1].seq,
             told=LearntLimits.from_row(rows.get(keys.told_limits(model))),
             purse=_purse(rows, None if today is None else keys.own_purse(model.provider, today.month)),
@@ -286,9 +289,7 @@ class ProviderRegistry:
             writes |= dict.fromkeys(told & rows.keys())
             if slots in rows:
                 writes[slots] = replace(LimiterState.from_row(rows[slots]), leases=()).to_row()
-            troubled = sum(
-                state.phase is not breaker.Phase.CLOSED or state.forced is not None for state in states.values()
-            )
+            troubled = sum(state.phase is not Phase.CLOSED or state.forced is not None for state in states.values())
             return Change(troubled, writes)
 
         return self._store.transact(passed | told | {slots}, step)
@@ -300,7 +301,7 @@ class ProviderRegistry:
         needed: set[str] = set()
         for model in models:
             needed.update(keys.circuits(model), [keys.tally(model)])
-            needed.update(key for klass in latency.STREAMED_CLASSES for key in keys.latency(model, klass))
+            needed.update(key for klass in STREAMED_CLASSES for key in keys.latency(model, klass))
             needed.update(keys.day(model, day) for day in days)
         rows = self._store.read(needed)
         return [model_status(model, rows, days, now) for model in models]

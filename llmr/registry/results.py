@@ -10,10 +10,11 @@ from llmr.registry import keys
 from llmr.registry.calendar import local_day
 from llmr.registry.values import Attempt, Permit
 from llmr.routing import breaker, budget, latency, learnt_limits, rate_limit, spending, tally
-from llmr.routing.breaker import BreakerState, Outcome, Verdict
 from llmr.routing.budget import Budget
+from llmr.routing.circuit import BreakerState, Outcome, Verdict
 from llmr.routing.disposition import Disposition, Onward, disposition
-from llmr.routing.latency import LatencyStats, Sample
+from llmr.routing.latency import Sample
+from llmr.routing.latency_row import LatencyStats, decayed
 from llmr.routing.learnt_limits import LearntLimits
 from llmr.routing.policy import BreakerPolicy
 from llmr.routing.rate_limit import LimiterState
@@ -172,7 +173,7 @@ def learnt(
     seq = LatencyStats.from_row(rows.get(keys.EVERYTHING)).seq + 1
     for key in chain:
         stats = LatencyStats.from_row(rows.get(key))
-        after = latency.decayed(stats, now, seq) if sample is None else latency.record(stats, sample, now, seq)
+        after = decayed(stats, now, seq) if sample is None else latency.record(stats, sample, now, seq)
         yield key, after.to_row()
 
 

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from llmr.catalog import Model
 from llmr.registry import keys
 from llmr.registry.values import ModelStatus
-from llmr.routing import latency, tally
-from llmr.routing.latency import LatencyStats
+from llmr.routing import tally
+from llmr.routing.estimate import estimate
+from llmr.routing.latency import STREAMED_CLASSES
+from llmr.routing.latency_row import LatencyStats
 from llmr.routing.tally import Tally
 from llmr.state import Row
 
@@ -15,11 +17,10 @@ def model_status(model: Model, rows: Mapping[str, Row], days: range, now: float)
     counts = Tally.from_row(rows.get(keys.tally(model)))
     histogram = tally.merged(tally.histogram_from_row(rows.get(keys.day(model, day))) for day in days)
     chains = [
-        [LatencyStats.from_row(rows.get(key)) for key in keys.latency(model, klass)[1:]]
-        for klass in latency.STREAMED_CLASSES
+        [LatencyStats.from_row(rows.get(key)) for key in keys.latency(model, klass)[1:]] for klass in STREAMED_CLASSES
     ]
     usual = max(chains, key=lambda chain: chain[-1].long_n)  # the kind of request that this model is asked most
-    fit = latency.estimate(usual, now, LatencyStats.from_row(rows.get(keys.EVERYTHING)).seq)
+    fit = estimate(usual, now, LatencyStats.from_row(rows.get(keys.EVERYTHING)).seq)
     measured = usual[-1].long_n > 0
     p50_s, p95_s = tally.percentile_s(histogram, 0.5), tally.percentile_s(histogram, 0.95)
     return ModelStatus(

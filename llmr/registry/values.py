@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from llmr.catalog import LimitsTold, Model
 from llmr.chat import Usage
 from llmr.errors import ProviderError
-from llmr.routing.breaker import Grant
+from llmr.routing.circuit import Grant
 from llmr.routing.health import Circuit
 from llmr.routing.spending import Today
 

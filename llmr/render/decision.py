@@ -17,7 +17,7 @@ from llmr.render.pictures import UNICODE, Glyphs
 from llmr.render.table import Align, Column, table
 from llmr.routing.decision_record import TERMS, DecisionRecord, PassedOver, Rival, Weighed, terms_s
 from llmr.routing.rules import DeniedByRule, RuleTrace
-from llmr.routing.selector import Ranked, Rejected, Selection
+from llmr.routing.selection import Ranked, Rejected, Selection
 from llmr.routing.sensitivity import sensitivity
 
 RANK_SCHEMA: Final = "llmr.rank/1"

@@ -19,8 +19,9 @@ from llmr.render.figures import NOTHING, count, dollars, left, seconds, share
 from llmr.render.ink import Keep, Line, Span, Tone, ink, wrapped_line
 from llmr.render.pictures import Glyphs, legend, mark, strip
 from llmr.render.table import Align, Column, table
-from llmr.routing.breaker import BreakerState, Phase, remaining_s
+from llmr.routing.breaker import remaining_s
 from llmr.routing.budget import Budget
+from llmr.routing.circuit import BreakerState, Phase
 from llmr.routing.disposition import disposition
 from llmr.routing.health import Circuit
 from llmr.state import AttemptRecord

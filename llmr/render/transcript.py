@@ -24,7 +24,7 @@ from llmr.router import (
 from llmr.routing.latency import Sample
 from llmr.routing.policy import BreakerPolicy, OnBreak
 from llmr.routing.rules import Candidate
-from llmr.routing.selector import Barrier, Rejected, Selection
+from llmr.routing.selection import Barrier, Rejected, Selection
 
 OUTPACED: Final = "outpaced"  # the attempt beside it spoke first
 CACHED: Final = "cached"  # nobody was asked

@@ -19,8 +19,9 @@ from llmr.exchange import Clock, Limits, Transport, Wires, exchange
 from llmr.registry import Attempt, Permit, ProviderRegistry
 from llmr.router.events import AttemptStarted
 from llmr.router.progress import Progress
-from llmr.routing.breaker import Refusal
-from llmr.routing.latency import FIRST_TOKEN_MOST_S, PRIOR_OUTPUT_TOKENS, first_token_limit_s
+from llmr.routing.circuit import Refusal
+from llmr.routing.estimate import PRIOR_OUTPUT_TOKENS
+from llmr.routing.first_token import FIRST_TOKEN_MOST_S, first_token_limit_s
 from llmr.routing.policy import Policy
 from llmr.routing.rules import Candidate
 from llmr.routing.score import expected_price_usd, request_cost_usd

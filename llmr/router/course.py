@@ -20,7 +20,8 @@ from llmr.router.endings import not_sent
 from llmr.router.events import AttemptFailed
 from llmr.router.planning import Planner
 from llmr.router.progress import Progress
-from llmr.routing.fallback import Action, FallbackHandler, Try
+from llmr.routing.action import Action, Try
+from llmr.routing.fallback import FallbackHandler
 from llmr.routing.hedging import hedge_after_s
 from llmr.routing.policy import Policy
 from llmr.routing.rules import Candidate, Plan

@@ -16,11 +16,11 @@ from llmr.errors import (
 )
 from llmr.router.events import AttemptFailed
 from llmr.router.progress import Progress
+from llmr.routing.action import Ending, GiveUp
 from llmr.routing.disposition import Onward, onward
-from llmr.routing.fallback import Ending, GiveUp
 from llmr.routing.policy import OnBreak
 from llmr.routing.seam import may_continue
-from llmr.routing.selector import Barrier, Selection
+from llmr.routing.selection import Barrier, Selection
 
 _ENDINGS: Final[Mapping[Ending, str]] = MappingProxyType(
     {

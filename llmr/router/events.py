@@ -16,7 +16,7 @@ from llmr.chat import ChatResponse, Delta
 from llmr.errors import ProviderError
 from llmr.routing.policy import OnBreak
 from llmr.routing.rules import Candidate
-from llmr.routing.selector import Selection
+from llmr.routing.selection import Selection
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,12 +39,12 @@ from llmr.router.endings import (
 from llmr.router.events import Answering, BrokeOff, Decided, Event, Finished, Waiting
 from llmr.router.planning import Planner
 from llmr.router.progress import Progress
+from llmr.routing.action import GiveUp, Try, Wait
 from llmr.routing.decision_record import DecisionRecord
-from llmr.routing.fallback import GiveUp, Try, Wait
 from llmr.routing.policy import OnBreak, Policy
 from llmr.routing.rules import Plan, RulesEngine
 from llmr.routing.score import request_cost_usd
-from llmr.routing.selector import Selection
+from llmr.routing.selection import Selection
 from llmr.state import RequestRecord
 
 if TYPE_CHECKING:

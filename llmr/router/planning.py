@@ -11,7 +11,8 @@ from llmr.registry import ProviderRegistry
 from llmr.routing.health import CandidateHealth, Health
 from llmr.routing.policy import Policy
 from llmr.routing.rules import Plan, RulesEngine
-from llmr.routing.selector import ModelSelector, Selection
+from llmr.routing.selection import Selection
+from llmr.routing.selector import ModelSelector
 from llmr.routing.situation import Situation, phase_now
 from llmr.routing.tokens import estimate_tokens
 

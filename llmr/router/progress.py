@@ -9,7 +9,7 @@ from llmr.routing.budget import Charge, Extra
 from llmr.routing.fallback import FallbackHandler
 from llmr.routing.policy import OnBreak
 from llmr.routing.rules import Candidate, Plan
-from llmr.routing.selector import Selection
+from llmr.routing.selection import Selection
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from llmr.routing.score import Score
-from llmr.routing.selector import Ranked, Rejected, Selection
+from llmr.routing.selection import Ranked, Rejected, Selection
 from llmr.routing.sensitivity import sensitivity
 
 TERMS: Final = ("first_token", "reading", "failure_risk", "tail", "price", "quality")

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Final
 
 from llmr.errors import ErrorKind
-from llmr.routing.breaker import Outcome
+from llmr.routing.circuit import Outcome
 from llmr.routing.policy import FallbackPolicy, OnRejection
 
 

@@ -23,60 +23,21 @@ request began, for everything about this request.
 import math
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from enum import StrEnum
 from random import Random
 from typing import Final
 
 from llmr.catalog import Model, Timeouts
 from llmr.errors import ErrorKind, Failure, ProviderError
+from llmr.routing.action import Action, Ending, GiveUp, Try, Wait
 from llmr.routing.disposition import Disposition, Onward, disposition, onward
 from llmr.routing.fate import strikes_its_domain
 from llmr.routing.hedging import partner
 from llmr.routing.policy import FallbackPolicy
 from llmr.routing.rules import Candidate
-from llmr.routing.selector import Barrier, Ranked, Rejected, Selection
+from llmr.routing.selection import Barrier, Ranked, Rejected, Selection
 
 _LOOK_AGAIN_S: Final = 1.0  # while others probe: their verdict may come at any moment
 _SHORTEST_WAIT_S: Final = 0.02  # so that a refusal that names this very moment cannot spin
-
-
-class Ending(StrEnum):
-    """Why there is no further attempt."""
-
-    EXHAUSTED = "exhausted"  # everyone was tried or cannot be
-    FATAL = "fatal"  # the failure is the request's own: the next one would reject it too
-    DEADLINE = "deadline"
-    ATTEMPTS = "attempts"
-
-
-@dataclass(frozen=True, slots=True)
-class Try:
-    """Ask this candidate now. `last_resort`: an early probe of an open circuit is allowed. `alone`: nobody else is left, so
-    its first token may take whatever is left of the deadline."""
-
-    candidate: Candidate
-    last_resort: bool = False
-    alone: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Nobody can be asked before `seconds` from now; then look again."""
-
-    seconds: float
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class GiveUp:
-    """It is over. `retry_at` is the earliest wall-clock second at which anyone may be asked, None: not a matter of time."""
-
-    ending: Ending
-    failures: tuple[Failure, ...]
-    retry_at: float | None
-
-
-Action = Try | Wait | GiveUp
 
 
 @dataclass(slots=True)

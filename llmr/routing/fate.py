@@ -16,7 +16,7 @@ from typing import Final
 
 from llmr.catalog import Model
 from llmr.errors import ErrorKind
-from llmr.routing.breaker import Outcome
+from llmr.routing.circuit import Outcome
 from llmr.routing.disposition import disposition
 
 SHARED_FATE: Final = 0.5  # of the chance of success, per failed sibling: routing.md §3

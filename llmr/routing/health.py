@@ -6,8 +6,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from llmr.routing.breaker import BreakerState
-from llmr.routing.latency import Estimate
+from llmr.routing.circuit import BreakerState
+from llmr.routing.estimate import Estimate
 from llmr.routing.learnt_limits import UNTOLD, LearntLimits
 from llmr.routing.rate_limit import LimiterState
 from llmr.routing.spending import NEW_PURSE, Purse, Today

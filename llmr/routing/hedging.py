@@ -15,7 +15,7 @@ from typing import Final
 
 from llmr.routing.fate import share_fate
 from llmr.routing.rules import Candidate
-from llmr.routing.selector import Ranked, Selection
+from llmr.routing.selection import Ranked, Selection
 
 MOST_S: Final = 10.0  # routing.md §4
 

@@ -24,7 +24,7 @@ from typing import Final
 
 from llmr.catalog import Price, Strategy
 from llmr.chat import Usage
-from llmr.routing.latency import Estimate
+from llmr.routing.estimate import Estimate
 
 TAIL_AVERSION: Final = 0.4  # ρ; routing.md §3 has .25: see the header
 LEAST_SECOND_USD: Final = 1e-9  # λ = 0 in routing.toml is a wish for the cheapest, not a division

@@ -14,7 +14,6 @@ shares the fate of one that failed counts as half as likely to answer.
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from random import Random
 from types import MappingProxyType
 from typing import Final
@@ -23,82 +22,23 @@ from llmr.catalog import Model, OnLimit, Strategy
 from llmr.chat import ChatRequest
 from llmr.errors import ErrorKind
 from llmr.routing import breaker, spending
-from llmr.routing.breaker import Blocked, BreakerState, Grant, Phase
+from llmr.routing.breaker import Blocked
+from llmr.routing.circuit import BreakerState, Grant, Phase
+from llmr.routing.estimate import Estimate
 from llmr.routing.fate import chance_left
 from llmr.routing.fit import misfit
 from llmr.routing.health import CandidateHealth, Health
-from llmr.routing.latency import Estimate
 from llmr.routing.learnt_limits import learnt_room
 from llmr.routing.policy import Policy
 from llmr.routing.rate_limit import head_room
-from llmr.routing.rules import Candidate, Plan, RuleTrace
-from llmr.routing.score import WEIGHTS, Score, expected_price_usd, score
+from llmr.routing.rules import Candidate, Plan
+from llmr.routing.score import WEIGHTS, expected_price_usd, score
+from llmr.routing.selection import Barrier, Ranked, Rejected, Selection
 from llmr.routing.spending import Over
 
 _OR_CHEAPER: Final = ' (on_limit = "cheaper" asks whoever fits)'
 DRIFT: Final = 0.25  # of ln ttft, by which a provider's mean has moved when one looks again: see _drawn
 _KINDS: Final[Mapping[str, ErrorKind]] = MappingProxyType({kind.value: kind for kind in ErrorKind})
-
-
-@dataclass(frozen=True, slots=True)
-class Ranked:
-    """A candidate in its place. `estimate` is what the score was made from: a draw, where this request explores; `habits` is
-    what it is known for all the same. `probe`: asking it would be the probe of a circuit."""
-
-    candidate: Candidate
-    score: Score
-    estimate: Estimate
-    habits: Estimate
-    probe: bool = False
-
-
-class Barrier(StrEnum):
-    """What keeps a candidate from being asked."""
-
-    RULE = "rule"  # a rule, or the user's own choice of provider
-    OFF = "off"  # no key, no endpoint
-    UNFIT = "unfit"  # it cannot take this request
-    PRICE = "price"  # over a rule's price cap, or not known to be under it
-    CIRCUIT = "circuit"
-    LIMIT = "limit"
-    SPEND = "spend"  # a spend limit would be passed
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """A candidate that is not asked now.
-
-    `kind` is what it comes down to, None for RULE and OFF; `retry_at`, `early_at` are wall-clock seconds as in
-    breaker.Refusal, None: time does not mend it; `estimate` is set for CIRCUIT: an early probe needs to know its habits.
-    """
-
-    candidate: Candidate
-    barrier: Barrier
-    reason: str
-    kind: ErrorKind | None = None
-    retry_at: float | None = None
-    early_at: float | None = None
-    estimate: Estimate | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """The order to try, best first, and everyone who is not in it."""
-
-    asked: str
-    strategy: Strategy
-    ranked: tuple[Ranked, ...]
-    rejected: tuple[Rejected, ...]
-    trace: tuple[RuleTrace, ...]
-    prompt_tokens: int
-    explored: bool = False
-
-    def habits_of(self, key: str) -> Estimate | None:
-        """What the candidate `key` is known for; None where it cannot be asked at all."""
-        for ranked in self.ranked:
-            if ranked.candidate.key == key:
-                return ranked.habits
-        return next((r.estimate for r in self.rejected if r.candidate.key == key), None)
 
 
 @dataclass(frozen=True, slots=True)

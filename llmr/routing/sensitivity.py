@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from llmr.catalog import Price, Strategy
-from llmr.routing.latency import Z95, Estimate
+from llmr.routing.estimate import Z95, Estimate
 from llmr.routing.score import TAIL_AVERSION, Score
-from llmr.routing.selector import Ranked, Selection
+from llmr.routing.selection import Ranked, Selection
 
 BY_INDEX: Final = frozenset({Strategy.BALANCED, Strategy.LATENCY, Strategy.COST})
 _LEAST_S: Final = 0.001  # a first token faster than that is no figure to name

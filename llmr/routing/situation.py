@@ -10,7 +10,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from llmr.routing import breaker
-from llmr.routing.breaker import Blocked, BreakerState, Forced, Phase
+from llmr.routing.breaker import Blocked
+from llmr.routing.circuit import BreakerState, Forced, Phase
 from llmr.routing.policy import BreakerPolicy
 
 MINUTES_A_DAY: Final = 24 * 60

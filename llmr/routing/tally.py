@@ -2,7 +2,7 @@
 
 Percentiles come from a log-bucket histogram, after DDSketch (Masson, Rim & Lee, VLDB 2019): bucket i holds values in
 (γ^(i−1), γ^i], so with γ = 1.04 any quantile is within 2 % of the truth, and histograms of several days or processes add
-up bucket by bucket. Below 50 samples the log-normal fit of latency.py is closer; `percentile_s` leaves that to its caller.
+up bucket by bucket. Below 50 samples the log-normal fit of estimate.py is closer; `percentile_s` leaves that to its caller.
 """
 
 import math

@@ -10,7 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from llmr.app import App
 from llmr.errors import StateError
-from llmr.routing.breaker import Phase
+from llmr.routing.circuit import Phase
 from llmr.server.call import Call
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST.encode()

@@ -14,7 +14,7 @@ from typing import Final, assert_never
 
 from llmr.errors import ErrorKind
 from llmr.routing import breaker
-from llmr.routing.breaker import BreakerState, Grant, Outcome, Refusal, Verdict
+from llmr.routing.circuit import BreakerState, Grant, Outcome, Refusal, Verdict
 from llmr.routing.policy import BreakerPolicy
 from llmr.simulation.network import Answer, AnswerKind, Network
 from llmr.simulation.run import CHARGED_S, Served, Serving, VirtualClock

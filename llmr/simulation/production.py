@@ -32,8 +32,8 @@ from llmr.router.asking import Asker, Asking
 from llmr.router.course import Course
 from llmr.router.planning import Planner
 from llmr.router.progress import Progress
-from llmr.routing.fallback import GiveUp, Try, Wait
-from llmr.routing.latency import PRIOR_OUTPUT_TOKENS
+from llmr.routing.action import GiveUp, Try, Wait
+from llmr.routing.estimate import PRIOR_OUTPUT_TOKENS
 from llmr.routing.policy import Policy
 from llmr.routing.rules import Rule, RulesEngine
 from llmr.routing.verdict import verdict

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from llmr.catalog import FirstToken, Strategy, TimeoutOverrides
-from llmr.routing.breaker import Phase
+from llmr.routing.circuit import Phase
 from llmr.routing.policy import OnBreak
 from llmr.routing.rules import Condition, Hours, Range, Rule
 

@@ -22,9 +22,9 @@ from llmr.chat import Usage
 from llmr.errors import ErrorKind, ProviderError, StateBusy, StateUnusable
 from llmr.registry import DAY_S, HISTOGRAM_DAYS, Attempt, Permit, ProviderRegistry
 from llmr.registry.calendar import local_day
-from llmr.routing.breaker import BreakerState, Forced, Phase, Refusal
 from llmr.routing.budget import Budget, Charge, Extra
-from llmr.routing.latency import LatencyStats
+from llmr.routing.circuit import BreakerState, Forced, Phase, Refusal
+from llmr.routing.latency_row import LatencyStats
 from llmr.routing.policy import BreakerPolicy
 from llmr.routing.rate_limit import LimiterState
 from llmr.routing.spending import Purse
@@ -303,9 +303,9 @@ def test_a_probe_that_answers_ends_what_the_failures_before_it_weigh(books: Book
     probe = books.permit(A)
     assert probe.probe
     books.report(books.registry.first_token(probe, lasts_s=600.0), ttft_s=0.5)
-    health = books.registry.snapshot([A], streamed=True, prompt_tokens=9, reasoning=False, now=books.clock.now())
-    estimate = health.candidates[A.key].estimate
-    assert (estimate.failures, estimate.failure_s) == (pytest.approx(1 - estimate.usual_success), 1.0)
+    row = LatencyStats.from_row(books.store.read(["l:a/m"])["l:a/m"])
+    assert (row.bad, row.fsum) == (0.0, 0.0)
+    assert row.long_bad == pytest.approx(5.0, rel=0.01), "the baseline keeps them"
 
 
 def test_a_probe_that_lost_its_lease_ends_nothing_of_what_failures_weigh(books: Books) -> None:

@@ -17,8 +17,8 @@ from llmr.catalog import Model, Price, SpendLimits
 from llmr.errors import ErrorKind, ProviderError
 from llmr.registry import Attempt, Permit, ProviderRegistry
 from llmr.registry.calendar import local_day
-from llmr.routing.breaker import BreakerState, Phase
 from llmr.routing.budget import Budget, Charge, Extra
+from llmr.routing.circuit import BreakerState, Phase
 from llmr.routing.policy import BreakerPolicy
 from llmr.routing.spending import Purse
 from llmr.state.sqlite import SqliteStore

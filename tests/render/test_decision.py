@@ -12,10 +12,11 @@ from llmr.errors import ErrorKind
 from llmr.render.decision import decision_json, decision_lines, decision_view, flip_lines, rule_lines, unflipped_view
 from llmr.render.ink import plain
 from llmr.routing.decision_record import DecisionRecord
-from llmr.routing.latency import LatencyStats, estimate
+from llmr.routing.estimate import estimate
+from llmr.routing.latency_row import LatencyStats
 from llmr.routing.rules import Candidate, Clause, RuleTrace
 from llmr.routing.score import Score
-from llmr.routing.selector import Barrier, Ranked, Rejected, Selection
+from llmr.routing.selection import Barrier, Ranked, Rejected, Selection
 
 SCORE = Score(
     first_token_s=0.61, reading_s=0.0, failure_s=0.02, tail_s=0.1, price_s=0.45, quality_s=0.3, price_usd=0.0009,

@@ -10,7 +10,7 @@ from llmr.registry import ModelStatus
 from llmr.render.ink import Line, Tone, plain, width_of
 from llmr.render.pictures import ASCII, UNICODE, Glyphs
 from llmr.render.status import StatusView, recent_of
-from llmr.routing.breaker import BreakerState, Cause, Forced, Phase
+from llmr.routing.circuit import BreakerState, Cause, Forced, Phase
 from llmr.routing.health import Circuit
 from llmr.state import AttemptRecord
 

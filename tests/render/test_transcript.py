@@ -22,7 +22,7 @@ from llmr.render.transcript import (
 )
 from llmr.router import Answering, AttemptFailed, Decided, Finished, Waiting
 from llmr.routing.rules import Candidate
-from llmr.routing.selector import Barrier, Rejected, Selection
+from llmr.routing.selection import Barrier, Rejected, Selection
 
 
 def test_a_fallback_is_told_in_one_line() -> None:

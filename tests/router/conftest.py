@@ -14,7 +14,7 @@ from llmr.chat import ChatRequest, Delta
 from llmr.errors import AllAttemptsFailed, LlmrError
 from llmr.registry import ProviderRegistry
 from llmr.router import Answering, AttemptFailed, AttemptStarted, Event, Finished, Router, Waiting
-from llmr.routing.breaker import BreakerState
+from llmr.routing.circuit import BreakerState
 from llmr.routing.policy import Policy
 from llmr.routing.rules import Rule, RulesEngine
 from llmr.state import StateStore

@@ -26,7 +26,7 @@ from fakes import (
 )
 
 from llmr.errors import AllAttemptsFailed, StateBusy, StateUnusable, StreamInterrupted
-from llmr.routing.breaker import Phase
+from llmr.routing.circuit import Phase
 from llmr.routing.policy import BreakerPolicy, Policy
 
 BUSY, BROKEN = StateBusy("another process holds the lock"), StateUnusable("the disk is full")

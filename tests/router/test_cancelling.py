@@ -10,7 +10,7 @@ from fakes import Answer, FakeClock, RateLimit, fails, model, provider, request,
 
 from llmr.chat import Delta
 from llmr.router import Answering, AttemptFailed, AttemptStarted, Decided, Finished, Waiting
-from llmr.routing.breaker import Phase
+from llmr.routing.circuit import Phase
 from llmr.routing.policy import BreakerPolicy, Policy
 from llmr.routing.rate_limit import LimiterState
 

@@ -28,7 +28,7 @@ from llmr.catalog import TimeoutOverrides, Timeouts, WireFormat
 from llmr.chat import Delta, FinishReason
 from llmr.errors import ErrorKind, ProviderError, StreamInterrupted
 from llmr.router import Answering, AttemptStarted, Event, Finished
-from llmr.routing.breaker import Phase
+from llmr.routing.circuit import Phase
 from llmr.routing.policy import BreakerPolicy, Policy
 from llmr.routing.tokens import estimate_tokens
 

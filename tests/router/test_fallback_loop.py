@@ -33,7 +33,7 @@ from llmr.catalog import Catalog, NamedModel, Strategy, Timeouts
 from llmr.errors import ErrorKind, NoProviderReady, ProviderError, RequestDenied, TrustError, UsageError
 from llmr.registry import Attempt
 from llmr.router import AttemptFailed, AttemptStarted, Decided, Finished, Waiting
-from llmr.routing.breaker import Forced, Phase
+from llmr.routing.circuit import Forced, Phase
 from llmr.routing.policy import BreakerPolicy, Policy
 from llmr.routing.rules import Rule
 from llmr.routing.tokens import estimate_tokens

@@ -28,7 +28,9 @@ from llmr.catalog import NamedModel, Strategy
 from llmr.errors import ErrorKind, StreamInterrupted
 from llmr.router import Answering, AttemptStarted, BrokeOff, Outpaced
 from llmr.routing.budget import Budget
-from llmr.routing.latency import LatencyStats, Sample, estimate, record
+from llmr.routing.estimate import estimate
+from llmr.routing.latency import Sample, record
+from llmr.routing.latency_row import LatencyStats
 from llmr.routing.policy import FallbackPolicy, HedgingPolicy, OnBreak, Policy
 from llmr.routing.rules import Rule
 

@@ -32,8 +32,8 @@ from llmr.catalog import Model, Price, Provider, SpendLimits, Timeouts, WireForm
 from llmr.chat import Delta
 from llmr.errors import ErrorKind, ProviderError
 from llmr.router import Answering, AttemptStarted
-from llmr.routing.breaker import Phase
-from llmr.routing.latency import LatencyStats
+from llmr.routing.circuit import Phase
+from llmr.routing.latency_row import LatencyStats
 from llmr.routing.policy import BreakerPolicy, FallbackPolicy, OnRejection, Policy
 from llmr.routing.rate_limit import LimiterState
 from llmr.routing.rules import Rule

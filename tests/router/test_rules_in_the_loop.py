@@ -9,10 +9,10 @@ from fakes import breaks_off, fails, hangs, model, provider, request, says
 from llmr.catalog import Price, SpendLimits, TimeoutOverrides, Timeouts
 from llmr.errors import ErrorKind, StreamInterrupted
 from llmr.router import BrokeOff
-from llmr.routing.breaker import Forced, Phase
+from llmr.routing.circuit import Forced, Phase
 from llmr.routing.policy import BreakerPolicy, OnBreak, Policy
 from llmr.routing.rules import Condition, Range, Rule
-from llmr.routing.selector import Barrier
+from llmr.routing.selection import Barrier
 
 ONE_FAILURE = Policy(exploration=0.0, breaker=BreakerPolicy(failure_threshold=1))
 

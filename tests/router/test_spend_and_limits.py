@@ -10,7 +10,7 @@ from llmr.catalog import OnLimit, Price, SpendLimits
 from llmr.errors import AllAttemptsFailed, ErrorKind
 from llmr.registry.calendar import local_day
 from llmr.routing.policy import FallbackPolicy, Policy
-from llmr.routing.selector import Barrier
+from llmr.routing.selection import Barrier
 from llmr.routing.spending import Purse
 
 DEAR = Price(1_000.0, 1_000.0)  # a dollar for a thousand tokens

@@ -16,21 +16,8 @@ from hypothesis import strategies as st
 
 from llmr.errors import ErrorKind
 from llmr.routing import breaker
-from llmr.routing.breaker import (
-    Blocked,
-    BreakerState,
-    Cause,
-    Forced,
-    Grant,
-    Outcome,
-    Phase,
-    Refusal,
-    Verdict,
-    admit,
-    admit_all,
-    remaining_s,
-    report,
-)
+from llmr.routing.breaker import Blocked, admit, admit_all, remaining_s, report
+from llmr.routing.circuit import BreakerState, Cause, Forced, Grant, Outcome, Phase, Refusal, Verdict
 from llmr.routing.policy import BreakerPolicy
 
 POLICY = BreakerPolicy()

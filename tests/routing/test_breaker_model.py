@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from llmr.routing import breaker
-from llmr.routing.breaker import BreakerState, Grant, Outcome, Phase, Verdict
+from llmr.routing.circuit import BreakerState, Cause, Grant, Outcome, Phase, Verdict
 from llmr.routing.policy import BreakerPolicy
 
 NOW: Final = 1_000.0  # every world is shifted so that it is now NOW
@@ -143,7 +143,7 @@ def asked(world: World, *, last_resort: bool) -> Iterator[World]:
         assert after.phase is Phase.HALF_OPEN
         assert after.epoch == before.epoch + 1, "6"
         assert (after.lease_from, after.lease_until) == (NOW, NOW + LEASE_S)
-        early = last_resort and before.cause is breaker.Cause.ERROR and before.opened_at + POLICY.early_probe_s <= NOW
+        early = last_resort and before.cause is Cause.ERROR and before.opened_at + POLICY.early_probe_s <= NOW
         back = max(before.opened_at, before.lease_from) - POLICY.clock_skew_s > NOW
         assert max(before.open_until, before.lease_until) <= NOW or early or back, "a probe goes out before its time"
     else:

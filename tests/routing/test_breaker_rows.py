@@ -8,19 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from llmr.routing.breaker import (
-    Blocked,
-    BreakerState,
-    Cause,
-    Grant,
-    Outcome,
-    Phase,
-    Refusal,
-    Verdict,
-    admit,
-    admit_all,
-    report,
-)
+from llmr.routing.breaker import Blocked, admit, admit_all, report
+from llmr.routing.circuit import BreakerState, Cause, Grant, Outcome, Phase, Refusal, Verdict
 from llmr.routing.policy import BreakerPolicy
 
 POLICY = BreakerPolicy()

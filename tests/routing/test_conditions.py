@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from llmr.catalog import Catalog, NamedModel, Provider, Strategy, WireFormat
 from llmr.chat import ChatRequest, Media, MediaKind, Message, OutputFormat, ResponseFormat, Role, Tool
-from llmr.routing.breaker import Phase
+from llmr.routing.circuit import Phase
 from llmr.routing.rules import Clause, Condition, Hours, Range, Rule, RulesEngine, RuleTrace, mentions
 from llmr.routing.situation import Situation
 

@@ -8,10 +8,11 @@ from fakes import NOON, model
 
 from llmr.catalog import Price, Strategy
 from llmr.routing.decision_record import DecisionRecord, PassedOver, Rival, Weighed, terms_s
-from llmr.routing.latency import LatencyStats, estimate
+from llmr.routing.estimate import estimate
+from llmr.routing.latency_row import LatencyStats
 from llmr.routing.rules import Candidate, RuleTrace
 from llmr.routing.score import Score
-from llmr.routing.selector import Barrier, Ranked, Rejected, Selection
+from llmr.routing.selection import Barrier, Ranked, Rejected, Selection
 
 SCORE = Score(0.61, 0.05, 0.02, 0.1, 0.45, 0.3, price_usd=0.0009, price_assumed=False, quality=0.5)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from llmr.errors import ErrorKind
-from llmr.routing.breaker import Outcome
+from llmr.routing.circuit import Outcome
 from llmr.routing.disposition import DISPOSITIONS, SUCCESS, Onward, disposition
 
 K = ErrorKind

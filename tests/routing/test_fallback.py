@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from llmr.catalog import Capabilities, Model, Provider, Strategy, Timeouts, WireFormat
 from llmr.errors import ErrorKind, Failure, ProviderError
+from llmr.routing.action import Ending, GiveUp, Try, Wait
 from llmr.routing.disposition import DISPOSITIONS, Onward
-from llmr.routing.fallback import Ending, FallbackHandler, GiveUp, Try, Wait
-from llmr.routing.latency import estimate
+from llmr.routing.estimate import estimate
+from llmr.routing.fallback import FallbackHandler
 from llmr.routing.policy import FallbackPolicy
 from llmr.routing.rules import Candidate
 from llmr.routing.score import Score
-from llmr.routing.selector import Barrier, Ranked, Rejected, Selection
+from llmr.routing.selection import Barrier, Ranked, Rejected, Selection
 
 NOON = 1_795_435_200.0
 SCORE = Score(1, 0, 0, 0, 0, 0, None, price_assumed=False, quality=0.5)

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from llmr.catalog import Model, Provider, Strategy, WireFormat
+from llmr.routing.estimate import estimate
 from llmr.routing.hedging import hedge_after_s, partner
-from llmr.routing.latency import estimate
 from llmr.routing.rules import Candidate
 from llmr.routing.score import Score
-from llmr.routing.selector import Ranked, Selection
+from llmr.routing.selection import Ranked, Selection
 
 UNKNOWN = estimate((), 0, 0)
 SCORE = Score(1, 0, 0, 0, 0, 0, None, price_assumed=False, quality=0.5)

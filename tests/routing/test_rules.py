@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from llmr.catalog import Catalog, FirstToken, Model, NamedModel, Provider, Strategy, TimeoutOverrides, WireFormat
 from llmr.chat import EMPTY, ChatRequest, Message, Role
 from llmr.errors import RequestDenied, UsageError
-from llmr.routing.breaker import Phase
+from llmr.routing.circuit import Phase
 from llmr.routing.policy import OnBreak
 from llmr.routing.rules import Clause, Condition, Hours, Plan, PriceCap, Range, Rule, RulesEngine, RuleTrace
 from llmr.routing.situation import Situation

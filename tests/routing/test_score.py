@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from llmr.catalog import Price, Strategy
 from llmr.chat import Usage
-from llmr.routing.latency import Estimate
+from llmr.routing.estimate import Estimate
 from llmr.routing.score import WEIGHTS, Score, expected_price_usd, reading_s, request_cost_usd, score
 
 ESTIMATE = Estimate(
-    mu=math.log(0.5), variance=0.16, samples=50, short_samples=9, success=0.9, successes=9, failures=1, failure_s=4.0,
+    mu=math.log(0.5), variance=0.16, samples=50, short_samples=9, success=0.9, failure_s=4.0,
     tokens_per_s=60, output_tokens=300,
 )  # fmt: skip
 

@@ -24,21 +24,22 @@ from llmr.catalog import (
 )
 from llmr.chat import ChatRequest, Message, Role, Tool
 from llmr.errors import ErrorKind
-from llmr.routing import breaker, latency
-from llmr.routing.breaker import BreakerState, Cause, Forced, Phase
+from llmr.routing import breaker
+from llmr.routing.circuit import BreakerState, Cause, Forced, Phase
+from llmr.routing.estimate import Estimate, estimate
 from llmr.routing.health import CandidateHealth, Circuit, Health
-from llmr.routing.latency import Estimate
 from llmr.routing.policy import Policy
 from llmr.routing.rate_limit import LimiterState
 from llmr.routing.rules import Candidate, Excluded, Plan, PriceCap, RuleTrace
-from llmr.routing.selector import Barrier, ModelSelector, Rejected, Selection
+from llmr.routing.selection import Barrier, Rejected, Selection
+from llmr.routing.selector import ModelSelector
 from llmr.routing.spending import Purse, Today
 
 NOON = 1_795_435_200.0
 REQUEST = ChatRequest((Message.text(Role.USER, "hello"),), model="m")
 FREE = Price(0.0, 0.0)
 TYPICAL = Estimate(
-    mu=math.log(0.8), variance=0.1, samples=100, short_samples=20, success=0.98, successes=98, failures=2, failure_s=2.0,
+    mu=math.log(0.8), variance=0.1, samples=100, short_samples=20, success=0.98, failure_s=2.0,
     tokens_per_s=80, output_tokens=300,
 )  # fmt: skip
 OPEN = BreakerState(Phase.OPEN, 1, 5, 1, 0, NOON - 10, NOON + 20, Cause.ERROR, why="server")
@@ -321,8 +322,6 @@ estimates = st.builds(
     samples=st.floats(0, 300),
     short_samples=st.floats(0, 100),
     success=st.floats(0.02, 1.0),
-    successes=st.floats(0.1, 100),
-    failures=st.floats(0.0, 50),
     failure_s=st.floats(0.1, 30),
     tokens_per_s=st.floats(5, 200),
     output_tokens=st.floats(1, 2_000),
@@ -448,8 +447,8 @@ def test_exploring_draws_from_what_is_still_possible_around_what_is_likely() -> 
 
 def test_exploring_sometimes_asks_the_less_known_and_not_exploring_never_does() -> None:
     pairs = [
-        (candidate("known"), health(replace(TYPICAL, short_samples=100, successes=100, failures=1))),
-        (candidate("new"), health(slower(1.3, variance=0.5, samples=0, short_samples=0, successes=1.9, failures=0.1))),
+        (candidate("known"), health(replace(TYPICAL, short_samples=100))),
+        (candidate("new"), health(slower(1.3, variance=0.5, samples=0, short_samples=0))),
     ]
     assert {order(select(pairs, seed=seed))[0] for seed in range(100)} == {"known"}
     first = Counter(order(select(pairs, seed=seed, explore=True))[0] for seed in range(300))
@@ -468,13 +467,13 @@ def test_who_is_erratic_but_well_known_is_not_explored_for_that() -> None:
 
 
 def test_a_failure_is_not_drawn_away_by_exploring() -> None:
-    shaky = health(replace(TYPICAL, success=0.5, successes=2.0, failures=2.0))
+    shaky = health(replace(TYPICAL, success=0.5))
     for seed in range(20):
         assert select([(candidate("a"), shaky)], seed=seed, explore=True).ranked[0].estimate.success == 0.5
 
 
 def test_a_machine_that_knows_nothing_ranks_by_what_it_was_told() -> None:
-    unknown = latency.estimate((), NOON, 0)
+    unknown = estimate((), NOON, 0)
     pairs = [
         (candidate(n, price=Price(p, p), position=i), health(unknown)) for i, (n, p) in enumerate([("a", 9), ("b", 1)])
     ]

@@ -10,16 +10,17 @@ from hypothesis import strategies as st
 
 from llmr.catalog import Model, Price, Provider, Strategy, WireFormat
 from llmr.chat import ChatRequest, Message, Role
+from llmr.routing.estimate import Estimate
 from llmr.routing.health import CandidateHealth, Health
-from llmr.routing.latency import Estimate
 from llmr.routing.policy import Policy
 from llmr.routing.rate_limit import LimiterState
 from llmr.routing.rules import Candidate, Plan
-from llmr.routing.selector import ModelSelector, Selection
+from llmr.routing.selection import Selection
+from llmr.routing.selector import ModelSelector
 from llmr.routing.sensitivity import sensitivity
 
 TYPICAL = Estimate(
-    mu=math.log(0.8), variance=0.2, samples=100, short_samples=20, success=0.97, successes=97, failures=3, failure_s=2.0,
+    mu=math.log(0.8), variance=0.2, samples=100, short_samples=20, success=0.97, failure_s=2.0,
     tokens_per_s=80, output_tokens=300,
 )  # fmt: skip
 Pair = tuple[Candidate, Estimate]

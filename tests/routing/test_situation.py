@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from llmr.routing import breaker
-from llmr.routing.breaker import BreakerState, Cause, Forced, Phase
+from llmr.routing.circuit import BreakerState, Cause, Forced, Phase
 from llmr.routing.policy import BreakerPolicy
 from llmr.routing.situation import phase_now
 

@@ -30,7 +30,7 @@ from llmr.config.environment import Environment
 from llmr.errors import LlmrError, NoProviderReady, OutputError, RequestDenied, UsageError
 from llmr.render.figures import counted
 from llmr.render.transcript import receipt_lines
-from llmr.routing.selector import Barrier
+from llmr.routing.selection import Barrier
 
 
 def run_client(config: Config, environment: Environment, wish: Wish, keeping: Keeping) -> int:

@@ -12,7 +12,7 @@ from typing import Final
 
 from llmr.catalog import Strategy
 from llmr.chat import ChatRequest
-from llmr.routing.breaker import Phase
+from llmr.routing.circuit import Phase
 from llmr.routing.situation import Situation
 
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

@@ -1,0 +1,46 @@
+"""What a request does next, as a value: whoever drives it obeys (router/loop.py). fallback.py decides which."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from llmr.errors import Failure
+from llmr.routing.rules import Candidate
+
+
+class Ending(StrEnum):
+    """Why there is no further attempt."""
+
+    EXHAUSTED = "exhausted"  # everyone was tried or cannot be
+    FATAL = "fatal"  # the failure is the request's own: the next one would reject it too
+    DEADLINE = "deadline"
+    ATTEMPTS = "attempts"
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """Ask this candidate now. `last_resort`: an early probe of an open circuit is allowed. `alone`: nobody else is left, so
+    its first token may take whatever is left of the deadline."""
+
+    candidate: Candidate
+    last_resort: bool = False
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nobody can be asked before `seconds` from now; then look again."""
+
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """It is over. `retry_at` is the earliest wall-clock second at which anyone may be asked, None: not a matter of time."""
+
+    ending: Ending
+    failures: tuple[Failure, ...]
+    retry_at: float | None
+
+
+Action = Try | Wait | GiveUp
