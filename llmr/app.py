@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, final
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Self, final
 from llmr.catalog import Model, Provider
 from llmr.chat import ChatRequest
 from llmr.config.build import Config
+from llmr.dataclass import dataclass
 from llmr.errors import StateError
 from llmr.exchange import HttpReply, Transport
 from llmr.registry import Later, ProviderRegistry

@@ -8,12 +8,12 @@ nor a kind that some model takes is refused here, before anybody is asked. llmr 
 
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import urlsplit
 
 from llmr.chat import Media, MediaKind, Part, Text
+from llmr.dataclass import dataclass
 from llmr.errors import UsageError
 
 MOST_BYTES: Final = 20 * 1024 * 1024  # what Gemini takes inline; Anthropic 32 MB, OpenAI 50 MB a request

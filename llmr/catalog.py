@@ -6,11 +6,12 @@ with the reason in `off_reason`, because "why not that one?" must have an answer
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from llmr.dataclass import dataclass
 from llmr.secret import Secret
 
 

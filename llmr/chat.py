@@ -6,10 +6,12 @@ JSON that belongs to someone else (tool schemas, tool arguments) is kept as JSON
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
+
+from llmr.dataclass import dataclass
 
 EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
 

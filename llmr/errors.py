@@ -20,8 +20,9 @@ is a row in `wire/errors.py`. The kinds follow shared/design/wire.md §A.4.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from llmr.dataclass import dataclass
 
 
 class ErrorKind(StrEnum):

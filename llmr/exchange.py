@@ -10,11 +10,11 @@ imports an HTTP client, an event loop or the time.
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
-from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
 from llmr.catalog import Model, Provider, WireFormat
 from llmr.chat import ChatRequest, Delta
+from llmr.dataclass import dataclass
 from llmr.errors import ErrorKind, ProviderError
 from llmr.wire.contract import HttpRequest, Wire
 

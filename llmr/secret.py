@@ -10,9 +10,9 @@ Two lines of defence, since either alone has failed others (CVE-2024-9606, CVE-2
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Final, NoReturn, final
 
+from llmr.dataclass import dataclass
 from llmr.errors import LlmrError
 
 MASK: Final = "***"

@@ -17,7 +17,7 @@ import os
 import string
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -25,6 +25,7 @@ from typing import Any, Final
 from llmr.config.files import read_config
 from llmr.config.private import replace_private
 from llmr.config.wording import kind_of, suggestion
+from llmr.dataclass import dataclass
 from llmr.errors import ConfigError, OutputError, UsageError
 
 INPUT: Final = "input"

@@ -10,9 +10,8 @@ likeness.py     vectors: how they are kept, and how alike two are
 The step itself is router/cached.py. Whatever goes wrong here costs a request its hit and nothing else.
 """
 
-from dataclasses import dataclass
-
 from llmr.chat import Delta
+from llmr.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ no-cache         not looked up, kept anew                    (RFC 9111 §5.2.1.4
 no-store         not kept; what is kept already may be given (RFC 9111 §5.2.1.5)
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from llmr.chat import ChatRequest, FinishReason
+from llmr.dataclass import dataclass
 
 _WHOLE: Final = frozenset({FinishReason.STOP, FinishReason.TOOL_CALLS})
 _TOOLS_OF_PROVIDERS: Final = frozenset({"web_search_options", "plugins"})  # an answer that was looked up ages

@@ -1,11 +1,10 @@
 """The command line of `chat`, understood: the values that chat.py works with."""
 
-from dataclasses import dataclass
-
 from llmr.chat import CacheWish, ChatRequest
 from llmr.cli.asking import Asking
 from llmr.cli.delivery import OutputWish
 from llmr.cli.keeping import Speaking
+from llmr.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

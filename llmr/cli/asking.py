@@ -1,6 +1,6 @@
 """The command line of `chat` → the request, before anything is looked up: prompt, attachments, template, editor."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from llmr.chat import ChatRequest, Media, Message, Role
@@ -8,6 +8,7 @@ from llmr.cli.choices import check_on_break, check_strategy
 from llmr.cli.prompt import Prompt, read_prompt
 from llmr.config.build import Config
 from llmr.config.environment import Environment
+from llmr.dataclass import dataclass
 from llmr.errors import UsageError
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
@@ -25,6 +24,7 @@ from llmr.config.credentials import CREDENTIALS_FILE
 from llmr.config.environment import Environment
 from llmr.config.files import quoted
 from llmr.config.search import find
+from llmr.dataclass import dataclass
 from llmr.errors import LlmrError, StateError
 from llmr.render.figures import count
 

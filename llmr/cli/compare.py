@@ -11,7 +11,7 @@ order of the names: `-c` asks its model again, with its words as what was said.
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import final
 
 from llmr.app import App
@@ -26,6 +26,7 @@ from llmr.cli.keeping import Keeping
 from llmr.cli.live_rows import LiveRows
 from llmr.cli.signals import Signals
 from llmr.config.environment import Environment
+from llmr.dataclass import dataclass
 from llmr.errors import LlmrError, RequestDenied, StreamInterrupted, UsageError
 from llmr.render.transcript import receipt_lines
 

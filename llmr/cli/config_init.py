@@ -7,7 +7,6 @@ written. A file that is there is never replaced without a yes or --force, and is
 import asyncio
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from llmr.app import LateTransport
@@ -21,6 +20,7 @@ from llmr.config.build import Config, local_servers
 from llmr.config.environment import Environment
 from llmr.config.own_file import check_own, own_file, write_own
 from llmr.config.wording import plain, suggestion
+from llmr.dataclass import dataclass
 from llmr.errors import ConfigError, UsageError
 
 LOOK_S: Final = 0.2  # cli.md, First run

@@ -1,7 +1,7 @@
 """One of those who are asked at once: what it is asked, how far it is, how it ended, what is kept of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final
 
 from llmr.chat import ChatRequest, Delta
@@ -9,6 +9,7 @@ from llmr.cli.exit_codes import ExitCode, exit_code_of
 from llmr.cli.failure import failure_lines, note_of, refusal_note
 from llmr.cli.keeping import turn_of
 from llmr.conversations import CANCELLED, OK, Turn
+from llmr.dataclass import dataclass
 from llmr.errors import LlmrError, UsageError
 from llmr.render.chat_json import ErrorNote
 from llmr.render.figures import milliseconds

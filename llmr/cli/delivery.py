@@ -11,7 +11,6 @@ stdout            streamed              –                             what cam
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import final
 
 from llmr.chat import Delta
@@ -21,6 +20,7 @@ from llmr.cli.color import color_wish
 from llmr.cli.file_target import FileTarget
 from llmr.cli.output import open_stdout, stdout_is_terminal, utf8, write_stdout
 from llmr.config.environment import Environment
+from llmr.dataclass import dataclass
 from llmr.errors import UsageError
 from llmr.exchange import Clock
 from llmr.render.chat_json import ErrorNote, chat_document, ending, events, json_line

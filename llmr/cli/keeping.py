@@ -7,7 +7,7 @@ new conversation that is after the answer's last byte.
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import final
 
@@ -17,6 +17,7 @@ from llmr.config.build import Config
 from llmr.config.environment import Environment
 from llmr.conversations import CANCELLED, OK, Turn, history, system_of, text_of
 from llmr.conversations.terminal import terminal_key
+from llmr.dataclass import dataclass
 from llmr.errors import StateError, UsageError
 from llmr.render.transcript import Transcript
 from llmr.secret import Redactor

@@ -6,13 +6,13 @@ run, `llmr config init`). It touches no books: nothing that is asked for here sa
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
 from llmr.app import LateTransport, SystemClock
 from llmr.catalog import Model, Provider, WireFormat
+from llmr.dataclass import dataclass
 from llmr.errors import LlmrError, ProviderError
 from llmr.wire import json_text, wire_for
 from llmr.wire.anthropic import VERSION

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,7 @@ from llmr.cli.say import say
 from llmr.config.environment import Environment
 from llmr.config.model_files import open_table, user_table_file
 from llmr.config.wording import suggestion
+from llmr.dataclass import dataclass
 from llmr.errors import ConfigError, OutputError, UsageError
 from llmr.model_table.rows import LETTERS
 from llmr.model_table.table import ModelTable

@@ -12,7 +12,7 @@ import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from llmr.app import App, opened
@@ -25,6 +25,7 @@ from llmr.cli.model_list import Outcome, ask
 from llmr.cli.output import print_line
 from llmr.cli.screen import screen, show
 from llmr.config.build import Config
+from llmr.dataclass import dataclass
 from llmr.errors import AllAttemptsFailed, Failure, LlmrError, NoProviderReady, StreamInterrupted
 from llmr.render.figures import dollars, seconds
 from llmr.render.ink import Line, Tone, ink, wrapped_line

@@ -12,12 +12,12 @@ Input that is not text is refused with its place, never sent half-decoded.
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 from typing import Final, cast
 
 from llmr.chat import Media, Message, Part, Role, Text
+from llmr.dataclass import dataclass
 from llmr.errors import UsageError
 
 MOST_BYTES: Final = 10 * 1024 * 1024  # ~2.5 million tokens: more than the largest window of 2026 (2 million)

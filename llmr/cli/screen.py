@@ -7,12 +7,12 @@ say otherwise to both. Where the locale's encoding has no block characters, pict
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from llmr.cli.color import color_wish, colored
 from llmr.cli.output import stdout_is_terminal, write_stdout
 from llmr.config.environment import Environment
+from llmr.dataclass import dataclass
 from llmr.errors import OutputError
 from llmr.render.ink import Line, painted
 from llmr.render.pictures import ASCII, UNICODE, Glyphs

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +16,7 @@ from llmr.cli.simulate_view import document, listing_document, listing_view, sce
 from llmr.cli.spinner import ProgressLine, spinner_wanted
 from llmr.config.environment import Environment
 from llmr.config.wording import suggestion
+from llmr.dataclass import dataclass
 from llmr.errors import UsageError
 from llmr.simulation.described import WorldFaults, described
 from llmr.simulation.figures import Figures

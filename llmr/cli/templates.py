@@ -2,7 +2,7 @@
 
 import json
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -15,6 +15,7 @@ from llmr.cli.output import print_line
 from llmr.cli.say import say
 from llmr.config.environment import Environment
 from llmr.conversations import Turn, system_of
+from llmr.dataclass import dataclass
 from llmr.errors import ConfigError, OutputError, StateError, UsageError
 from llmr.render.table import table_lines
 from llmr.templates import Template

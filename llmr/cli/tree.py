@@ -5,10 +5,11 @@ It is read off the commands themselves, all of them imported, so what is generat
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
+
+from llmr.dataclass import dataclass
 
 PROGRAM: Final = "llmr"
 

@@ -8,11 +8,11 @@ exists without it. Origins are compared in normal form, exactly: scheme, host, p
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from llmr.config.origin import Fault
 from llmr.config.schema import ProviderTable, RoutingFile
 from llmr.config.urls import address_of, origin_of
+from llmr.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

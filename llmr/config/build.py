@@ -5,7 +5,7 @@ from variables, proxies, the home directory. A provider that lacks something is 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -16,6 +16,7 @@ from llmr.config.environment import Environment
 from llmr.config.keys import FoundKey, Keyring
 from llmr.config.model_files import LateTable, described
 from llmr.config.proxies import UnfitProxy, password_in, proxy_for
+from llmr.dataclass import dataclass
 from llmr.routing.policy import Policy
 from llmr.routing.rules import Rule
 from llmr.secret import Secret

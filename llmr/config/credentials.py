@@ -12,13 +12,13 @@ is refused with the command that mends it (trust.md T7, B45).
 import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from llmr.config.environment import Environment
 from llmr.config.files import read_private
 from llmr.config.wording import plain
+from llmr.dataclass import dataclass
 from llmr.errors import ConfigError, CredentialError
 from llmr.secret import Secret
 

@@ -8,7 +8,6 @@ process's own variables outrank it, and no child of ours inherits it.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -16,6 +15,7 @@ from typing import Final
 from llmr.config.environment import PREFIX, disable_pydantic_plugins
 from llmr.config.files import read_config
 from llmr.config.wording import plain
+from llmr.dataclass import dataclass
 from llmr.errors import ConfigError
 
 _ENTRY: Final = re.compile(

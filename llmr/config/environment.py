@@ -9,10 +9,12 @@ one does without it. A `.env` is read only by name (`--env-file`, env_file.py; t
 import os
 from collections.abc import Collection, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Self
+
+from llmr.dataclass import dataclass
 
 PREFIX: Final = "LLMR_"
 

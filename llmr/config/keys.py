@@ -8,12 +8,12 @@ its provider off, for the HTTP library would put it into an exception (trust.md 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from llmr.catalog import KeySource
 from llmr.config.credentials import InKeyring, stored_keys
 from llmr.config.environment import Environment
 from llmr.config.key_sources import fingerprint_of, flaw_in, key_of_command, key_of_keyring
+from llmr.dataclass import dataclass
 from llmr.secret import Secret
 
 

@@ -7,13 +7,14 @@ accepted, and only when there is something to complain about or to show: it need
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 from llmr.config.search import Scope
 from llmr.config.wording import plain, show, suggestion
+from llmr.dataclass import dataclass
 
 TomlTable = dict[str, Any]
 """A TOML table as tomllib gives it; untyped until schema.py has looked at it."""

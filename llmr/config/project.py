@@ -12,13 +12,14 @@ user's, and what happens at a limit is the user's to say.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from llmr.config.merge import is_list, is_table
 from llmr.config.origin import KeyPath, Layer, TomlTable, dotted
 from llmr.config.validation import keys_at
 from llmr.config.wording import show
+from llmr.dataclass import dataclass
 
 ANY: Final = "*"
 

@@ -8,7 +8,6 @@ out with a notice. A user's own file in that state is an error: leaving out the 
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -16,6 +15,7 @@ from typing import Final
 from llmr.config.environment import Environment
 from llmr.config.files import read_config
 from llmr.config.trusted import is_trusted, real_path
+from llmr.dataclass import dataclass
 from llmr.errors import ConfigError
 
 ROUTING_FILE: Final = "routing.toml"

@@ -7,7 +7,6 @@ messages about settings are worded here: `routing.toml:12: providers.work.base_u
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from llmr.config.binding import Consent
@@ -22,6 +21,7 @@ from llmr.config.schema import RoutingFile
 from llmr.config.search import Found, FoundFile, Scope
 from llmr.config.validation import is_known, keys_at, validated, variable_path, variables_table
 from llmr.config.wording import did_you_mean, plain
+from llmr.dataclass import dataclass
 from llmr.errors import ConfigError, TrustError
 
 _NOTICES: Final = 20

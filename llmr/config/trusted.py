@@ -6,7 +6,6 @@ file, and nothing inside a file can add to the list. A list that others could ha
 
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ from llmr.config.environment import Environment
 from llmr.config.files import read_config
 from llmr.config.private import replace_private
 from llmr.config.wording import plain
+from llmr.dataclass import dataclass
 from llmr.errors import ConfigError, StateError
 
 _STORE: Final = "trusted.json"

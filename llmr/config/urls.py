@@ -6,8 +6,9 @@ form that is dialled. No message here repeats the URL: it may hold a password.
 """
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from llmr.dataclass import dataclass
 
 _LONGEST: Final = 2048  # trust.md C8: 2 KiB
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}

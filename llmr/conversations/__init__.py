@@ -12,10 +12,10 @@ default, in the user's own file (0600), that is said on first use, and it is tur
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from llmr.chat import Message, Role, Text
+from llmr.dataclass import dataclass
 
 OK: Final = "ok"
 CANCELLED: Final = "cancelled"

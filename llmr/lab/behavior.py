@@ -9,9 +9,10 @@ of the body). A gate, a fault or an error event sits at one position:
 
 import math
 import random
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from llmr.dataclass import dataclass
 
 HTML_502: Final = (
     b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"

@@ -6,9 +6,9 @@ the server's business. Adding one is a module and a line in `DIALECTS` (provider
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final, Protocol, cast
 
+from llmr.dataclass import dataclass
 from llmr.lab.behavior import Behavior
 
 _WORD: Final = re.compile(r"\s*\S+\s*|\s+")

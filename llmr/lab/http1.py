@@ -6,9 +6,10 @@ library exists to prevent.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, final
+
+from llmr.dataclass import dataclass
 
 _HEAD_LIMIT_BYTES: Final = 64 * 1024
 _BODY_LIMIT_BYTES: Final = 64 * 1024 * 1024  # a 20 MB prompt and more

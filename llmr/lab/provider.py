@@ -4,11 +4,12 @@ import json
 import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Any, Final, final
 
 from llmr.catalog import WireFormat
+from llmr.dataclass import dataclass
 from llmr.lab.anthropic import AnthropicDialect
 from llmr.lab.behavior import Behavior
 from llmr.lab.dialect import Asked, Dialect

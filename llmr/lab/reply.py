@@ -10,9 +10,9 @@ import socket
 import struct
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, final
 
+from llmr.dataclass import dataclass
 from llmr.lab.behavior import Behavior, Encoding, Fault, Framing, Part, seconds
 from llmr.lab.dialect import Asked, Frame, token_count
 from llmr.lab.http1 import LAST_CHUNK, chunk, response_head

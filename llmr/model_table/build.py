@@ -8,12 +8,13 @@ model, with the same facts, are one row and its other names.
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from types import MappingProxyType
 from typing import Any, Final, cast
 
 from llmr.catalog import Capabilities
+from llmr.dataclass import dataclass
 from llmr.model_table.offer import Listed, Offer, Source
 from llmr.model_table.rows import LETTERS, Facts, row_of
 from llmr.model_table.table import FORMAT, ModelTable

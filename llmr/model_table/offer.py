@@ -5,10 +5,11 @@ slash; the names that the sources use for providers are translated by the source
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from llmr.catalog import Capabilities, Price
+from llmr.dataclass import dataclass
 
 Rule = list[Any]
 """`["starts_with", "gpt-4o"]`, as table.matches reads it."""

@@ -9,12 +9,13 @@ tokens, of `request` and `search` per million of those, so that one unit serves 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from math import isfinite
 from types import MappingProxyType
 from typing import Any, Final
 
 from llmr.catalog import Capabilities, LongContext, Price
+from llmr.dataclass import dataclass
 
 Row = list[Any]
 """A JSON array as above."""

@@ -1,9 +1,8 @@
 """What passes between the router and the registry: leave to try, what came of it, and what people are shown."""
 
-from dataclasses import dataclass
-
 from llmr.catalog import LimitsTold, Model
 from llmr.chat import Usage
+from llmr.dataclass import dataclass
 from llmr.errors import ProviderError
 from llmr.routing.circuit import Grant
 from llmr.routing.health import Circuit

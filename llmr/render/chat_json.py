@@ -10,10 +10,11 @@ shape too.
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Final
 
 from llmr.chat import Delta, Usage
+from llmr.dataclass import dataclass
 from llmr.errors import ProviderError
 from llmr.render.transcript import OUTPACED, Transcript, Tried
 from llmr.router import AttemptFailed, AttemptStarted, BrokeOff, Decided, Event, Found, LookedUp, Outpaced, Waiting

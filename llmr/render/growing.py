@@ -5,10 +5,10 @@ what Markdown it will be is side_by_side.py's. Every row is narrower than the te
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Final
 
+from llmr.dataclass import dataclass
 from llmr.render.ink import Keep, clipped, ink, plain
 from llmr.render.markdown.rows import cells, wrapped
 from llmr.render.neutralize import neutralize

@@ -11,11 +11,11 @@ Foreign text is neutralised where it becomes a span, so widths are those of what
 import textwrap
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from llmr.dataclass import dataclass
 from llmr.render.neutralize import neutralize
 
 

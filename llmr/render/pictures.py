@@ -14,10 +14,10 @@ picture needs colour to be read.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from llmr.dataclass import dataclass
 from llmr.errors import ErrorKind
 from llmr.render.ink import Line, Span, Tone
 

@@ -6,12 +6,12 @@ long as its last text.
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
 
 from rich.console import Console
 from rich.text import Text
 
+from llmr.dataclass import dataclass
 from llmr.render.growing import BETWEEN, column_width
 from llmr.render.markdown.blocks import Splitter
 from llmr.render.markdown.draw import Drawer

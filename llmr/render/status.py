@@ -9,10 +9,11 @@ for: the week holds fewer than fifty answers.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from llmr.catalog import Provider
+from llmr.dataclass import dataclass
 from llmr.errors import kind_named
 from llmr.registry import ModelStatus
 from llmr.render.figures import NOTHING, count, dollars, left, seconds, share

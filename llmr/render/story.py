@@ -5,9 +5,9 @@ no longer configured. A wait is the time before an attempt in which nobody was b
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+from llmr.dataclass import dataclass
 from llmr.errors import ErrorKind
 from llmr.render.decision import flip_view, passed_over_view, unflipped_view, weighing_view
 from llmr.render.figures import count, dollars, left, moment, seconds

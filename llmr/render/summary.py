@@ -12,11 +12,12 @@ somebody failed it before somebody answered it.
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from llmr.dataclass import dataclass
 from llmr.errors import ErrorKind
 from llmr.render.pictures import Slot
 from llmr.state import AttemptRecord

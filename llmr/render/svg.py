@@ -6,10 +6,10 @@ script. A chart is described for who cannot see it (`role="img"`, `aria-label`).
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from html import escape
 from typing import Final
 
+from llmr.dataclass import dataclass
 from llmr.render.neutralize import neutralize
 
 _WIDTH: Final = 720.0

@@ -6,10 +6,10 @@ what is left is never cut in the middle of a figure.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from llmr.dataclass import dataclass
 from llmr.render.ink import Keep, Line, Span, Tone, clipped, ink, plain, width_of
 
 _GAP: Final = "  "

@@ -2,10 +2,11 @@
 (chat_json.py), read it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from llmr.chat import ChatResponse, Delta, Usage
+from llmr.dataclass import dataclass
 from llmr.errors import ErrorKind, ProviderError, StreamInterrupted
 from llmr.render.figures import left, milliseconds
 from llmr.router import (

@@ -8,12 +8,13 @@ a permit that is not given back would hold a probe's lease, a slot or money unti
 import math
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from types import MappingProxyType
 from typing import Final
 
 from llmr.catalog import LimitsTold
 from llmr.chat import ChatRequest, Delta, FinishReason, Usage
+from llmr.dataclass import dataclass
 from llmr.errors import ErrorKind, ProviderError
 from llmr.exchange import Clock, Limits, Transport, Wires, exchange
 from llmr.registry import Attempt, Permit, ProviderRegistry

@@ -15,7 +15,6 @@ the last words, the one whose prompt is most alike, if that is above the thresho
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
 from random import Random
 from typing import Final, final
 
@@ -26,6 +25,7 @@ from llmr.cache.likeness import likeness, unpacked
 from llmr.cache.store import AnswerStore
 from llmr.cache.use import CacheUse, cache_use, is_whole
 from llmr.chat import ChatRequest, ChatResponse, Delta
+from llmr.dataclass import dataclass
 from llmr.exchange import Clock
 from llmr.registry import ProviderRegistry
 from llmr.router.embedding import Embedder

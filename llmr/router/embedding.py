@@ -6,12 +6,12 @@ provider: where a rule or the user keeps that one at home, nobody else is asked 
 
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Any, Final
 
 from llmr.cache.likeness import packed
 from llmr.catalog import Provider
 from llmr.chat import ChatRequest, Message, Role
+from llmr.dataclass import dataclass
 from llmr.errors import LlmrError
 from llmr.router.events import AttemptStarted, Finished
 from llmr.router.loop import Router

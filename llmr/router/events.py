@@ -10,9 +10,8 @@ what was asked beside the winner has been given up by then (its socket is closed
 text follows without a `BrokeOff`.
 """
 
-from dataclasses import dataclass
-
 from llmr.chat import ChatResponse, Delta
+from llmr.dataclass import dataclass
 from llmr.errors import ProviderError
 from llmr.routing.policy import OnBreak
 from llmr.routing.rules import Candidate

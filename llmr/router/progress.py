@@ -1,9 +1,10 @@
 """One request under way: what it wants and how far it came."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from llmr.catalog import Provider
 from llmr.chat import ChatRequest, Delta
+from llmr.dataclass import dataclass
 from llmr.errors import StreamInterrupted
 from llmr.routing.budget import Charge, Extra
 from llmr.routing.fallback import FallbackHandler

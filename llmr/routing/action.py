@@ -1,8 +1,8 @@
 """What a request does next, as a value: whoever drives it obeys (router/loop.py). fallback.py decides which."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from llmr.dataclass import dataclass
 from llmr.errors import Failure
 from llmr.routing.rules import Candidate
 

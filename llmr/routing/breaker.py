@@ -26,9 +26,10 @@ Times are wall-clock seconds, because they are compared between processes; `now`
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, assert_never
 
+from llmr.dataclass import dataclass
 from llmr.routing.circuit import BreakerState, Cause, Forced, Grant, Outcome, Phase, Refusal, Verdict
 from llmr.routing.policy import BreakerPolicy
 

@@ -6,9 +6,10 @@ A state is a row of the store, written by whatever version of llmr ran last: `fr
 """
 
 import math
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from llmr.dataclass import dataclass
 
 
 class Phase(StrEnum):

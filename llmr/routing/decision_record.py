@@ -10,9 +10,9 @@ for nothing, the seconds are nothing here.
 
 import json
 import math
-from dataclasses import dataclass
 from typing import Any, Final
 
+from llmr.dataclass import dataclass
 from llmr.routing.score import Score
 from llmr.routing.selection import Ranked, Rejected, Selection
 from llmr.routing.sensitivity import sensitivity

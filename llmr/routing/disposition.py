@@ -8,11 +8,11 @@ heal in seconds; a 429 brings its own clock.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from llmr.dataclass import dataclass
 from llmr.errors import ErrorKind
 from llmr.routing.circuit import Outcome
 from llmr.routing.policy import FallbackPolicy, OnRejection

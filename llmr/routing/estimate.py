@@ -15,9 +15,9 @@ with two; serve 27.8 and 30.0.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from llmr.dataclass import dataclass
 from llmr.routing.latency_row import LatencyStats, decayed
 
 PRIOR_TTFT_S: Final = 0.8  # routing.md §2

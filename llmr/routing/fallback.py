@@ -22,11 +22,12 @@ request began, for everything about this request.
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import field
 from random import Random
 from typing import Final
 
 from llmr.catalog import Model, Timeouts
+from llmr.dataclass import dataclass
 from llmr.errors import ErrorKind, Failure, ProviderError
 from llmr.routing.action import Action, Ending, GiveUp, Try, Wait
 from llmr.routing.disposition import Disposition, Onward, disposition, onward

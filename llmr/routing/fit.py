@@ -4,10 +4,9 @@ Unknown capabilities reject nothing: a local server that lists none is still ask
 asked, however fast: a fallback to a smaller window was LiteLLM's (BerriAI/litellm#31557).
 """
 
-from dataclasses import dataclass
-
 from llmr.catalog import Capabilities
 from llmr.chat import ChatRequest, Media, MediaKind
+from llmr.dataclass import dataclass
 from llmr.errors import ErrorKind
 
 

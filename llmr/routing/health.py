@@ -4,8 +4,8 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from llmr.dataclass import dataclass
 from llmr.routing.circuit import BreakerState
 from llmr.routing.estimate import Estimate
 from llmr.routing.learnt_limits import UNTOLD, LearntLimits

@@ -20,9 +20,10 @@ won.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final
+
+from llmr.dataclass import dataclass
 
 SHORT_S: Final = 1200.0  # see the header: routing.md §2 has 1800 s and 100 requests
 SHORT_REQUESTS: Final = 40.0

@@ -3,10 +3,11 @@
 Durations are seconds. The pure parts take one of these and never read a setting from anywhere else.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from llmr.catalog import SpendLimits, Strategy, Timeouts
+from llmr.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

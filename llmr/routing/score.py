@@ -18,12 +18,12 @@ candidates: unknown is not free, and not a reason to leave either.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from llmr.catalog import Price, Strategy
 from llmr.chat import Usage
+from llmr.dataclass import dataclass
 from llmr.routing.estimate import Estimate
 
 TAIL_AVERSION: Final = 0.4  # ρ; routing.md §3 has .25: see the header

@@ -3,10 +3,10 @@
 `llmr rank` shows it, `explain` keeps it, the fallback handler goes down it.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from llmr.catalog import Strategy
+from llmr.dataclass import dataclass
 from llmr.errors import ErrorKind
 from llmr.routing.estimate import Estimate
 from llmr.routing.rules import Candidate, RuleTrace

@@ -12,10 +12,10 @@ nobody knows a rival's price, its index holds that of the dearest one: the figur
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from llmr.catalog import Price, Strategy
+from llmr.dataclass import dataclass
 from llmr.routing.estimate import Z95, Estimate
 from llmr.routing.score import TAIL_AVERSION, Score
 from llmr.routing.selection import Ranked, Selection

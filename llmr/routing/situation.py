@@ -5,10 +5,11 @@ value. What is absent is unknown, and a condition on something unknown does not 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Any, Final
 
+from llmr.dataclass import dataclass
 from llmr.routing import breaker
 from llmr.routing.breaker import Blocked
 from llmr.routing.circuit import BreakerState, Forced, Phase

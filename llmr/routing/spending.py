@@ -14,11 +14,12 @@ Days and months are local time, as people's are; the caller says which it is, th
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from types import MappingProxyType
 from typing import Any, Final
 
 from llmr.catalog import SpendLimits
+from llmr.dataclass import dataclass
 
 _NOTHING: Final[Mapping[int, float]] = MappingProxyType({})
 

@@ -7,8 +7,10 @@ up bucket by bucket. Below 50 samples the log-normal fit of estimate.py is close
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
+
+from llmr.dataclass import dataclass
 
 GAMMA: Final = 1.04  # relative error (γ − 1)/(γ + 1) < 2 %
 ENOUGH_SAMPLES: Final = 50  # routing.md §2

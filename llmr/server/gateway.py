@@ -14,7 +14,7 @@ Whatever is refused on the way is refused in the words of the API that the path 
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from random import Random
 from types import MappingProxyType
 from typing import Any, Final
@@ -22,6 +22,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from llmr.app import App
+from llmr.dataclass import dataclass
 from llmr.errors import LlmrError
 from llmr.server.access_log import AccessLog
 from llmr.server.answering import LEFT_OUT, answer, asked_with

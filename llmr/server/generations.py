@@ -7,12 +7,13 @@ request is over. Streams that run for minutes are not disturbed. Both write to t
 import asyncio
 from collections.abc import Generator
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import TracebackType
 from typing import Self
 
 from llmr.app import App, opened
 from llmr.config.build import Config
+from llmr.dataclass import dataclass
 
 
 @dataclass(slots=True, eq=False)

@@ -9,9 +9,9 @@ allowed origin.
 (trust.md T17–T19, §4; B59–B61.)
 """
 
-from dataclasses import dataclass
 from typing import Final
 
+from llmr.dataclass import dataclass
 from llmr.server.call import Call
 from llmr.server.problems import refuse
 from llmr.server.token import ServerToken

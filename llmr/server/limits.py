@@ -1,6 +1,6 @@
 """What one client may take of the server, in one place. Sources: trust.md §4, unless a line says otherwise."""
 
-from dataclasses import dataclass
+from llmr.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,13 @@ import signal
 import socket
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final
 
 import uvicorn
 
 from llmr.app import SystemClock
 from llmr.config.build import Config
+from llmr.dataclass import dataclass
 from llmr.errors import UsageError
 from llmr.server.access_log import AccessLog, to_stdout
 from llmr.server.gateway import Gateway

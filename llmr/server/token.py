@@ -5,7 +5,6 @@
 
 import hmac
 import secrets
-from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 from typing import Final
@@ -13,6 +12,7 @@ from typing import Final
 from llmr.config.environment import Environment
 from llmr.config.files import read_private
 from llmr.config.private import replace_private
+from llmr.dataclass import dataclass
 from llmr.errors import CredentialError
 from llmr.secret import Secret
 

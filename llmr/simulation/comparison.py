@@ -8,10 +8,11 @@ one of routing/, so that what is compared is the choice and not the breaker.
 import math
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from random import Random
 from typing import Final, assert_never
 
+from llmr.dataclass import dataclass
 from llmr.errors import ErrorKind
 from llmr.routing import breaker
 from llmr.routing.circuit import BreakerState, Grant, Outcome, Refusal, Verdict

@@ -30,12 +30,12 @@ Everything that is wrong is told at once, each with its line and its mend. Small
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, cast
 
 from llmr.config.origin import KeyPath, dotted, key_lines
 from llmr.config.wording import kind_of, plain, show, suggestion
+from llmr.dataclass import dataclass
 from llmr.errors import UsageError
 from llmr.simulation.world import USUAL_MODEL, USUAL_NAME, Bursts, Incident, IncidentKind, Profile, Steady, World
 

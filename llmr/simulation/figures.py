@@ -1,8 +1,8 @@
 """What comes out of a run, in numbers. Percentiles are over requests, a failed one counted as run.CHARGED_S."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from llmr.dataclass import dataclass
 from llmr.simulation.run import Served
 
 

@@ -8,10 +8,10 @@ before its time has come. Only the rate limit remembers, so attempts have to be 
 """
 
 import math
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from llmr.dataclass import dataclass
 from llmr.simulation.luck import normal, uniform
 from llmr.simulation.world import Condition, Incident, World, condition
 

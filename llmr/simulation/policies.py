@@ -1,12 +1,13 @@
 """The table of policies that can be simulated, by the name that `llmr simulate --policy` takes."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from random import Random
 from types import MappingProxyType
 from typing import Final
 
 from llmr.catalog import Catalog, Strategy
+from llmr.dataclass import dataclass
 from llmr.routing.policy import HedgingPolicy
 from llmr.routing.policy import Policy as RoutingPolicy
 from llmr.routing.rules import Rule

@@ -18,13 +18,14 @@ tests/simulation/test_one_course.py runs the router over the same worlds on the 
 
 from collections.abc import Generator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from random import Random
 from types import MappingProxyType
 from typing import Final, assert_never
 
 from llmr.catalog import Catalog, Model, NamedModel, Price, Provider, Strategy, WireFormat
 from llmr.chat import ChatRequest, Delta, Message, Role, Usage
+from llmr.dataclass import dataclass
 from llmr.errors import ErrorKind, ProviderError
 from llmr.exchange import HttpReply
 from llmr.registry import ProviderRegistry

@@ -12,9 +12,9 @@ import heapq
 import time
 from collections.abc import Callable, Generator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import Final, Protocol
 
+from llmr.dataclass import dataclass
 from llmr.routing.situation import MINUTES_A_WEEK
 from llmr.simulation.luck import arrivals
 from llmr.simulation.network import Network

@@ -1,8 +1,8 @@
 """Many policies over the same worlds and seeds: what `llmr simulate` and bench/routing print."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from llmr.dataclass import dataclass
 from llmr.simulation.figures import Figures, figures
 from llmr.simulation.run import PolicyFactory, Served, run
 from llmr.simulation.world import World

@@ -5,9 +5,10 @@ hold at once their slow-downs multiply and the worst failure counts.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, assert_never
+
+from llmr.dataclass import dataclass
 
 USUAL_NAME: Final = "simulated"
 USUAL_MODEL: Final = "model"

@@ -14,9 +14,11 @@ Beside the rows stands the history: one record per request and per attempt, appe
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar
+
+from llmr.dataclass import dataclass
 
 Row = Any
 """A JSON value. The part that owns the key gives it a shape; see registry.py."""

@@ -2,9 +2,9 @@
 
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
+from llmr.dataclass import dataclass
 from llmr.state.database import connect
 from llmr.state.files import PrivateDirectory
 from llmr.state.schema import STATE

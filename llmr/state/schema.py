@@ -11,8 +11,9 @@ edited; a new one is appended. Version 0 is an empty file.
 No prompt, no answer and no key is kept in any of them.
 """
 
-from dataclasses import dataclass
 from typing import Final
+
+from llmr.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ import ssl
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType, ModuleType, TracebackType
 from typing import Any, Final, Self, cast, final
+
+from llmr.dataclass import dataclass
 
 # `import httpx` runs httpx._main, its command line, which imports click, rich and pygments where they are installed, and
 # rich is: 60–90 ms for nothing (libraries.md). An empty module in its place makes that import fail, as httpx expects.

@@ -7,12 +7,12 @@ never from the library's text, which quotes headers and bytes of the peer.
 import os
 import socket
 import ssl
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
 import httpcore
 
+from llmr.dataclass import dataclass
 from llmr.errors import ErrorKind, ProviderError
 from llmr.transport.sockets import LookupFailed
 

@@ -8,10 +8,10 @@ The end is `message_stop`. An `error` event may be the first and only event of a
 tools that Anthropic runs itself (web search, code) are not calls for us and are passed over; their citations are kept.
 """
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 from llmr.chat import Delta, FinishReason, ToolCallDelta, Usage
+from llmr.dataclass import dataclass
 from llmr.wire import json_text
 from llmr.wire.decoding import incomplete
 from llmr.wire.errors import bad_response, error_inside

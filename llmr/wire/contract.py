@@ -6,11 +6,11 @@ it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from llmr.catalog import Model
 from llmr.chat import ChatRequest, Delta
+from llmr.dataclass import dataclass
 from llmr.errors import ProviderError
 from llmr.secret import Secret
 

@@ -7,9 +7,9 @@ its prose. A new failure rule is one row.
 The order is the meaning: money before rate (both are 429), the named cause before the bare status, ours before theirs.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
+from llmr.dataclass import dataclass
 from llmr.errors import ErrorKind as K
 
 _ANY: Final = range(600)

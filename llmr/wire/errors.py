@@ -8,9 +8,9 @@ is not said here; that is `routing/disposition.py`.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
+from llmr.dataclass import dataclass
 from llmr.errors import ErrorKind, ProviderError
 from llmr.wire import json_text
 from llmr.wire.error_table import kind_of

@@ -7,10 +7,10 @@ without deltas (a gateway may send only `done` events) is taken from the item on
 are no calls for us.
 """
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 from llmr.chat import Delta, FinishReason, ToolCallDelta, Usage
+from llmr.dataclass import dataclass
 from llmr.wire import json_text
 from llmr.wire.decoding import incomplete
 from llmr.wire.errors import bad_response, error_inside

@@ -5,12 +5,12 @@ sent: a typo must not reach a model as prose.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
 from llmr.config.wording import suggestion
+from llmr.dataclass import dataclass
 
 
 class Verb(StrEnum):

@@ -6,12 +6,12 @@ name `@FILE` of one that is there.
 """
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from llmr.chat import Part
 from llmr.cli.prompt import file_named
+from llmr.dataclass import dataclass
 
 _WORD: Final = re.compile(r"(?<!\S)@(@?\S+)")
 

@@ -5,10 +5,11 @@ Asking again and editing go back one turn and begin a branch there; the turn tha
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from llmr.chat import ChatRequest, Media, Message, Part, Role, Text
 from llmr.conversations import Turn, history, system_of
+from llmr.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from llmr.dataclass import dataclass
 
 MOST_BYTES: Final = 256 * 1024  # of a command's output; a longer one is cut, and that is said
 _AT_ONCE: Final = 64 * 1024

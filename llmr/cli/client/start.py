@@ -2,7 +2,6 @@
 
 import random
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from llmr.chat import ChatRequest
@@ -13,6 +12,7 @@ from llmr.cli.keeping import Keeping, Speaking
 from llmr.cli.output import stdout_is_terminal
 from llmr.cli.say import say
 from llmr.config.environment import Environment
+from llmr.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

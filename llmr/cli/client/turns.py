@@ -8,7 +8,6 @@ import asyncio
 import termios
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Final
 
 from llmr.app import App
@@ -21,6 +20,7 @@ from llmr.cli.signals import Signals
 from llmr.cli.spinner import spinner_wanted
 from llmr.config.environment import Environment
 from llmr.conversations import CANCELLED, OK
+from llmr.dataclass import dataclass
 from llmr.errors import ErrorKind, LlmrError, StreamInterrupted
 from llmr.render.chat_json import ErrorNote
 from llmr.render.transcript import Transcript

@@ -16,10 +16,11 @@ prose but do write addresses and poems.
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import Final, final
 
+from llmr.dataclass import dataclass
 from llmr.render.markdown.cutting import place_to_cut
 
 TABLE_ROWS: Final = 50  # a table is held until it ends; a longer one is drawn in parts, each with the header

@@ -1,9 +1,10 @@
 """The plan: what may be asked, in the user's order, and how: what rules decided, as values that the rest obeys."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from llmr.catalog import Model, Strategy, TimeoutOverrides
 from llmr.chat import ChatRequest
+from llmr.dataclass import dataclass
 from llmr.errors import RequestDenied
 from llmr.routing.policy import OnBreak
 from llmr.routing.rules.condition import Clause, matches_any

@@ -1,9 +1,10 @@
 """A rule: when it holds, and what it does then."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 
 from llmr.catalog import Strategy, TimeoutOverrides
+from llmr.dataclass import dataclass
 from llmr.routing.policy import OnBreak
 from llmr.routing.rules.condition import Condition
 

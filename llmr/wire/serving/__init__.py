@@ -9,11 +9,11 @@ is read here is its meaning. What cannot be meant (base64 that is none) is a `Re
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final, Protocol
 
 from llmr.chat import ChatRequest, ChatResponse, Delta
+from llmr.dataclass import dataclass
 from llmr.errors import UsageError
 
 
