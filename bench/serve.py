@@ -1,6 +1,6 @@
 """What `llmr serve` adds to a request: latency and throughput against an upstream that answers at once.
 
-    python bench/serve.py [--seconds 3] [--workers N] [--other NAME=BASE_URL=KEY …]
+    python -P bench/serve.py [--seconds 3] [--workers N] [--other NAME=BASE_URL=KEY …]
 
 One process is the upstream, one is the gateway, this one is the client; upstream and client speak raw bytes over kept
 connections, so that what is measured is the gateway. "added" is its median (and 99th percentile) less the upstream's own,
@@ -228,10 +228,10 @@ def main():
         )
         token = "bench-token-0123456789"
         environment = {"PATH": os.environ["PATH"], "HOME": home, "LLMR_SERVE_TOKEN": token}
-        command = [sys.executable, "-m", "llmr", "serve", "--port", str(ours), "--config", str(settings), "--quiet"]
+        command = [sys.executable, "-P", "-m", "llmr", "serve", "--port", str(ours), "--config", str(settings), "--quiet"]
         command += ["--workers", str(said.workers)] if said.workers > 1 else []
         subprocess.run(
-            [sys.executable, "-m", "llmr", "rank", "-m", "m", "--config", str(settings)],
+            [sys.executable, "-P", "-m", "llmr", "rank", "-m", "m", "--config", str(settings)],
             env=environment,
             capture_output=True,
             check=True,

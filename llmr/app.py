@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from llmr.conversations.store import ConversationStore
     from llmr.router.cached import CachedRouter
     from llmr.transport import HttpTransport
+    from llmr.transport.direct import DirectTransport
 
 
 _PATIENCE_WHEN_SERVING_S: Final = 0.02  # while one request waits for the store's lock, every other answer waits too
@@ -71,16 +72,24 @@ class SystemClock:
 class LateTransport:
     """The HTTP transport, imported when the block begins: `rank` never pays for it, and no first token's time contains it."""
 
-    def __init__(self, ca_file: str | None = None) -> None:
-        """`ca_file` as transport.HttpTransport has it."""
+    def __init__(self, ca_file: str | None = None, *, serving: bool = False) -> None:
+        """`ca_file` as transport.HttpTransport has it; `serving`: by the one that needs the packages of a server."""
         self._ca_file = ca_file
-        self._transport: HttpTransport | None = None
+        self._serving = serving
+        self._transport: HttpTransport | DirectTransport | None = None
 
     async def __aenter__(self) -> Self:
+        self._transport = await self._chosen().__aenter__()
+        return self
+
+    def _chosen(self) -> "HttpTransport | DirectTransport":
+        if self._serving:
+            from llmr.transport.direct import DirectTransport
+
+            return DirectTransport(ca_file=self._ca_file)
         from llmr.transport import HttpTransport
 
-        self._transport = await HttpTransport(ca_file=self._ca_file).__aenter__()
-        return self
+        return HttpTransport(ca_file=self._ca_file)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -178,7 +187,7 @@ def opened(
         _later(store, config, clock, serving=serving) as later,
     ):
         registry = ProviderRegistry(store, config.policy.breaker, chance, spend=config.policy.spend, later=later)
-        transport = LateTransport(config.ca_file)
+        transport = LateTransport(config.ca_file, serving=serving)
         router = Router(
             catalog=config.catalog,
             rules=RulesEngine(config.rules, config.policy.strategy),

@@ -9,8 +9,10 @@ import pytest
 
 from llmr.catalog import Provider, WireFormat
 from llmr.errors import ProviderError
+from llmr.exchange import Transport
 from llmr.secret import Secret
 from llmr.transport import HttpTransport
+from llmr.transport.direct import DirectTransport
 from llmr.wire.contract import Credential, HttpRequest
 
 T = TypeVar("T")
@@ -40,7 +42,7 @@ class Outcome:
 class Ask(Protocol):
     async def __call__(
         self,
-        transport: HttpTransport,
+        transport: Transport,
         url: str,
         *,
         body: bytes = b'{"stream":true}',
@@ -51,12 +53,19 @@ class Ask(Protocol):
     ) -> Outcome: ...
 
 
+@pytest.fixture(params=[HttpTransport, DirectTransport], ids=["httpx", "direct"])
+def client(request: pytest.FixtureRequest) -> Callable[..., Any]:
+    """Each of the two transports: what holds for the command line holds for the server."""
+    made: Callable[..., Any] = request.param
+    return made
+
+
 @pytest.fixture
 def ask() -> Ask:
     """Send one request to `url` and read the whole answer. `provider` overrides fields of the Provider."""
 
     async def asking(
-        transport: HttpTransport,
+        transport: Transport,
         url: str,
         *,
         body: bytes = b'{"stream":true}',

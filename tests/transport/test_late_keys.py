@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,24 +12,25 @@ from llmr.catalog import Provider, WireFormat
 from llmr.errors import CredentialError
 from llmr.lab import Behavior, Lab, LabProvider
 from llmr.secret import Secret
-from llmr.transport import HttpTransport
 from llmr.transport.late_keys import at_hand
 from llmr.wire.contract import Credential, HttpRequest
+
+Client = Callable[..., Any]
 
 
 def _refused() -> str:
     raise CredentialError("the vault is locked")
 
 
-async def _status(secret: Secret) -> tuple[int, str]:
+async def _status(client: Client, secret: Secret) -> tuple[int, str]:
     lab = Lab([LabProvider("a", [Behavior("hi")])])
-    async with lab.serving(), HttpTransport() as transport:
+    async with lab.serving(), client() as transport:
         request = HttpRequest("POST", lab.url("a"), (), b"{}", Credential("authorization", "Bearer ", secret))
         async with transport.stream(request, Provider("a", WireFormat.OPENAI, lab.url("a")), connect_s=5) as reply:
             return reply.status, dict(lab.provider("a").requests[0].headers)["authorization"]
 
 
-def test_a_late_key_is_fetched_before_the_request_leaves(run: Any) -> None:
+def test_a_late_key_is_fetched_before_the_request_leaves(client: Client, run: Any) -> None:
     fetched: list[str] = []
 
     def fetch() -> str:
@@ -37,16 +39,16 @@ def test_a_late_key_is_fetched_before_the_request_leaves(run: Any) -> None:
 
     secret = Secret.late(fetch)
     assert not secret.is_at_hand
-    assert run(_status(secret)) == (200, "Bearer late-key-123")
-    assert run(_status(secret))[0] == 200
+    assert run(_status(client, secret)) == (200, "Bearer late-key-123")
+    assert run(_status(client, secret))[0] == 200
     assert fetched == ["llmr-key"]  # once, and not in the event loop
 
 
-def test_a_key_that_cannot_be_fetched_stops_the_request_in_the_vaults_words(run: Any) -> None:
+def test_a_key_that_cannot_be_fetched_stops_the_request_in_the_vaults_words(client: Client, run: Any) -> None:
     secret = Secret.late(_refused)
     for _ in range(2):
         with pytest.raises(CredentialError, match="the vault is locked"):
-            run(_status(secret))
+            run(_status(client, secret))
 
 
 def test_a_vault_that_waits_for_a_finger_does_not_hold_up_the_end() -> None:

@@ -12,10 +12,10 @@ import pytest
 
 from llmr.errors import ConfigError, ErrorKind
 from llmr.lab import Behavior, Lab, LabProvider
-from llmr.transport import HttpTransport
 from llmr.transport.sockets import Sockets
 
 Run = Callable[[Any], Any]
+Client = Callable[..., Any]
 
 
 @pytest.fixture
@@ -43,9 +43,9 @@ def found(*ports: int) -> Callable[..., Any]:
     return lambda *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in ports]
 
 
-def test_a_refused_connection_says_so(run: Run, ask: Any, closed_port: int) -> None:
+def test_a_refused_connection_says_so(client: Client, run: Run, ask: Any, closed_port: int) -> None:
     async def scenario() -> Any:
-        async with HttpTransport() as transport:
+        async with client() as transport:
             return await ask(transport, f"http://127.0.0.1:{closed_port}/")
 
     outcome = run(scenario())
@@ -53,12 +53,12 @@ def test_a_refused_connection_says_so(run: Run, ask: Any, closed_port: int) -> N
     assert outcome.message == f"127.0.0.1:{closed_port}: failed while connecting (Connection refused)"
 
 
-def test_a_name_without_address_says_so(run: Run, ask: Any) -> None:
+def test_a_name_without_address_says_so(client: Client, run: Run, ask: Any) -> None:
     def unknown(*_: Any, **__: Any) -> Any:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     async def scenario() -> Any:
-        async with HttpTransport(sockets=Sockets(unknown)) as transport:
+        async with client(sockets=Sockets(unknown)) as transport:
             return await ask(transport, "http://nowhere.example/")
 
     outcome = run(scenario())
@@ -66,39 +66,39 @@ def test_a_name_without_address_says_so(run: Run, ask: Any) -> None:
     assert outcome.message == "nowhere.example: name lookup failed (Name or service not known)"
 
 
-def test_a_name_that_is_no_name_is_a_failed_lookup(run: Run, ask: Any) -> None:
+def test_a_name_that_is_no_name_is_a_failed_lookup(client: Client, run: Run, ask: Any) -> None:
     async def scenario() -> Any:
-        async with HttpTransport() as transport:
+        async with client() as transport:
             return await ask(transport, f"http://{'x' * 64}.example/")
 
     assert run(scenario()).kind == ErrorKind.CONNECT
 
 
-def test_the_next_address_is_tried_when_one_refuses(run: Run, ask: Any, closed_port: int) -> None:
+def test_the_next_address_is_tried_when_one_refuses(client: Client, run: Run, ask: Any, closed_port: int) -> None:
     async def scenario() -> Any:
         lab = Lab([LabProvider("a")])
         async with lab.serving():
             port = int(lab.origin("a").rpartition(":")[2])
-            async with HttpTransport(sockets=Sockets(found(closed_port, port))) as transport:
+            async with client(sockets=Sockets(found(closed_port, port))) as transport:
                 return await ask(transport, "http://two.example/")
 
     assert run(scenario()).status == 200
 
 
-def test_the_next_address_is_tried_when_one_is_silent(run: Run, ask: Any, deaf_port: int) -> None:
+def test_the_next_address_is_tried_when_one_is_silent(client: Client, run: Run, ask: Any, deaf_port: int) -> None:
     async def scenario() -> Any:
         lab = Lab([LabProvider("a")])
         async with lab.serving():
             port = int(lab.origin("a").rpartition(":")[2])
-            async with HttpTransport(sockets=Sockets(found(deaf_port, port))) as transport:
+            async with client(sockets=Sockets(found(deaf_port, port))) as transport:
                 return await ask(transport, "http://two.example/")
 
     assert run(scenario()).status == 200
 
 
-def test_when_every_address_refuses_that_is_the_error(run: Run, ask: Any, closed_port: int) -> None:
+def test_when_every_address_refuses_that_is_the_error(client: Client, run: Run, ask: Any, closed_port: int) -> None:
     async def scenario() -> Any:
-        async with HttpTransport(sockets=Sockets(found(closed_port, closed_port))) as transport:
+        async with client(sockets=Sockets(found(closed_port, closed_port))) as transport:
             return await ask(transport, "http://two.example/")
 
     outcome = run(scenario())
@@ -116,7 +116,9 @@ async def _silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     ("scheme", "proxied", "phase"),
     [("https", False, "shaking hands (TLS)"), ("https", True, "asking the proxy for a tunnel")],
 )
-def test_connecting_is_bounded_by_the_wall_clock(run: Run, ask: Any, scheme: str, proxied: bool, phase: str) -> None:
+def test_connecting_is_bounded_by_the_wall_clock(
+    client: Client, run: Run, ask: Any, scheme: str, proxied: bool, phase: str
+) -> None:
     closed = threading.Event()
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -125,7 +127,7 @@ def test_connecting_is_bounded_by_the_wall_clock(run: Run, ask: Any, scheme: str
 
     async def scenario() -> Any:
         server = await asyncio.start_server(silent, "127.0.0.1", 0)
-        async with server, HttpTransport() as transport:
+        async with server, client() as transport:
             port = server.sockets[0].getsockname()[1]
             proxy = f"http://127.0.0.1:{port}" if proxied else None
             outcome = await ask(transport, f"{scheme}://127.0.0.1:{port}/", connect_s=0.15, proxy=proxy)
@@ -138,25 +140,25 @@ def test_connecting_is_bounded_by_the_wall_clock(run: Run, ask: Any, scheme: str
     assert outcome.message.endswith(f"no connection within 0.15 s, gave up {phase}")
 
 
-def test_a_silent_address_is_bounded_as_well(run: Run, ask: Any, deaf_port: int) -> None:
+def test_a_silent_address_is_bounded_as_well(client: Client, run: Run, ask: Any, deaf_port: int) -> None:
     async def scenario() -> Any:
-        async with HttpTransport() as transport:
+        async with client() as transport:
             return await ask(transport, f"http://127.0.0.1:{deaf_port}/", connect_s=0.15)
 
     assert run(scenario()).kind == ErrorKind.CONNECT_TIMEOUT
 
 
-def test_the_bound_on_connecting_does_not_bound_the_answer(run: Run, ask: Any) -> None:
+def test_the_bound_on_connecting_does_not_bound_the_answer(client: Client, run: Run, ask: Any) -> None:
     async def scenario() -> Any:
         lab = Lab([LabProvider("a", [Behavior(headers_s=0.2, ttft_s=0.2)])])
-        async with lab.serving(), HttpTransport() as transport:
+        async with lab.serving(), client() as transport:
             return await ask(transport, lab.url("a"), connect_s=0.1)
 
     outcome = run(scenario())
     assert (outcome.status, outcome.error) == (200, None)
 
 
-def test_a_lookup_that_hangs_holds_nobody_up(run: Run, ask: Any) -> None:
+def test_a_lookup_that_hangs_holds_nobody_up(client: Client, run: Run, ask: Any) -> None:
     never = threading.Event()
 
     def hanging(*_: Any, **__: Any) -> Any:
@@ -164,7 +166,7 @@ def test_a_lookup_that_hangs_holds_nobody_up(run: Run, ask: Any) -> None:
         return []
 
     async def scenario() -> Any:
-        async with HttpTransport(sockets=Sockets(hanging)) as transport:
+        async with client(sockets=Sockets(hanging)) as transport:
             return await ask(transport, "http://slow.example/", connect_s=0.1)
 
     try:
@@ -175,16 +177,16 @@ def test_a_lookup_that_hangs_holds_nobody_up(run: Run, ask: Any) -> None:
         never.set()
 
 
-def test_a_lookup_that_hangs_does_not_delay_the_end_of_the_process() -> None:
-    program = """
+def test_a_lookup_that_hangs_does_not_delay_the_end_of_the_process(client: Client) -> None:
+    program = f"""
 import asyncio, threading
 from llmr.catalog import Provider, WireFormat
-from llmr.transport import HttpTransport
+from {client.__module__} import {client.__name__}
 from llmr.transport.sockets import Sockets
 from llmr.wire.contract import HttpRequest
 
 async def main():
-    async with HttpTransport(sockets=Sockets(lambda *_, **__: threading.Event().wait())) as transport:
+    async with {client.__name__}(sockets=Sockets(lambda *_, **__: threading.Event().wait())) as transport:
         url = "http://slow.example/"
         async with transport.stream(HttpRequest("GET", url, (), b""), Provider("a", WireFormat.OPENAI, url), connect_s=0.05):
             pass
@@ -195,11 +197,11 @@ asyncio.run(main())
     assert done.stderr.strip().endswith("no connection within 0.05 s, gave up connecting")
 
 
-def test_an_http_request_goes_through_its_proxy_and_says_who_it_is(run: Run, ask: Any) -> None:
+def test_an_http_request_goes_through_its_proxy_and_says_who_it_is(client: Client, run: Run, ask: Any) -> None:
     async def scenario() -> Any:
         proxy = LabProvider("proxy")
         lab = Lab([proxy])
-        async with lab.serving(), HttpTransport() as transport:
+        async with lab.serving(), client() as transport:
             url = lab.origin("proxy").replace("//", "//me:hunter2@")
             outcome = await ask(transport, "http://api.example/v1/chat", proxy=url)
             return outcome, proxy.requests[0]
@@ -210,10 +212,10 @@ def test_an_http_request_goes_through_its_proxy_and_says_who_it_is(run: Run, ask
     assert request.header("proxy-authorization") == "Basic bWU6aHVudGVyMg=="  # me:hunter2
 
 
-def test_a_proxy_that_refuses_is_named_without_its_password(run: Run, ask: Any) -> None:
+def test_a_proxy_that_refuses_is_named_without_its_password(client: Client, run: Run, ask: Any) -> None:
     async def scenario() -> Any:
         lab = Lab([LabProvider("proxy", [Behavior(status=407, body=b"")])])
-        async with lab.serving(), HttpTransport() as transport:
+        async with lab.serving(), client() as transport:
             url = lab.origin("proxy").replace("//", "//me:hunter2@")
             return await ask(transport, "https://api.example/v1/chat", proxy=url), lab.origin("proxy")
 
@@ -224,9 +226,11 @@ def test_a_proxy_that_refuses_is_named_without_its_password(run: Run, ask: Any) 
 
 
 @pytest.mark.parametrize("proxy", ["ftp://me:hunter2@h/", "socks5://me:hunter2@127.0.0.1:1", "http://me:hunter2@[::/"])
-def test_a_proxy_that_cannot_be_used_is_a_matter_of_configuration(run: Run, ask: Any, proxy: str) -> None:
+def test_a_proxy_that_cannot_be_used_is_a_matter_of_configuration(
+    client: Client, run: Run, ask: Any, proxy: str
+) -> None:
     async def scenario() -> None:
-        async with HttpTransport() as transport:
+        async with client() as transport:
             await ask(transport, "http://api.example/", proxy=proxy)
 
     with pytest.raises(ConfigError) as caught:

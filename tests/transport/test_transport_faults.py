@@ -10,20 +10,21 @@ from typing import Any
 import pytest
 
 from llmr.errors import ErrorKind, ProviderError
+from llmr.exchange import Transport
 from llmr.lab import HTML_502, Behavior, Encoding, Fault, Framing, Lab, LabProvider, html_page, rate_limited, redirect
-from llmr.transport import HttpTransport
 
 Run = Callable[[Any], Any]
+Client = Callable[..., Any]
 
 TEXT = "one two three four"
 MEBIBYTE = 1024 * 1024
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
 
 
-def outcome_of(run: Run, ask: Any, behavior: Behavior) -> Any:
+def outcome_of(client: Client, run: Run, ask: Any, behavior: Behavior) -> Any:
     async def scenario() -> Any:
         lab = Lab([LabProvider("a", [behavior])])
-        async with lab.serving(), HttpTransport() as transport:
+        async with lab.serving(), client() as transport:
             return await ask(transport, lab.url("a") + "/chat/completions")
 
     return run(scenario())
@@ -47,8 +48,10 @@ def outcome_of(run: Run, ask: Any, behavior: Behavior) -> Any:
         pytest.param(Behavior(fault=Fault.CUT, fault_at=2, framing=Framing.CLOSE), 200, id="a cut nobody can see here"),
     ],
 )
-def test_an_http_answer_is_an_answer_whatever_it_says(run: Run, ask: Any, behavior: Behavior, status: int) -> None:
-    outcome = outcome_of(run, ask, behavior)
+def test_an_http_answer_is_an_answer_whatever_it_says(
+    client: Client, run: Run, ask: Any, behavior: Behavior, status: int
+) -> None:
+    outcome = outcome_of(client, run, ask, behavior)
     assert (outcome.status, outcome.error) == (status, None)
 
 
@@ -81,9 +84,9 @@ def test_an_http_answer_is_an_answer_whatever_it_says(run: Run, ask: Any, behavi
     ],
 )
 def test_without_headers_there_is_no_answer(
-    run: Run, ask: Any, behavior: Behavior, kind: ErrorKind, words: str
+    client: Client, run: Run, ask: Any, behavior: Behavior, kind: ErrorKind, words: str
 ) -> None:
-    outcome = outcome_of(run, ask, behavior)
+    outcome = outcome_of(client, run, ask, behavior)
     assert (outcome.status, outcome.kind) == (None, kind)
     assert words in outcome.message
 
@@ -121,19 +124,21 @@ def test_without_headers_there_is_no_answer(
         ),
     ],
 )
-def test_an_answer_that_breaks_is_never_a_whole_one(run: Run, ask: Any, behavior: Behavior, kind: ErrorKind) -> None:
-    outcome = outcome_of(run, ask, behavior)
+def test_an_answer_that_breaks_is_never_a_whole_one(
+    client: Client, run: Run, ask: Any, behavior: Behavior, kind: ErrorKind
+) -> None:
+    outcome = outcome_of(client, run, ask, behavior)
     assert (outcome.status, outcome.kind) == (200, kind)
 
 
-def test_what_came_before_the_break_is_delivered(run: Run, ask: Any) -> None:
-    outcome = outcome_of(run, ask, Behavior(TEXT, fault=Fault.RESET, fault_at=3))
+def test_what_came_before_the_break_is_delivered(client: Client, run: Run, ask: Any) -> None:
+    outcome = outcome_of(client, run, ask, Behavior(TEXT, fault=Fault.RESET, fault_at=3))
     assert [word in outcome.body for word in (b"one", b"two", b"three", b"four")] == [True, True, True, False]
 
 
 @pytest.mark.parametrize("encoding", Encoding)
-def test_a_decoded_stream_is_the_stream(run: Run, ask: Any, encoding: Encoding) -> None:
-    outcome = outcome_of(run, ask, Behavior(TEXT, encoding=encoding))
+def test_a_decoded_stream_is_the_stream(client: Client, run: Run, ask: Any, encoding: Encoding) -> None:
+    outcome = outcome_of(client, run, ask, Behavior(TEXT, encoding=encoding))
     assert outcome.body.startswith(b"data: {")
     assert outcome.body.endswith(b"data: [DONE]\n\n")
 
@@ -155,17 +160,19 @@ def memory_peak_bytes() -> int:
         pytest.param(Behavior(body=b"data: ", flood=b"x" * 65536), "too large", id="B16 an endless line"),
     ],
 )
-def test_an_answer_without_end_costs_no_memory(run: Run, ask: Any, behavior: Behavior, words: str) -> None:
+def test_an_answer_without_end_costs_no_memory(
+    client: Client, run: Run, ask: Any, behavior: Behavior, words: str
+) -> None:
     async def scenario() -> tuple[str, int, int]:
         lab = Lab([LabProvider("a", [Behavior(), behavior])])
-        async with lab.serving(), HttpTransport() as transport:
+        async with lab.serving(), client() as transport:
             url = lab.url("a") + "/chat/completions"
             await ask(transport, url)
             before = memory_peak_bytes()
             message, size_bytes = await count(transport, url)
             return message, size_bytes, memory_peak_bytes() - before
 
-    async def count(transport: HttpTransport, url: str) -> tuple[str, int]:
+    async def count(transport: Transport, url: str) -> tuple[str, int]:
         from llmr.catalog import Provider, WireFormat
         from llmr.wire.contract import HttpRequest
 
@@ -188,12 +195,12 @@ def test_an_answer_without_end_costs_no_memory(run: Run, ask: Any, behavior: Beh
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_not_followed(run: Run, ask: Any, status: int) -> None:
+def test_a_redirect_is_not_followed(client: Client, run: Run, ask: Any, status: int) -> None:
     async def scenario() -> tuple[Any, int, int]:
         decoy = LabProvider("decoy")
         first = LabProvider("first", lambda _n, _r: redirect(lab.url("decoy") + "/", status))
         lab = Lab([first, decoy])
-        async with lab.serving(), HttpTransport() as transport:
+        async with lab.serving(), client() as transport:
             outcome = await ask(transport, lab.url("first") + "/chat/completions")
             return outcome, len(first.requests), decoy.connections
 
@@ -202,8 +209,8 @@ def test_a_redirect_is_not_followed(run: Run, ask: Any, status: int) -> None:
     assert outcome.headers["location"].startswith("http://127.0.0.1:")
 
 
-def test_the_body_of_an_error_is_cut(run: Run, ask: Any) -> None:
-    assert error_body(run, Behavior(status=500, body=b"x" * 100_000), limit_bytes=1000) == b"x" * 1000
+def test_the_body_of_an_error_is_cut(client: Client, run: Run, ask: Any) -> None:
+    assert error_body(client, run, Behavior(status=500, body=b"x" * 100_000), limit_bytes=1000) == b"x" * 1000
 
 
 @pytest.mark.parametrize(
@@ -214,25 +221,27 @@ def test_the_body_of_an_error_is_cut(run: Run, ask: Any) -> None:
         pytest.param(Behavior(status=503, body=b"0123456789", fault=Fault.HANG, fault_at=1), id="hanging"),
     ],
 )
-def test_the_broken_body_of_an_error_is_what_came_of_it(run: Run, behavior: Behavior) -> None:
-    assert error_body(run, behavior, within_s=0.2) == b"01234"
+def test_the_broken_body_of_an_error_is_what_came_of_it(client: Client, run: Run, behavior: Behavior) -> None:
+    assert error_body(client, run, behavior, within_s=0.2) == b"01234"
 
 
-def test_an_error_in_an_unknown_encoding_has_no_body_but_is_an_error(run: Run) -> None:
-    assert error_body(run, Behavior(status=500, body=b"x", headers=(("content-encoding", "br"),))) == b""
+def test_an_error_in_an_unknown_encoding_has_no_body_but_is_an_error(client: Client, run: Run) -> None:
+    assert error_body(client, run, Behavior(status=500, body=b"x", headers=(("content-encoding", "br"),))) == b""
 
 
-def test_an_error_page_comes_whole(run: Run) -> None:
-    assert error_body(run, html_page()) == HTML_502
+def test_an_error_page_comes_whole(client: Client, run: Run) -> None:
+    assert error_body(client, run, html_page()) == HTML_502
 
 
-def error_body(run: Run, behavior: Behavior, limit_bytes: int = MEBIBYTE, within_s: float | None = None) -> bytes:
+def error_body(
+    client: Client, run: Run, behavior: Behavior, limit_bytes: int = MEBIBYTE, within_s: float | None = None
+) -> bytes:
     async def scenario() -> bytes:
         from llmr.catalog import Provider, WireFormat
         from llmr.wire.contract import HttpRequest
 
         lab = Lab([LabProvider("a", [behavior])])
-        async with lab.serving(), HttpTransport() as transport:
+        async with lab.serving(), client() as transport:
             request = HttpRequest("POST", lab.url("a") + "/chat/completions", (), b"{}")
             provider = Provider("a", WireFormat.OPENAI, lab.url("a"))
             async with transport.stream(request, provider, connect_s=5) as reply:
@@ -243,7 +252,7 @@ def error_body(run: Run, behavior: Behavior, limit_bytes: int = MEBIBYTE, within
     return body
 
 
-def test_a_server_that_answers_before_it_has_read_everything_is_heard(run: Run, ask: Any) -> None:
+def test_a_server_that_answers_before_it_has_read_everything_is_heard(client: Client, run: Run, ask: Any) -> None:
     over = asyncio.Event()
 
     async def too_large(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -256,7 +265,7 @@ def test_a_server_that_answers_before_it_has_read_everything_is_heard(run: Run, 
 
     async def scenario() -> Any:
         server = await asyncio.start_server(too_large, "127.0.0.1", 0)
-        async with server, HttpTransport() as transport:
+        async with server, client() as transport:
             url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
             outcome = await ask(transport, url, body=bytes(8 * MEBIBYTE))
             await over.wait()
@@ -266,8 +275,8 @@ def test_a_server_that_answers_before_it_has_read_everything_is_heard(run: Run, 
     assert (outcome.status, outcome.body) == (413, b"big")
 
 
-def test_zlib_is_the_only_decoder_that_is_asked(run: Run, ask: Any) -> None:
+def test_zlib_is_the_only_decoder_that_is_asked(client: Client, run: Run, ask: Any) -> None:
     raw_deflate = zlib.compressobj(wbits=-15)
     body = raw_deflate.compress(b"bare deflate") + raw_deflate.flush()
-    outcome = outcome_of(run, ask, Behavior(body=body, headers=(("content-encoding", "deflate"),)))
+    outcome = outcome_of(client, run, ask, Behavior(body=body, headers=(("content-encoding", "deflate"),)))
     assert outcome.body == b"bare deflate"

@@ -10,20 +10,20 @@ import pytest
 
 from llmr.errors import ConfigError, CredentialError, TrustError
 from llmr.lab import Behavior, Lab, LabProvider, LabRequest
-from llmr.transport import HttpTransport
 
 Run = Callable[[Any], Any]
+Client = Callable[..., Any]
 
 HEALTHY = (Behavior(),)
 
 
-def request_of(run: Run, ask: Any, script: Any = HEALTHY, times: int = 1, **asked: Any) -> LabRequest:
+def request_of(client: Client, run: Run, ask: Any, script: Any = HEALTHY, times: int = 1, **asked: Any) -> LabRequest:
     """The last request as the provider saw it."""
 
     async def scenario() -> LabRequest:
         provider = LabProvider("a", script)
         lab = Lab([provider])
-        async with lab.serving(), HttpTransport() as transport:
+        async with lab.serving(), client() as transport:
             for _ in range(times):
                 await ask(transport, lab.url("a") + "/chat/completions", **asked)
         return provider.requests[-1]
@@ -32,8 +32,10 @@ def request_of(run: Run, ask: Any, script: Any = HEALTHY, times: int = 1, **aske
     return last
 
 
-def test_a_request_says_what_it_must_and_nothing_more(run: Run, ask: Any) -> None:
-    request = request_of(run, ask, body=b"{}", headers=(("Content-Type", "application/json"),), key="sk-secret-key")
+def test_a_request_says_what_it_must_and_nothing_more(client: Client, run: Run, ask: Any) -> None:
+    request = request_of(
+        client, run, ask, body=b"{}", headers=(("Content-Type", "application/json"),), key="sk-secret-key"
+    )
     assert sorted(request.headers) == [
         ("accept-encoding", "identity"),
         ("authorization", "Bearer sk-secret-key"),
@@ -45,12 +47,12 @@ def test_a_request_says_what_it_must_and_nothing_more(run: Run, ask: Any) -> Non
     assert (request.method, request.target, request.body) == ("POST", "/v1/chat/completions", b"{}")
 
 
-def test_without_a_key_none_is_sent(run: Run, ask: Any) -> None:
-    assert request_of(run, ask, key=None).header("authorization") is None
+def test_without_a_key_none_is_sent(client: Client, run: Run, ask: Any) -> None:
+    assert request_of(client, run, ask, key=None).header("authorization") is None
 
 
-def test_a_wire_may_name_its_own_accept_and_user_agent(run: Run, ask: Any) -> None:
-    request = request_of(run, ask, headers=(("accept", "text/event-stream"), ("User-Agent", "mine/1")))
+def test_a_wire_may_name_its_own_accept_and_user_agent(client: Client, run: Run, ask: Any) -> None:
+    request = request_of(client, run, ask, headers=(("accept", "text/event-stream"), ("User-Agent", "mine/1")))
     sent = [header for header in request.headers if header[0] in ("accept", "user-agent")]
     assert sorted(sent) == [("accept", "text/event-stream"), ("user-agent", "mine/1")]
 
@@ -69,9 +71,9 @@ def test_a_wire_may_name_its_own_accept_and_user_agent(run: Run, ask: Any) -> No
         "sk-secret\u2028",
     ],
 )
-def test_a_key_that_is_no_key_is_never_sent_nor_shown(run: Run, ask: Any, key: str) -> None:
+def test_a_key_that_is_no_key_is_never_sent_nor_shown(client: Client, run: Run, ask: Any, key: str) -> None:
     with pytest.raises(CredentialError) as caught:
-        request_of(run, ask, key=key)
+        request_of(client, run, ask, key=key)
     assert "secret" not in str(caught.value)
     assert not key or key.strip() not in str(caught.value)
     assert caught.value.__cause__ is None
@@ -95,17 +97,19 @@ def test_a_key_that_is_no_key_is_never_sent_nor_shown(run: Run, ask: Any, key: s
         ("x-a", "\x1b[2J"),
     ],
 )
-def test_a_header_that_would_change_the_request_is_refused(run: Run, ask: Any, name: str, value: str) -> None:
+def test_a_header_that_would_change_the_request_is_refused(
+    client: Client, run: Run, ask: Any, name: str, value: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
-        request_of(run, ask, headers=((name, value),))
+        request_of(client, run, ask, headers=((name, value),))
     assert value.strip() not in str(caught.value) or value in ("0", "1")
 
 
-def test_a_request_for_another_origin_than_the_provider_s_never_leaves(run: Run, ask: Any) -> None:
+def test_a_request_for_another_origin_than_the_provider_s_never_leaves(client: Client, run: Run, ask: Any) -> None:
     async def scenario() -> int:
         decoy = LabProvider("decoy")
         lab = Lab([LabProvider("a"), decoy])
-        async with lab.serving(), HttpTransport() as transport:
+        async with lab.serving(), client() as transport:
             with pytest.raises(TrustError):
                 await ask(transport, lab.url("decoy"), base_url=lab.url("a"))
         return decoy.connections
@@ -114,9 +118,9 @@ def test_a_request_for_another_origin_than_the_provider_s_never_leaves(run: Run,
 
 
 @pytest.mark.parametrize("url", ["http://me:hunter2@127.0.0.1:1/", "ftp://127.0.0.1/", "http:///x", "x", "http://[::/"])
-def test_a_url_that_cannot_be_asked_is_refused_without_quoting_it(run: Run, ask: Any, url: str) -> None:
+def test_a_url_that_cannot_be_asked_is_refused_without_quoting_it(client: Client, run: Run, ask: Any, url: str) -> None:
     async def scenario() -> None:
-        async with HttpTransport() as transport:
+        async with client() as transport:
             await ask(transport, url)
 
     with pytest.raises(ConfigError) as caught:
@@ -124,39 +128,39 @@ def test_a_url_that_cannot_be_asked_is_refused_without_quoting_it(run: Run, ask:
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_cookie_is_never_given_back(run: Run, ask: Any) -> None:
+def test_a_cookie_is_never_given_back(client: Client, run: Run, ask: Any) -> None:
     script = [Behavior(headers=(("set-cookie", "id=1; path=/"),))]
-    assert request_of(run, ask, script, times=2).header("cookie") is None
+    assert request_of(client, run, ask, script, times=2).header("cookie") is None
 
 
-def test_the_environment_is_not_obeyed(run: Run, ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_is_not_obeyed(client: Client, run: Run, ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     monkeypatch.setenv("SSL_CERT_FILE", "/nonexistent")
-    assert request_of(run, ask).n == 1
+    assert request_of(client, run, ask).n == 1
 
 
-def test_repeated_headers_of_an_answer_are_joined_and_names_are_lower_case(run: Run, ask: Any) -> None:
+def test_repeated_headers_of_an_answer_are_joined_and_names_are_lower_case(client: Client, run: Run, ask: Any) -> None:
     async def scenario() -> Any:
         lab = Lab([LabProvider("a", [Behavior(headers=(("X-Limit", "1"), ("x-limit", "2")))])])
-        async with lab.serving(), HttpTransport() as transport:
+        async with lab.serving(), client() as transport:
             return await ask(transport, lab.url("a"))
 
     assert run(scenario()).headers["x-limit"] == "1, 2"
 
 
 def test_the_libraries_log_nothing_however_verbose_the_rest_is(
-    run: Run, ask: Any, caplog: pytest.LogCaptureFixture
+    client: Client, run: Run, ask: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):
-        request_of(run, ask, key="sk-secret-key")
+        request_of(client, run, ask, key="sk-secret-key")
     assert [record.name for record in caplog.records if record.name.startswith(("httpx", "httpcore", "hpack"))] == []
 
 
-def test_an_exception_shows_no_key_anywhere_in_its_chain(run: Run, ask: Any) -> None:
+def test_an_exception_shows_no_key_anywhere_in_its_chain(client: Client, run: Run, ask: Any) -> None:
     async def scenario() -> Any:
         lab = Lab([LabProvider("a", [Behavior(raw=b"")])])
-        async with lab.serving(), HttpTransport() as transport:
+        async with lab.serving(), client() as transport:
             return await ask(transport, lab.url("a"), key="sk-secret-key")
 
     error = run(scenario()).error

@@ -10,11 +10,11 @@ import pytest
 
 from llmr.errors import ConfigError, ErrorKind
 from llmr.lab import Behavior, Fault, Lab, LabProvider
-from llmr.transport import HttpTransport
 
 trustme = pytest.importorskip("trustme", reason="certificates are made with trustme (extra: test)")
 
 Run = Callable[[Any], Any]
+Client = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
@@ -35,48 +35,54 @@ def server_side(authority: Any, *names: str) -> ssl.SSLContext:
     return context
 
 
-def ask_tls(run: Run, ask: Any, tls: ssl.SSLContext, behavior: Behavior, **provider: Any) -> Any:
+def ask_tls(client: Client, run: Run, ask: Any, tls: ssl.SSLContext, behavior: Behavior, **provider: Any) -> Any:
     async def scenario() -> Any:
         lab = Lab([LabProvider("a", [behavior], tls=tls)])
-        async with lab.serving(), HttpTransport(ca_file=provider.pop("usual_ca", None)) as transport:
+        async with lab.serving(), client(ca_file=provider.pop("usual_ca", None)) as transport:
             return await ask(transport, lab.url("a"), **provider)
 
     return run(scenario())
 
 
-def test_a_provider_s_own_authority_is_trusted(run: Run, ask: Any, authority: Any, ca_file: str) -> None:
-    outcome = ask_tls(run, ask, server_side(authority, "127.0.0.1"), Behavior("one two"), tls_ca=ca_file)
+def test_a_provider_s_own_authority_is_trusted(
+    client: Client, run: Run, ask: Any, authority: Any, ca_file: str
+) -> None:
+    outcome = ask_tls(client, run, ask, server_side(authority, "127.0.0.1"), Behavior("one two"), tls_ca=ca_file)
     assert (outcome.status, outcome.error) == (200, None)
     assert outcome.body.endswith(b"[DONE]\n\n")
 
 
-def test_the_usual_authorities_can_be_replaced(run: Run, ask: Any, authority: Any, ca_file: str) -> None:
-    assert ask_tls(run, ask, server_side(authority, "127.0.0.1"), Behavior(), usual_ca=ca_file).status == 200
+def test_the_usual_authorities_can_be_replaced(
+    client: Client, run: Run, ask: Any, authority: Any, ca_file: str
+) -> None:
+    assert ask_tls(client, run, ask, server_side(authority, "127.0.0.1"), Behavior(), usual_ca=ca_file).status == 200
 
 
-def test_an_unknown_authority_is_refused(run: Run, ask: Any, authority: Any) -> None:
-    outcome = ask_tls(run, ask, server_side(authority, "127.0.0.1"), Behavior())
+def test_an_unknown_authority_is_refused(client: Client, run: Run, ask: Any, authority: Any) -> None:
+    outcome = ask_tls(client, run, ask, server_side(authority, "127.0.0.1"), Behavior())
     assert outcome.kind == ErrorKind.TLS
     assert "certificate: " in outcome.message
 
 
 def test_where_the_user_says_insecure_any_certificate_will_do_and_nowhere_else(
-    run: Run, ask: Any, authority: Any
+    client: Client, run: Run, ask: Any, authority: Any
 ) -> None:
     tls = server_side(authority, "bank.example")
-    assert ask_tls(run, ask, tls, Behavior(), insecure=True).status == 200
+    assert ask_tls(client, run, ask, tls, Behavior(), insecure=True).status == 200
 
     async def both() -> Any:
         lab = Lab([LabProvider("a", [Behavior(), Behavior()], tls=tls)])
-        async with lab.serving(), HttpTransport() as transport:  # one transport: its connections are kept apart
+        async with lab.serving(), client() as transport:  # one transport: its connections are kept apart
             first = await ask(transport, lab.url("a"), insecure=True)
             return first.status, (await ask(transport, lab.url("a"))).kind
 
     assert run(both()) == (200, ErrorKind.TLS)
 
 
-def test_a_certificate_for_another_host_is_refused(run: Run, ask: Any, authority: Any, ca_file: str) -> None:
-    outcome = ask_tls(run, ask, server_side(authority, "bank.example"), Behavior(), tls_ca=ca_file)
+def test_a_certificate_for_another_host_is_refused(
+    client: Client, run: Run, ask: Any, authority: Any, ca_file: str
+) -> None:
+    outcome = ask_tls(client, run, ask, server_side(authority, "bank.example"), Behavior(), tls_ca=ca_file)
     assert outcome.kind == ErrorKind.TLS
     assert "certificate is not valid for '127.0.0.1'" in outcome.message
 
@@ -91,7 +97,7 @@ def test_a_certificate_for_another_host_is_refused(run: Run, ask: Any, authority
     ],
 )
 def test_a_peer_that_does_not_shake_hands_says_why(
-    run: Run, ask: Any, first_words: bytes, kind: ErrorKind, reason: str
+    client: Client, run: Run, ask: Any, first_words: bytes, kind: ErrorKind, reason: str
 ) -> None:
     async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(16)
@@ -100,7 +106,7 @@ def test_a_peer_that_does_not_shake_hands_says_why(
 
     async def scenario() -> Any:
         server = await asyncio.start_server(peer, "127.0.0.1", 0)
-        async with server, HttpTransport() as transport:
+        async with server, client() as transport:
             return await ask(transport, f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
 
     outcome = run(scenario())
@@ -119,16 +125,18 @@ def test_a_peer_that_does_not_shake_hands_says_why(
     ],
 )
 def test_faults_are_the_same_under_tls(
-    run: Run, ask: Any, authority: Any, ca_file: str, behavior: Behavior, kind: ErrorKind
+    client: Client, run: Run, ask: Any, authority: Any, ca_file: str, behavior: Behavior, kind: ErrorKind
 ) -> None:
-    assert ask_tls(run, ask, server_side(authority, "127.0.0.1"), behavior, tls_ca=ca_file).kind == kind
+    assert ask_tls(client, run, ask, server_side(authority, "127.0.0.1"), behavior, tls_ca=ca_file).kind == kind
 
 
-def test_a_cancelled_answer_is_closed_under_tls(run: Run, ask: Any, authority: Any, ca_file: str) -> None:
+def test_a_cancelled_answer_is_closed_under_tls(
+    client: Client, run: Run, ask: Any, authority: Any, ca_file: str
+) -> None:
     async def scenario() -> None:
         provider = LabProvider("a", [Behavior(fault=Fault.HANG, fault_at=1)], tls=server_side(authority, "127.0.0.1"))
         lab = Lab([provider])
-        async with lab.serving(), HttpTransport() as transport:
+        async with lab.serving(), client() as transport:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.2):
                     await ask(transport, lab.url("a"), tls_ca=ca_file)
@@ -137,7 +145,7 @@ def test_a_cancelled_answer_is_closed_under_tls(run: Run, ask: Any, authority: A
     run(scenario())
 
 
-def test_https_goes_through_a_proxy_s_tunnel(run: Run, ask: Any, authority: Any, ca_file: str) -> None:
+def test_https_goes_through_a_proxy_s_tunnel(client: Client, run: Run, ask: Any, authority: Any, ca_file: str) -> None:
     targets: list[bytes] = []
 
     async def scenario() -> Any:
@@ -152,7 +160,7 @@ def test_https_goes_through_a_proxy_s_tunnel(run: Run, ask: Any, authority: Any,
 
         async with lab.serving():
             server = await asyncio.start_server(tunnel, "127.0.0.1", 0)
-            async with server, HttpTransport() as transport:
+            async with server, client() as transport:
                 proxy = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
                 answers = [await ask(transport, "https://api.example/v1", tls_ca=ca_file, proxy=proxy) for _ in "12"]
             return answers, len(lab.provider("a").requests), lab.provider("a").connections
@@ -162,11 +170,11 @@ def test_https_goes_through_a_proxy_s_tunnel(run: Run, ask: Any, authority: Any,
     assert (asked, connected, targets) == (2, 1, [b"CONNECT api.example:443 HTTP/1.1"])
 
 
-def test_a_proxy_may_want_tls_itself(run: Run, ask: Any, authority: Any, ca_file: str) -> None:
+def test_a_proxy_may_want_tls_itself(client: Client, run: Run, ask: Any, authority: Any, ca_file: str) -> None:
     async def scenario() -> Any:
         proxy = LabProvider("proxy", tls=server_side(authority, "127.0.0.1"))
         lab = Lab([proxy])
-        async with lab.serving(), HttpTransport() as transport:
+        async with lab.serving(), client() as transport:
             outcome = await ask(transport, "http://api.example/v1", tls_ca=ca_file, proxy=lab.origin("proxy"))
             return outcome.status, proxy.requests[0].target
 
@@ -182,20 +190,22 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.close()
 
 
-def test_a_missing_authority_file_is_a_matter_of_configuration(run: Run, ask: Any, tmp_path: Path) -> None:
+def test_a_missing_authority_file_is_a_matter_of_configuration(
+    client: Client, run: Run, ask: Any, tmp_path: Path
+) -> None:
     empty = tmp_path / "empty.pem"
     empty.write_text("nothing")
     for path in (tmp_path / "missing.pem", empty):
         with pytest.raises(ConfigError, match="cannot be read as PEM certificates"):
-            run(_ask_https(ask, str(path)))
+            run(_ask_https(client, ask, str(path)))
 
 
-async def _ask_https(ask: Any, tls_ca: str) -> None:
-    async with HttpTransport() as transport:
+async def _ask_https(client: Client, ask: Any, tls_ca: str) -> None:
+    async with client() as transport:
         await ask(transport, "https://127.0.0.1:1/", tls_ca=tls_ca)
 
 
-def test_http_makes_no_tls_context(run: Run, ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_http_makes_no_tls_context(client: Client, run: Run, ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_: Any, **__: Any) -> None:
         raise AssertionError("20 ms for nothing")
 
@@ -203,7 +213,7 @@ def test_http_makes_no_tls_context(run: Run, ask: Any, monkeypatch: pytest.Monke
 
     async def scenario() -> Any:
         lab = Lab([LabProvider("a")])
-        async with lab.serving(), HttpTransport() as transport:
+        async with lab.serving(), client() as transport:
             return await ask(transport, lab.url("a"))
 
     assert run(scenario()).status == 200
