@@ -228,10 +228,11 @@ def main():
         )
         token = "bench-token-0123456789"
         environment = {"PATH": os.environ["PATH"], "HOME": home, "LLMR_SERVE_TOKEN": token}
-        command = [sys.executable, "-P", "-m", "llmr", "serve", "--port", str(ours), "--config", str(settings), "--quiet"]
+        llmr = [sys.executable, "-P", "-m", "llmr"]  # -P: modules of the working directory are no business of ours
+        command = [*llmr, "serve", "--port", str(ours), "--config", str(settings), "--quiet"]
         command += ["--workers", str(said.workers)] if said.workers > 1 else []
         subprocess.run(
-            [sys.executable, "-P", "-m", "llmr", "rank", "-m", "m", "--config", str(settings)],
+            [*llmr, "rank", "-m", "m", "--config", str(settings)],
             env=environment,
             capture_output=True,
             check=True,
