@@ -13,7 +13,7 @@ from llmr.dataclass import dataclass
 from llmr.errors import LlmrError, UsageError
 from llmr.render.chat_json import ErrorNote
 from llmr.render.figures import milliseconds
-from llmr.render.transcript import Transcript, tokens_per_s
+from llmr.render.transcript import Transcript, cost_phrase, tokens_per_s
 from llmr.router import BrokeOff, Event
 from llmr.routing.policy import OnBreak
 from llmr.secret import Redactor
@@ -63,7 +63,8 @@ class Contender:
         words = [] if by.candidate.key == self.title else [by.candidate.key]
         words += [milliseconds(done.total_s), f"first token {milliseconds(by.ttft_s)}"]
         words += [] if speed is None else [f"{speed:.0f} tokens/s"]
-        words += ["cost unknown" if done.cost_usd is None else f"${done.cost_usd:.6f}" if done.cost_usd else "free"]
+        cost_usd = self.transcript.cost_usd
+        words += ["free" if cost_usd == 0 else cost_phrase(cost_usd, self.transcript.estimated_usd)]
         words += [] if self.note is None else [self.note.message]
         return " · ".join(words)
 

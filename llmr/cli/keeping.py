@@ -138,7 +138,7 @@ class Keeping:
 
 def turn_of(request: ChatRequest, transcript: Transcript, outcome: str, redact: Redactor, at: float) -> Turn:
     """What is kept of a request (without its history) and its answer. Keys in it are masked: T8."""
-    response, by, done = transcript.response, transcript.answered_by, transcript.finished
+    response, by = transcript.response, transcript.answered_by
     answer = response.message()
     if response.refusal and not response.text:
         answer = Message.text(Role.ASSISTANT, response.refusal)
@@ -156,7 +156,8 @@ def turn_of(request: ChatRequest, transcript: Transcript, outcome: str, redact: 
         request_id=transcript.request_id,
         input_tokens=usage.input_tokens if usage else None,
         output_tokens=usage.output_tokens if usage else None,
-        cost_usd=done.cost_usd if done else None,
+        cost_usd=transcript.cost_usd,
+        estimated_usd=transcript.estimated_usd,
         ttft_s=by.ttft_s if by else None,
         total_s=transcript.total_s,
     )

@@ -203,7 +203,7 @@ def _cells(one: Overview, now: float) -> tuple[str, ...]:
         shown_age(now - one.at),
         f"{one.turns}" + (f", {one.failed} failed" if one.failed else ""),
         (f"{one.provider}/{one.model}" if one.provider else "nobody") + marks.replace("_", " "),
-        "–" if one.cost_usd is None else f"${one.cost_usd:.4f}",
+        "–" if one.cost_usd is None else f"{'~' if one.estimated_usd else ''}${one.cost_usd:.4f}",
         _one_line(one.title),
     )
 

@@ -35,7 +35,8 @@ _JSON: Final = """\
 llmr chat --json writes one document, llmr.chat/1, on stdout, a failure included. Keys are added, never changed:
   schema, id, conversation_id, text, model, provider, finish_reason
   usage {input, output, reasoning, cached}   tokens; null: the provider did not say
-  cost_usd                                   null: unknown
+  cost_usd, estimated_usd                    of all attempts, failed and interrupted ones included; null: unknown.
+                                             estimated_usd: the part of it that no provider counted
   timing_ms {total, first_token}
   attempts [{provider, model, outcome, http, ms, ttft_ms, hedge, error}]   hedge: it was a second one beside a late one
   fallback                                   the answer is not from the first who was asked
@@ -106,11 +107,12 @@ llmr models --json: llmr.models/1
     max_output_tokens, tools, images, json, reasoning, documents, audio, price, price_from, quality}]
 
 llmr log --json: llmr.log/1
-  conversations [{id, title, began_at, at, turns, failed, provider, model, outcome, cost_usd}]
+  conversations [{id, title, began_at, at, turns, failed, provider, model, outcome,
+    cost_usd, estimated_usd}]
 llmr log QUERY --json: llmr.search/1   query, hits [{id, title, number, at, snippet}]
 llmr log show --json: llmr.conversation/1
   id, title, turns [{number, parent, at, outcome, partial, asked_model, provider, model, request_id, system, prompt, answer,
-    messages, usage, cost_usd, timing_ms}]
+    messages, usage, cost_usd, estimated_usd, timing_ms}]
 llmr templates --json: llmr.templates/1   templates [{name, model, places, prompt} or {name, error}]
 
 llmr cache stats --json: llmr.cache/1

@@ -27,8 +27,9 @@ class Turn:
 
     `asked` are the messages that this turn added, without the system prompt; `answer` is None where nothing came.
     `outcome` is "ok" or an ErrorKind. `system` is what was said with this turn, None: nothing new. `asked_model` is the
-    name that was asked for, "" the default. `request_id` is the one of `llmr explain`. `at` wall-clock seconds, durations
-    seconds, None: not known. `number` and `parent` are the store's own, 0 and None before it has the turn.
+    name that was asked for, "" the default. `request_id` is the one of `llmr explain`. `estimated_usd` is the part of
+    `cost_usd` that no provider counted. `at` wall-clock seconds, durations seconds, None: not known. `number` and `parent`
+    are the store's own, 0 and None before it has the turn.
     """
 
     asked: tuple[Message, ...]
@@ -43,6 +44,7 @@ class Turn:
     input_tokens: int | None = None
     output_tokens: int | None = None
     cost_usd: float | None = None
+    estimated_usd: float | None = None
     ttft_s: float | None = None
     total_s: float | None = None
     parent: int | None = None
@@ -67,7 +69,8 @@ class Turn:
 @dataclass(frozen=True, slots=True)
 class Overview:
     """A conversation in a list. `turns` counts all branches, `failed` those without a whole answer; the rest is of its newest
-    turn. `cost_usd` None: of no turn known."""
+    turn. `cost_usd` None: of no turn known, or of some nobody knows and the others were free; `estimated_usd` of it is
+    estimated."""
 
     id: str
     title: str
@@ -75,6 +78,7 @@ class Overview:
     turns: int
     failed: int
     cost_usd: float | None
+    estimated_usd: float | None
     at: float
     provider: str | None
     model: str | None

@@ -43,6 +43,7 @@ def cells_of(turn: Turn, conversation_id: str, terminal: str | None, attachments
         _count(turn.input_tokens),
         _count(turn.output_tokens),
         turn.cost_usd,
+        turn.estimated_usd,
         turn.ttft_s,
         turn.total_s,
     ]

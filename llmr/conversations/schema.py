@@ -35,10 +35,12 @@ _FIRST: Final = (
     ),
 )
 
-CONVERSATIONS: Final = Schema(application_id=0x6C6C6D63, migrations=(_FIRST,))  # "llmc" in ASCII
+_ESTIMATES: Final = ("ALTER TABLE turns ADD COLUMN estimated_usd REAL",)
+
+CONVERSATIONS: Final = Schema(application_id=0x6C6C6D63, migrations=(_FIRST, _ESTIMATES))  # "llmc" in ASCII
 
 TURN: Final = (
     "seq, parent, prompt, answer, asked, answered, outcome, at, system, asked_model, provider, model, request_id,"
-    " input_tokens, output_tokens, cost_usd, ttft_s, total_s"
+    " input_tokens, output_tokens, cost_usd, estimated_usd, ttft_s, total_s"
 )
 """The columns of a turn, in the order in which rows.py takes them."""

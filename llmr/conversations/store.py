@@ -32,8 +32,8 @@ _SNIPPET_TOKENS: Final = 12
 
 _INSERT_TURN: Final = (
     "INSERT INTO turns (conversation_id, terminal, parent, prompt, answer, asked, answered, outcome, at, system, asked_model,"
-    " provider, model, request_id, input_tokens, output_tokens, cost_usd, ttft_s, total_s)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    " provider, model, request_id, input_tokens, output_tokens, cost_usd, estimated_usd, ttft_s, total_s)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 _LINE: Final = (
     "WITH RECURSIVE line(number, above) AS (SELECT seq, parent FROM turns WHERE seq = ? UNION"  # noqa: S608 - constants
@@ -41,7 +41,9 @@ _LINE: Final = (
     f" SELECT {TURN} FROM turns WHERE seq IN (SELECT number FROM line) AND conversation_id = ? ORDER BY seq"
 )
 _OVERVIEWS: Final = (
-    "SELECT c.id, c.title, c.began_at, count(*), sum(t.outcome <> 'ok'), sum(t.cost_usd), t.at, t.provider, t.model, t.outcome,"
+    "SELECT c.id, c.title, c.began_at, count(*), sum(t.outcome <> 'ok'), "
+    " iif(count(t.cost_usd) < count(*), nullif(sum(t.cost_usd), 0), sum(t.cost_usd)), sum(t.estimated_usd),"
+    " t.at, t.provider, t.model, t.outcome,"
     " max(t.seq) AS newest FROM conversations c JOIN turns t ON t.conversation_id = c.id GROUP BY c.id"  # max: the bare
     " ORDER BY newest DESC LIMIT ?"  # columns are its row's, https://www.sqlite.org/lang_select.html#bareagg
 )

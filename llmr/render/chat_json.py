@@ -111,7 +111,8 @@ def _rest(transcript: Transcript, error: ErrorNote | None, redact: Redactor) -> 
         "provider": by.candidate.model.provider.name if by else None,
         "finish_reason": response.finish_reason.value if response.finish_reason else None,
         "usage": _usage(response.usage or Usage()),
-        "cost_usd": done.cost_usd if done else None,
+        "cost_usd": transcript.cost_usd,
+        "estimated_usd": transcript.estimated_usd,
         "timing_ms": {
             "total": _ms(transcript.total_s),
             "first_token": _ms(by.ttft_s if by else None),

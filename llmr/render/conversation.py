@@ -65,6 +65,7 @@ def overview_json(overview: Overview) -> dict[str, Any]:
         "model": overview.model,
         "outcome": overview.outcome,
         "cost_usd": overview.cost_usd,
+        "estimated_usd": overview.estimated_usd,
     }
 
 
@@ -128,6 +129,7 @@ def _turn_json(turn: Turn, *, content: bool) -> dict[str, Any]:
         ],
         "usage": {"input": turn.input_tokens, "output": turn.output_tokens},
         "cost_usd": turn.cost_usd,
+        "estimated_usd": turn.estimated_usd,
         "timing_ms": {"first_token": _ms(turn.ttft_s), "total": _ms(turn.total_s)},
     }
 

@@ -13,6 +13,7 @@ from llmr.router import (
     Answering,
     AttemptFailed,
     AttemptStarted,
+    Bill,
     BrokeOff,
     Decided,
     Event,
@@ -53,6 +54,7 @@ class Transcript:
     """Grows with each event; read at any time."""
 
     selection: Selection | None = None
+    bill: Bill = field(default_factory=Bill)
     request_id: str | None = None
     total_s: float | None = None  # of a request that is over, whole or not
     attempts: list[Tried] = field(default_factory=list[Tried])
@@ -69,7 +71,7 @@ class Transcript:
             case LookedUp():
                 self.found, self.request_id = event.found, event.request_id or None
             case Decided():
-                self.selection, self.request_id = event.selection, event.request_id
+                self.selection, self.request_id, self.bill = event.selection, event.request_id, event.bill
             case AttemptStarted():
                 self.attempts.append(Tried(event.candidate, event.probe, event.hedge))
             case AttemptFailed():
@@ -123,6 +125,18 @@ class Transcript:
             done = self.finished
             return Tried(self.found.candidate, probe=False, outcome=CACHED, ttft_s=done.ttft_s if done else None)
         return next((tried for tried in reversed(self.attempts) if tried.ttft_s is not None), None)
+
+    @property
+    def cost_usd(self) -> float | None:
+        """What all attempts cost, whole answer or none; None: nobody knows, or nobody was asked."""
+        if self.bill.attempts:
+            return self.bill.cost_usd
+        return self.finished.cost_usd if self.finished is not None else None
+
+    @property
+    def estimated_usd(self) -> float | None:
+        """The part of `cost_usd` that is an estimate by length; None where that is."""
+        return None if self.cost_usd is None else self.bill.estimated_usd
 
     @property
     def fell_back(self) -> bool:
@@ -194,9 +208,21 @@ def receipt_lines(transcript: Transcript) -> list[str]:
     if waited_s:
         lines.append(f"  waited {milliseconds(waited_s)} in all")
     done = transcript.finished
-    if done is not None:
-        lines.append("  " + " · ".join(_totals(done)))
+    words = [] if done is None else _totals(done)
+    if done is not None or transcript.cost_usd:
+        lines.append("  " + " · ".join([*words, cost_phrase(transcript.cost_usd, transcript.estimated_usd)]))
     return lines
+
+
+def cost_phrase(cost_usd: float | None, estimated_usd: float | None) -> str:
+    """What it cost, and how much of that is an estimate."""
+    if cost_usd is None:
+        return "cost unknown"
+    if not estimated_usd:
+        return f"${cost_usd:.6f}"
+    if estimated_usd >= cost_usd:
+        return f"~${cost_usd:.6f}"
+    return f"${cost_usd:.6f}, ~${estimated_usd:.6f} of it estimated"
 
 
 def cached_phrase(found: Found) -> str:
@@ -237,7 +263,6 @@ def _totals(done: Finished) -> list[str]:
         words.append(f"{speed:.0f} tokens/s")
     if usage.input_tokens is not None and usage.output_tokens is not None:
         words.append(f"{usage.input_tokens:,} tokens in, {usage.output_tokens:,} out")
-    words.append("cost unknown" if done.cost_usd is None else f"${done.cost_usd:.6f}")
     return words
 
 

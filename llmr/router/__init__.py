@@ -3,6 +3,7 @@
 events.py    what a request tells, in order
 planning.py  from a request to an order
 progress.py  one request under way, and what the history keeps of it
+bill.py      what it costs, however it ends
 asking.py    one attempt under way: admitted, timed, its answer as it grows
 course.py    what is decided and booked on the way, and nothing that waits
 race.py      a second attempt beside a late one, until one of them speaks
@@ -10,6 +11,7 @@ loop.py      the only loop
 cached.py    the answer cache before it
 """
 
+from llmr.router.bill import Bill
 from llmr.router.events import (
     Answering,
     AttemptFailed,
@@ -29,6 +31,7 @@ __all__ = [
     "Answering",
     "AttemptFailed",
     "AttemptStarted",
+    "Bill",
     "BrokeOff",
     "Decided",
     "Event",

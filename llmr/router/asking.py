@@ -175,7 +175,8 @@ class Asker:
         asking.reported = True
         usage = next((delta.usage for delta in reversed(asking.came) if delta.usage is not None), None)
         cost_usd, estimated = _cost_usd(progress, asking, usage, error)
-        progress.lost_usd += 0.0 if error is None or cost_usd is None else cost_usd
+        free = cost_usd is None and not (asking.sent and _may_be_billed(error))  # who refused it has not worked on it
+        progress.bill.book(0.0 if free else cost_usd, estimated=estimated)
         self._registry.report(
             asking.permit,
             Attempt(

@@ -10,9 +10,12 @@ what was asked beside the winner has been given up by then (its socket is closed
 text follows without a `BrokeOff`.
 """
 
+from dataclasses import field
+
 from llmr.chat import ChatResponse, Delta
 from llmr.dataclass import dataclass
 from llmr.errors import ProviderError
+from llmr.router.bill import Bill
 from llmr.routing.policy import OnBreak
 from llmr.routing.rules import Candidate
 from llmr.routing.selection import Selection
@@ -38,10 +41,11 @@ class LookedUp:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The ranking that the request `request_id` starts with."""
+    """The ranking that the request `request_id` starts with, and its bill, which grows until the request is over."""
 
     selection: Selection
     request_id: str = ""
+    bill: Bill = field(default_factory=Bill)
 
 
 @dataclass(frozen=True, slots=True)

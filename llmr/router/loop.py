@@ -100,7 +100,7 @@ class Router:
         progress = self._course.begin(request, plan or self._planner.plan(request))
         refuse_if_nobody_is_ready(progress.decided)
         try:
-            yield Decided(progress.decided, progress.request_id)
+            yield Decided(progress.decided, progress.request_id, progress.bill)
             async with aclosing(self._run(progress)) as events:
                 async for event in events:
                     yield event

@@ -6,6 +6,7 @@ from llmr.catalog import Provider
 from llmr.chat import ChatRequest, Delta
 from llmr.dataclass import dataclass
 from llmr.errors import StreamInterrupted
+from llmr.router.bill import Bill
 from llmr.routing.budget import Charge, Extra
 from llmr.routing.fallback import FallbackHandler
 from llmr.routing.policy import OnBreak
@@ -34,7 +35,7 @@ class Progress:
     asked: set[str] = field(default_factory=set[str])  # keys
     kept: tuple[Delta, ...] = ()  # of answers that broke and are being continued
     broken: StreamInterrupted | None = None  # the last break that the request went on from
-    lost_usd: float = 0.0  # what attempts that did not answer were booked at
+    bill: Bill = field(default_factory=Bill)
 
     @property
     def on_break(self) -> OnBreak:
@@ -51,8 +52,8 @@ class Progress:
         return "".join(delta.text for delta in self.kept)
 
     def cost_usd(self, answer_usd: float | None) -> float | None:
-        """What the whole request costs, if its answer costs `answer_usd`."""
-        return None if answer_usd is None else answer_usd + self.lost_usd
+        """What the whole request costs, if its answer, which is not booked yet, costs `answer_usd`."""
+        return None if answer_usd is None else answer_usd + self.bill.known_usd
 
     def charge(self, candidate: Candidate, *, hedge: bool) -> Charge | None:
         """What asking `candidate` costs of the budget; None: it is the request itself."""

@@ -11,7 +11,7 @@ from llmr.cli.client.commands import COMMANDS, Ask, Do, Nothing, Shell, Verb, he
 from llmr.cli.client.reading import words_for
 from llmr.cli.client.session import Session
 from llmr.cli.client.shell import shell_output
-from llmr.cli.client.views import cost_lines
+from llmr.cli.client.views import bottom_line, cost_lines
 
 BASE = ChatRequest(messages=(), temperature=0.5)
 PICTURE = Media(MediaKind.IMAGE, "image/png", content=b"x", name="p.png")
@@ -131,4 +131,18 @@ def test_what_was_left_for_another_branch_was_paid_for_too():
         "  $0.750000, and 1 turn of unknown cost",
     ]
     assert session.new().cost_usd == 0
+
+
+def test_cost_says_which_part_of_it_is_estimated():
+    whole, stopped, free = (
+        turn("hi", cost_usd=usd, estimated_usd=guess) for usd, guess in ((0.25, 0.0), (0.5, 0.25), (0.0, 0.0))
+    )
+    (_, line) = cost_lines(Session((whole, stopped, free)))
+    assert line == "  $0.750000, ~$0.250000 of it estimated, in 1 turn that nobody counted to the end"
+    assert [*cost_lines(Session((replace(stopped, estimated_usd=0.5),)))][1].startswith("  ~$0.500000, in 1 turn")
+    assert "~$0.5000" in bottom_line(Session((stopped,)), None, "m", ())
+    assert Session((free, turn("unknown"))).cost_usd is None
+
+
+def test_a_conversation_of_nothing_cost_nothing():
     assert list(cost_lines(Session())) == ["  0 turns, 0 tokens in, 0 out", "  $0.000000"]

@@ -9,6 +9,7 @@ from fakes import NOON, turn
 
 from llmr.chat import Media, MediaKind, Message, Role, Text, Thinking, ToolCall, ToolResult
 from llmr.conversations import history, system_of
+from llmr.conversations.schema import CONVERSATIONS
 from llmr.conversations.store import ConversationStore
 from llmr.errors import StateUnusable, UsageError
 from llmr.state.database import Database
@@ -186,6 +187,30 @@ def test_two_ids_that_are_drawn_alike_are_told_apart(path):
     with ConversationStore(path, lambda: NOON, random.Random(7)) as other:
         second, _ = other.add(turn("two"))
     assert first != second
+
+
+def test_a_file_of_the_version_before_is_migrated_with_all_that_was_said(path):
+    old = Database(path, replace(CONVERSATIONS, migrations=CONVERSATIONS.migrations[:1]), lambda: NOON)
+    old.rows("INSERT INTO conversations VALUES ('0123456789', 1.0, 'hi')")
+    old.rows(
+        "INSERT INTO turns (conversation_id, prompt, answer, outcome, at, asked_model, cost_usd, total_s)"
+        " VALUES ('0123456789', 'hi', 'there', 'ok', 1.0, 'm', 0.25, 1.5)"
+    )
+    old.close()
+    with ConversationStore(path, lambda: NOON, random.Random(1)) as store:
+        (kept,) = store.turns("0123456789")
+        assert (kept.answer_text, kept.cost_usd, kept.estimated_usd, kept.total_s) == ("there", 0.25, None, 1.5)
+        store.add(replace(kept, estimated_usd=0.125), conversation_id="0123456789")
+        assert [turn.estimated_usd for turn in store.turns("0123456789")] == [None, 0.125]
+
+
+def test_a_list_knows_what_is_estimated_and_takes_free_beside_unknown_for_unknown(store):
+    store.add(turn("a", cost_usd=0.5, estimated_usd=0.25))
+    mixed, _ = store.add(turn("b", cost_usd=0.0))
+    store.add(turn("b", cost_usd=None), conversation_id=mixed)
+    below, top = store.overviews(9)[::-1]
+    assert (below.cost_usd, below.estimated_usd) == (0.5, 0.25)
+    assert top.cost_usd is None
 
 
 def test_another_process_s_lock_is_waited_for_as_long_as_the_caller_says_from_the_first_statement_on(store, path):

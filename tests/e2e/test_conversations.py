@@ -348,3 +348,23 @@ def test_b55_a_clock_that_was_years_off_breaks_nothing(here, kept_in):
     assert here.run("log", "show", "--json").code == 0
     first = here.run("log", "--json").json["conversations"][-1]
     assert here.run("log", "show", first["id"]).code == 0
+
+
+@pytest.mark.parametrize("how", ["broken", "interrupted"])
+def test_what_an_answer_cost_that_did_not_come_to_its_end_is_an_estimate_and_says_so(here, how):
+    with here.config_file.open("a") as file:
+        file.write("\n[providers.a.models.lab-model]\nprice = { input_usd = 1000, output_usd = 1000 }\n")
+    fault = {"fault": Fault.CUT, "fault_at": 2} if how == "broken" else {"gate": "never", "gate_at": 2}
+    here.lab.provider("a").follow([Behavior(text="one two three four", **fault)])
+    process = here.start("chat", "-v", "--jsonl", "hi")
+    if how == "interrupted":
+        for line in process.stdout:
+            if b'"two' in line:
+                break
+        process.send_signal(signal.SIGINT)
+    ended = here.end(process)
+    last = json.loads(ended.raw.splitlines()[-1])
+    (turn,) = shown(here, "last")
+    assert last["cost_usd"] == last["estimated_usd"] == turn["cost_usd"] == turn["estimated_usd"] > 0
+    assert f"~${turn['cost_usd']:.6f}" in ended.err
+    assert f"~${turn['cost_usd']:.4f}" in here.run("log").out

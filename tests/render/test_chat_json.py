@@ -36,6 +36,7 @@ def test_the_json_of_an_answer_is_complete() -> None:
         "finish_reason": "stop",
         "usage": {"input": 1200, "output": 41, "reasoning": 5, "cached": 100},
         "cost_usd": 0.25,
+        "estimated_usd": 0.0,
         "timing_ms": {"total": 3500, "first_token": 412},
         "attempts": [
             {"provider": "a", "model": "m", "outcome": "rate_limit", "http": 429, "ms": 100, "ttft_ms": None, "hedge": False,

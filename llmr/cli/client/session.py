@@ -40,9 +40,15 @@ class Session:
 
     @property
     def cost_usd(self) -> float | None:
-        """What the conversation cost, every branch of it, as far as known; None: nothing is known of what was asked."""
+        """What the conversation cost, every branch of it, as far as known; None: nothing is known of what was asked, or only
+        that some of it was free."""
         known = [turn.cost_usd for turn in self.everything if turn.cost_usd is not None]
-        return sum(known) if known or not self.everything else None
+        return None if len(known) < len(self.everything) and not sum(known) else sum(known)
+
+    @property
+    def estimated_usd(self) -> float:
+        """The part of `cost_usd` that is an estimate."""
+        return sum(turn.estimated_usd or 0.0 for turn in self.everything)
 
     @property
     def everything(self) -> tuple[Turn, ...]:

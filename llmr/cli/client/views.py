@@ -7,7 +7,7 @@ from llmr.cli.client.session import Session
 from llmr.cli.client.turns import Told
 from llmr.render.conversation import how_it_ended
 from llmr.render.figures import counted, milliseconds
-from llmr.render.transcript import tokens_per_s
+from llmr.render.transcript import cost_phrase, tokens_per_s
 
 
 def bottom_line(session: Session, told: Told | None, default_model: str | None, open_circuits: Sequence[str]) -> str:
@@ -21,7 +21,8 @@ def bottom_line(session: Session, told: Told | None, default_model: str | None, 
         done = told.transcript.finished
         speed = tokens_per_s(done) if done is not None else None
         words += [f"{speed:.0f} tokens/s"] if speed is not None else []
-    words += [f"${session.cost_usd:.4f}"] if session.cost_usd is not None else []
+    about = "~" if session.estimated_usd else ""
+    words += [f"{about}${session.cost_usd:.4f}"] if session.cost_usd is not None else []
     words += [f"{len(session.attached)} attached"] if session.attached else []
     words += [f"left alone: {', '.join(open_circuits)}"] if open_circuits else []
     return " · ".join(words)
@@ -52,9 +53,10 @@ def cost_lines(session: Session) -> Iterator[str]:
     tokens_in = sum(turn.input_tokens or 0 for turn in turns)
     tokens_out = sum(turn.output_tokens or 0 for turn in turns)
     unknown = sum(turn.cost_usd is None for turn in turns)
-    cost = session.cost_usd
+    estimated = sum(bool(turn.estimated_usd) for turn in turns)
     left = f" ({len(session.aside)} on branches that were left)" if session.aside else ""
     yield f"  {counted(len(turns), 'turn')}{left}, {tokens_in:,} tokens in, {tokens_out:,} out"
-    yield f"  {'cost unknown' if cost is None else f'${cost:.6f}'}" + (
-        f", and {counted(unknown, 'turn')} of unknown cost" if unknown and cost is not None else ""
-    )
+    words = [cost_phrase(session.cost_usd, session.estimated_usd)]
+    words += [f"in {counted(estimated, 'turn')} that nobody counted to the end"] if estimated else []
+    words += [f"and {counted(unknown, 'turn')} of unknown cost"] if unknown and session.cost_usd is not None else []
+    yield f"  {', '.join(words)}"
