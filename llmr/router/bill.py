@@ -4,7 +4,7 @@ A request may end in an exception, or in nothing at all when its caller leaves, 
 handed out with the first event, grows while the request goes on, and is read when it is over, however it ended.
 """
 
-from dataclasses import dataclass
+from llmr.dataclass import dataclass
 
 
 @dataclass(slots=True)
