@@ -207,10 +207,10 @@ LLMR = Path(sysconfig.get_path("scripts")) / "llmr"
 class Process:
     """A running `llmr serve`. `told` is what it said on stderr before it served."""
 
-    def __init__(self, home, lab, *arguments, **variables):
+    def __init__(self, home, lab, *arguments, extra="", **variables):
         self.home = home
         self.lab = lab
-        (home / "routing.toml").write_text(settings_for(lab, lab._lab.providers))
+        (home / "routing.toml").write_text(settings_for(lab, lab._lab.providers, extra))
         self.process = subprocess.Popen(
             [LLMR, "serve", "--port", "0", "--config", str(home / "routing.toml"), *arguments],
             env={"HOME": str(home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8", **variables},

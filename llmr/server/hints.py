@@ -5,12 +5,13 @@ a request that asked for the cheapest provider must not silently get another.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from llmr.catalog import Strategy
 from llmr.chat import ChatRequest
+from llmr.dataclass import dataclass
 from llmr.routing.policy import OnBreak
 from llmr.server.cache_control import cache_wish
 from llmr.server.call import Call
@@ -18,6 +19,7 @@ from llmr.wire.serving import RequestUnfit
 
 HEADER: Final = "x-llmr-"
 METADATA: Final = "llmr_"
+_FLAGS: Final = {"true": True, "false": False, "1": True, "0": False}
 _MOST_S: Final = 3600.0
 _MOST_USD: Final = 1e6
 # `restart` is not offered: a client would read the broken text and the new one as one answer
@@ -35,27 +37,54 @@ def _positive(most: float) -> Callable[[str], float]:
 
 
 def _flag(word: str) -> bool:
-    return {"true": True, "1": True, "false": False, "0": False}[word.lower()]
+    return _FLAGS[word.lower()]
 
 
 def _on_break(word: str) -> str:
     return _ON_BREAK[_ON_BREAK.index(OnBreak(word))].value
 
 
+def _something(word: str) -> str:
+    if not word:
+        raise ValueError
+    return word
+
+
 def _tags(words: str) -> tuple[str, ...]:
     return tuple(tag for word in words.split(",") if (tag := word.strip()))
 
 
-# name (as a header has it) → the request's field, how to read it, what it takes
-_HINTS: Final[Mapping[str, tuple[str, Callable[[str], Any], str]]] = {
-    "strategy": ("strategy", lambda word: Strategy(word).value, " | ".join(Strategy)),
-    "provider": ("provider", str, "a provider's name"),
-    "tags": ("tags", _tags, "words with commas between them"),
-    "max-price": ("max_price_usd", _positive(_MOST_USD), "dollars"),
-    "timeout": ("deadline_s", _positive(_MOST_S), f"seconds, at most {_MOST_S:g}"),
-    "hedge": ("hedge", _flag, "true | false"),
-    "cache": ("cache", _flag, "true | false"),
-    "on-break": ("on_break", _on_break, " | ".join(_ON_BREAK)),
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """The request's field that it sets, how its words are read, what it takes: in words, and as a JSON schema."""
+
+    field: str
+    read: Callable[[str], Any]
+    takes: str
+    schema: Mapping[str, Any]
+
+
+def _one_of(field: str, read: Callable[[str], Any], words: Sequence[str]) -> Hint:
+    return Hint(field, read, " | ".join(words), {"type": "string", "enum": list(words)})
+
+
+def _number(field: str, most: float, takes: str, *, such_as: float) -> Hint:
+    schema = {"type": "number", "exclusiveMinimum": 0, "maximum": most, "examples": [such_as]}
+    return Hint(field, _positive(most), takes, schema)
+
+
+_WORD: Final = {"type": "string", "pattern": "^[!-~]+$"}
+
+# by name, as a header has it
+HINTS: Final[Mapping[str, Hint]] = {
+    "strategy": _one_of("strategy", lambda word: Strategy(word).value, [one.value for one in Strategy]),
+    "provider": Hint("provider", str, "a provider's name", _WORD),
+    "tags": Hint("tags", _tags, "words with commas between them", _WORD),
+    "max-price": _number("max_price_usd", _MOST_USD, "dollars", such_as=0.05),
+    "timeout": _number("deadline_s", _MOST_S, f"seconds, at most {_MOST_S:g}", such_as=30),
+    "hedge": _one_of("hedge", _flag, tuple(_FLAGS)),
+    "cache": _one_of("cache", _flag, tuple(_FLAGS)),
+    "on-break": _one_of("on_break", _on_break, [one.value for one in _ON_BREAK]),
 }
 
 
@@ -78,13 +107,13 @@ def hinted(request: ChatRequest, call: Call) -> ChatRequest:
             said[name.removeprefix(HEADER)] = (name, raw_value.decode("ascii", "replace").strip())
     fields: dict[str, Any] = {"on_break": (OnBreak.FAIL if request.stream else OnBreak.BUFFER).value}
     for hint, (place, value) in said.items():
-        if hint not in _HINTS:
-            raise RequestUnfit(f"is no routing hint; known: {', '.join(_HINTS)}", param=place)
-        field, read, takes = _HINTS[hint]
+        if hint not in HINTS:
+            raise RequestUnfit(f"is no routing hint; known: {', '.join(HINTS)}", param=place)
+        known = HINTS[hint]
         try:
-            fields[field] = read(value)
+            fields[known.field] = known.read(_something(value))
         except (ValueError, KeyError):
-            raise RequestUnfit(f"takes {takes}", param=place) from None
+            raise RequestUnfit(f"takes {known.takes}", param=place) from None
     fields["cache"] = cache_wish(call, said=fields.pop("cache", None))
     extra = request.extra
     if "metadata" in extra and len(metadata) != len(request.metadata):

@@ -11,11 +11,12 @@ from llmr.routing.tokens import estimate_tokens
 from llmr.server.call import Call
 from llmr.server.hints import hinted
 from llmr.server.problems import refuse
+from llmr.server.schema import check_shape
+from llmr.server.schema_rank import RankQuery
 from llmr.wire import json_text
 from llmr.wire.serving import RequestUnfit
 
 HEALTHY: Final = b'{"status":"ok"}'
-_RANK_TAKES: Final = ("model", "prompt", "stream")
 
 
 def model_ids(app: App) -> Mapping[str, str]:
@@ -59,13 +60,12 @@ def tokens_body(request: ChatRequest) -> bytes:
 
 def rank_body(app: App, call: Call) -> bytes:
     """The decision that a request would meet now, as `llmr rank --json` has it. Raises LlmrError."""
-    said = dict(parse_qsl(call.query.decode("ascii", "replace"), keep_blank_values=True, max_num_fields=20))
-    for name in said:
-        if name not in _RANK_TAKES:
-            raise RequestUnfit(f"is not known; known: {', '.join(_RANK_TAKES)}, and x-llmr-* headers", param=name)
+    try:
+        said = dict(parse_qsl(call.query.decode("ascii", "replace"), keep_blank_values=True, max_num_fields=20))
+    except ValueError:
+        raise RequestUnfit("the query has too many fields") from None
+    query = check_shape(RankQuery, said)
     request = ChatRequest(
-        messages=(Message.text(Role.USER, said.get("prompt", "")),),
-        model=said.get("model", ""),
-        stream=said.get("stream", "true") != "false",
+        messages=(Message.text(Role.USER, query.prompt),), model=query.model, stream=query.stream == "true"
     )
     return json_text.encode(decision_json(app.router.rank(hinted(request, call))))

@@ -72,6 +72,8 @@ _BY_KIND: Final[Mapping[ErrorKind, tuple[int, str, bool | None]]] = MappingProxy
     }
 )  # fmt: skip
 
+STATUSES: Final = frozenset({status for status, _, _ in _BY_KIND.values()} | {403})  # of what the router may end in
+
 
 def problem_of(error: LlmrError, redact: Redactor) -> Problem:
     """What the client is told of `error`."""

@@ -24,7 +24,8 @@ _TOO_LARGE: Final = Problem(431, "headers_too_large", "the headers are too large
 _NO_PATH: Final = Problem(400, "bad_target", "the target of the request must be a path")
 _LATE: Final = Problem(408, "request_timeout", "the head of the request did not come in time")
 _FULL: Final = Problem(429, "too_many_connections", "every connection is busy")
-_REASONS: Final = {408: "Request Timeout", 429: "Too Many Requests"}
+_NO_HTTP: Final = Problem(400, "bad_request", "this is no HTTP request")
+_REASONS: Final = {400: "Bad Request", 408: "Request Timeout", 429: "Too Many Requests"}
 
 
 def _body(problem: Problem) -> bytes:
@@ -113,6 +114,11 @@ class BoundedProtocol(HttpToolsProtocol):
             self._reader_timer.cancel()
             self._reader_timer = None
         super().resume_writing()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words are not JSON
+        """What is no HTTP, or a target longer than the parser takes."""
+        self._stop_head_timer()
+        self._refuse(_TOO_LARGE if self._head_bytes > self.limits.header_bytes else _NO_HTTP, "")
 
     def _unsupported_upgrade_warning(self) -> None:
         """An upgrade is not made and not worth a line in the log."""

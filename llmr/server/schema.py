@@ -8,7 +8,7 @@ What the fields mean is read in wire/serving/, from the same JSON, which has bee
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
@@ -37,10 +37,13 @@ class OpenShape(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
-def check_shape(shape: type[BaseModel], body: Mapping[str, Any]) -> None:
-    """Raises RequestUnfit for the first thing that is wrong."""
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def check_shape(shape: type[_Model], body: Mapping[str, Any]) -> _Model:
+    """The body as the model reads it. Raises RequestUnfit for the first thing that is wrong."""
     try:
-        shape.model_validate(body)
+        return shape.model_validate(body)
     except ValidationError as error:
         raise _first_fault(error, body) from None
 
@@ -77,10 +80,11 @@ def _inside(at: Any, step: int | str) -> tuple[bool, Any]:
     return step < len(items), items[step] if step < len(items) else None
 
 
-def _no_path(name: str) -> str:
+def no_path(name: str) -> str:
+    """The name. Raises PydanticCustomError for one that steps about in paths."""
     if not name.isprintable() or any(part in (".", "..") for part in name.split("/")):
         raise PydanticCustomError("name", "must be a name, not a path")
     return name
 
 
-ModelName = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_no_path)]
+ModelName = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(no_path)]

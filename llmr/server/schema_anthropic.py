@@ -121,7 +121,7 @@ class Turn(OpenShape):
     content: Content
 
 
-class Tool(OpenShape):
+class MessagesTool(OpenShape):
     """A tool of the client's own."""
 
     name: Annotated[str, Field(min_length=1, max_length=128)]
@@ -138,7 +138,7 @@ class AnyTool(Shape):
     disable_parallel_tool_use: bool | None = None
 
 
-class NamedTool(Shape):
+class MessagesNamedTool(Shape):
     """The tool that must be called."""
 
     type: Literal["tool"]
@@ -173,8 +173,8 @@ class CountTokensRequest(Shape):
     model: ModelName
     messages: Annotated[list[Turn], Field(min_length=1, max_length=10_000)]
     system: System | None = None
-    tools: Annotated[list[Tool], Field(max_length=1024)] | None = None
-    tool_choice: Annotated[AnyTool | NamedTool, Discriminator("type")] | None = None
+    tools: Annotated[list[MessagesTool], Field(max_length=1024)] | None = None
+    tool_choice: Annotated[AnyTool | MessagesNamedTool, Discriminator("type")] | None = None
     thinking: Thinking | None = None
     output_config: OutputConfig | None = None
     output_format: JsonFormat | None = None
