@@ -17,7 +17,8 @@ from llmr.cache.answer_json import answer_of, answer_text
 from llmr.cache.schema import CACHE
 from llmr.conversations.rows import storable
 from llmr.errors import StateBusy, StateError
-from llmr.state.database import Damaged, Database
+from llmr.state.connection import Damaged
+from llmr.state.database import Database
 
 T = TypeVar("T")
 

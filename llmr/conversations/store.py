@@ -20,7 +20,8 @@ from llmr.conversations.rows import around, cells_of, storable, title_of, turn_o
 from llmr.conversations.schema import CONVERSATIONS, TURN
 from llmr.conversations.search import match_expression, needs_scan
 from llmr.errors import StateError, UsageError
-from llmr.state.database import Damaged, Database
+from llmr.state.connection import Damaged
+from llmr.state.database import Database
 
 T = TypeVar("T")
 

@@ -8,28 +8,26 @@ A candidate passes up to three circuits: its provider's account, the model at it
 with others. Keys carry 8 hex digits of the API key's hash, so that a new key starts with a clean record. The state
 machines are pure functions in routing/; this module only gives their rows keys and runs them in the store.
 
-Bookkeeping never fails a request. What a lock keeps out waits here for the next write that succeeds, or the end (`flush`);
-what still cannot be written is dropped and counted. A store that cannot be read is an empty one. An admission that cannot be
-written falls back on what was read: through a closed circuit one may go, a probe one may not be.
+Bookkeeping never fails a request: books.py says when what is written, unwritten.py what may be asked where nothing can be.
 """
 
-from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from random import Random
-from typing import Final, Protocol
+from typing import Final
 
 from llmr.catalog import NO_SPEND_LIMITS, Model, Provider, SpendLimits
-from llmr.errors import StateBusy, StateError
+from llmr.errors import StateError
 from llmr.registry import keys
 from llmr.registry.admission import Admission, Spend
+from llmr.registry.books import BUSY_S, Books, Later
 from llmr.registry.calendar import local_day
 from llmr.registry.results import DAY_S, Result
 from llmr.registry.status import model_status
+from llmr.registry.unwritten import Unwritten
 from llmr.registry.values import Attempt, ModelStatus, Permit
-from llmr.routing import breaker, budget, rate_limit, spending
-from llmr.routing.breaker import Blocked
-from llmr.routing.budget import Budget, Charge, Extra
+from llmr.routing import breaker, rate_limit, spending
+from llmr.routing.budget import Budget, Charge
 from llmr.routing.circuit import BreakerState, Forced, Grant, Outcome, Phase, Refusal, Verdict
 from llmr.routing.estimate import estimate
 from llmr.routing.health import CandidateHealth, Health
@@ -39,28 +37,9 @@ from llmr.routing.learnt_limits import LearntLimits
 from llmr.routing.policy import BreakerPolicy
 from llmr.routing.rate_limit import LimiterState
 from llmr.routing.spending import NEW_PURSE, Purse, Today
-from llmr.state import Change, RequestRecord, Row, StateStore, Step
+from llmr.state import Change, RequestRecord, Row, StateStore
 
-BUSY_S: Final = 0.25  # trust.md §5: no answer waits longer for the store
-FLUSH_S: Final = 2.0  # at the end, when the answer is out, patience costs nothing
 LEASE_SLACK_S: Final = 5.0  # routing.md §1: first-token time-out + 2 × busy + 5 s
-HISTOGRAM_DAYS: Final = 35
-TIDY_CHANCE: Final = 1 / 64  # old histograms are looked for by one process in so many
-
-
-class Later(Protocol):
-    """Who writes what may wait a moment."""
-
-    @property
-    def notices(self) -> Sequence[str]:
-        """What a person should know of it, a line each."""
-        ...
-
-    def put(self, touched: frozenset[str], step: Step[None]) -> None:
-        """Run the step over the rows of these keys, soon. Never raises, never waits."""
-        ...
-
-
 _RECENTLY: Final = 7  # days that `status` looks back
 
 
@@ -79,25 +58,17 @@ class ProviderRegistry:
         """`spend` are the limits over all providers; `later` takes what may be written a moment later, None: nobody does, and
         everything is written at once."""
         self._store = store
-        self._later = later
-        self._busy_s = BUSY_S if later is None else None  # None: the store's own patience, which is a server's
+        self._books = Books(store, chance, later)
+        self._unwritten = Unwritten(policy)
         self._policy = policy
         self._spend = spend
         self._chance = chance
-        self._pending: deque[tuple[frozenset[str], Step[None]]] = deque()
         self._failing: set[str] = set()  # circuits of which this process has booked failures, and no success since
-        self._unwritten: dict[str, Budget] = {}  # by key: what bounds retries while the store's are out of reach
-        self._dropped = 0
-        self._trouble: str | None = None
 
     @property
     def notices(self) -> Sequence[str]:
         """What a person should know about the state: set aside, in memory only, samples dropped."""
-        told = (*self._store.notices, *(self._later.notices if self._later is not None else ()))
-        if self._trouble is None:
-            return told
-        what = f"{self._dropped} records could not be written" if self._dropped else "the state was not fully usable"
-        return (*told, f"{what}: {self._trouble}")
+        return self._books.notices
 
     def snapshot(
         self, models: Collection[Model], *, streamed: bool, prompt_tokens: int, reasoning: bool, now: float
@@ -114,7 +85,7 @@ class ProviderRegistry:
             needed.update((keys.limiter(model.provider), keys.told_limits(model)))
             if today is not None:
                 needed.update((keys.purse(today.month), keys.own_purse(model.provider, today.month)))
-        rows = self._read(needed)
+        rows = self._books.read(needed)
         seq = LatencyStats.from_row(rows.get(keys.EVERYTHING)).seq
         known = {model.key: self._health(model, rows, wanted[model.key], seq, now, today) for model in models}
         return Health(known, seq, now, _purse(rows, None if today is None else keys.purse(today.month)), today)
@@ -140,7 +111,7 @@ class ProviderRegistry:
         if not self._spend.limited:
             return None
         today = local_day(now)
-        rows = self._read([keys.purse(today.month)])
+        rows = self._books.read([keys.purse(today.month)])
         return spending.left_usd(_purse(rows, keys.purse(today.month)), self._spend, today)
 
     def admit(
@@ -178,32 +149,8 @@ class ProviderRegistry:
         try:
             return self._store.transact(admission.keys, admission.step)
         except StateError as error:
-            return self._admit_unwritten(admission, now, error)
-
-    def _admit_unwritten(self, admission: Admission, now: float, error: StateError) -> Permit | Refusal:
-        """The store cannot be written: go through what reads as closed, refuse what would be a probe, or a hedge that no
-        budget bounds. Retries have a budget of this process. Limits are not kept: that would need a row."""
-        self._met(error)
-        if admission.charge is not None and admission.charge.extra is Extra.HEDGE:
-            return Refusal(f"no hedge without a budget, and the state file cannot be written ({error})")
-        left = self._unwritten_budget(admission)
-        if left is None:
-            return Refusal("the budget for retries is used up, and the state file cannot be written")
-        model = admission.model
-        circuits = keys.circuits_in(model, self._read(keys.circuits(model)))
-        answer = breaker.admit_all([c.state for c in circuits], now, self._policy, lease_s=self._policy.lease_s)
-        if isinstance(answer, Blocked):
-            return replace(answer.refusal, reason=f"{circuits[answer.place].scope}: {answer.refusal.reason}")
-        if any(after is not circuit.state for circuit, (after, _) in zip(circuits, answer, strict=True)):
-            return Refusal(f"it would be a probe, and the state file cannot be written ({error})")
-        self._unwritten[admission.payer] = left
-        grants = tuple(zip(keys.circuits(model), (grant for _, grant in answer), strict=True))
-        return admission.permit(grants, urgent=any(circuit.state.fails for circuit in circuits))
-
-    def _unwritten_budget(self, admission: Admission) -> Budget | None:
-        """This process's own budget after the admission; None: it does not cover it."""
-        before = self._unwritten.get(admission.payer, Budget())
-        return budget.earn(before) if admission.charge is None else budget.spend(before, admission.charge.extra)
+            self._books.met(error)
+            return self._unwritten.admit(admission, self._books.read(keys.circuits(model)), now, error)
 
     def first_token(self, permit: Permit, *, lasts_s: float) -> Permit:
         """The first content token came. It closes the circuits that this attempt was the probe of; the permit returned carries
@@ -226,9 +173,9 @@ class ProviderRegistry:
             return Change(fresh, {**writes, **_slot_kept(rows, limiter_key, permit.token, now, lasts_s)})
 
         try:
-            fresh = self._store.transact({*probed, limiter_key}, step, wait_s=self._busy_s)
+            fresh = self._store.transact({*probed, limiter_key}, step, wait_s=self._books.wait_s)
         except StateError as error:
-            self._met(error)  # the report at the end carries the same verdict
+            self._books.met(error)  # the report at the end carries the same verdict
             return permit
         grants = tuple((key, fresh.get(key, grant)) for key, grant in permit.grants)
         return replace(permit, grants=grants, acquits=bool(fresh))
@@ -245,9 +192,9 @@ class ProviderRegistry:
             return Change(None, _slot_kept(rows, key, permit.token, now, lasts_s))
 
         try:
-            self._store.transact({key}, step, wait_s=self._busy_s)
+            self._store.transact({key}, step, wait_s=self._books.wait_s)
         except StateError as error:
-            self._met(error)
+            self._books.met(error)
 
     def report(self, permit: Permit, attempt: Attempt) -> None:
         """Book the result. Never raises; what cannot be written now is kept for `flush`."""
@@ -258,11 +205,11 @@ class ProviderRegistry:
             self._failing |= circuits
         elif attempt.error is None:
             self._failing -= circuits
-        self._write(result.keys, result.step, urgent=urgent)
+        self._books.write(result.keys, result.step, urgent=urgent)
 
     def record(self, request: RequestRecord) -> None:
         """Append one request to the history. Never raises."""
-        self._write(frozenset(), lambda _rows, _now: Change(None, append=(request,)), urgent=False)
+        self._books.write(frozenset(), lambda _rows, _now: Change(None, append=(request,)), urgent=False)
 
     def force(self, provider: Provider, forced: Forced | None) -> None:
         """Hold a provider's circuit open or closed by hand, or (None) let it judge again. Raises StateError."""
@@ -319,72 +266,7 @@ class ProviderRegistry:
 
     def flush(self) -> None:
         """Write what had to wait; what still cannot be written is dropped and counted."""
-        patience_s = FLUSH_S  # for all of them together: who holds the lock for so long will not let the next one in
-        while self._pending:
-            touched, step = self._pending.popleft()
-            try:
-                self._store.transact(touched, step, wait_s=patience_s)
-            except StateError as error:
-                patience_s = 0.0
-                self._dropped += 1
-                self._trouble = str(error)
-        if self._chance.random() < TIDY_CHANCE:
-            self._tidy()
-
-    def _tidy(self) -> None:
-        """Drop histograms older than HISTOGRAM_DAYS."""
-
-        def step(rows: Mapping[str, Row], now: float) -> Change[None]:
-            oldest = int(now // DAY_S) - HISTOGRAM_DAYS
-            return Change(None, {key: None for key in rows if keys.day_of(key) < oldest})
-
-        try:
-            self._store.transact(set(self._store.scan("h:")), step)
-        except StateError as error:
-            self._met(error)
-
-    def _met(self, error: StateError) -> None:
-        """Trouble that lost nothing yet. A lock is ordinary; a store that cannot be used is something to be told."""
-        if not isinstance(error, StateBusy):
-            self._trouble = str(error)
-
-    def _write(self, touched: frozenset[str], step: Step[None], *, urgent: bool) -> None:
-        """Write at once what others must know at once; the rest, and what the lock keeps out, may wait."""
-        if self._later is not None and not urgent:
-            self._later.put(touched, step)
-            return
-        try:
-            self._store.transact(touched, step, wait_s=self._busy_s)
-        except StateBusy:
-            if self._later is not None:
-                self._later.put(touched, step)
-            else:
-                self._pending.append((touched, step))
-        except StateError as error:
-            self._dropped += 1
-            self._trouble = str(error)
-        else:
-            self._catch_up()
-
-    def _catch_up(self) -> None:
-        """The lock is free again: write what it kept out, before it is old."""
-        while self._pending:
-            touched, step = self._pending[0]
-            try:
-                self._store.transact(touched, step, wait_s=self._busy_s)
-            except StateBusy:
-                return
-            except StateError as error:
-                self._dropped += 1
-                self._trouble = str(error)
-            self._pending.popleft()
-
-    def _read(self, needed: Iterable[str]) -> Mapping[str, Row]:
-        try:
-            return self._store.read(set(needed))
-        except StateError as error:
-            self._met(error)
-            return {}
+        self._books.flush()
 
 
 def _slot_kept(rows: Mapping[str, Row], key: str, token: str, now: float, lasts_s: float) -> Mapping[str, Row | None]:

@@ -9,25 +9,23 @@ import math
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import field, replace
-from types import MappingProxyType
 from typing import Final
 
 from llmr.catalog import LimitsTold
-from llmr.chat import ChatRequest, Delta, FinishReason, Usage
+from llmr.chat import ChatRequest, Delta, FinishReason
 from llmr.dataclass import dataclass
 from llmr.errors import ErrorKind, ProviderError
 from llmr.exchange import Clock, Limits, Transport, Wires, exchange
 from llmr.registry import Attempt, Permit, ProviderRegistry
+from llmr.router.costs import attempt_cost_usd, may_be_billed, probable_price_usd
+from llmr.router.endings import refuse_if_empty
 from llmr.router.events import AttemptStarted
 from llmr.router.progress import Progress
 from llmr.routing.circuit import Refusal
-from llmr.routing.estimate import PRIOR_OUTPUT_TOKENS
 from llmr.routing.first_token import FIRST_TOKEN_MOST_S, first_token_limit_s
 from llmr.routing.policy import Policy
 from llmr.routing.rules import Candidate
-from llmr.routing.score import expected_price_usd, request_cost_usd
 from llmr.routing.seam import Seam, continuation
-from llmr.routing.tokens import estimate_text_tokens
 from llmr.wire.limits_told import limits_told
 
 LONGEST_PAUSE_S: Final = 5.0  # between admission and sending: the slack of a probe's lease, registry.LEASE_SLACK_S
@@ -61,6 +59,11 @@ class Asking:
     def started(self) -> AttemptStarted:
         """The event that tells of it."""
         return AttemptStarted(self.candidate, self.number, self.permit.probe, self.hedge)
+
+    @property
+    def finish_reason(self) -> FinishReason | None:
+        """Why its answer ends; None: it has not said."""
+        return next((delta.finish_reason for delta in reversed(self.came) if delta.finish_reason), None)
 
     async def until_content(self) -> None:
         """Read up to the first content, or the end. Raises ProviderError."""
@@ -135,7 +138,7 @@ class Asker:
             now=self._clock.now(),
             last_resort=last_resort,
             charge=progress.charge(candidate, hedge=hedge),
-            price_usd=_price_usd(progress, candidate),
+            price_usd=probable_price_usd(progress, candidate),
         )
         if isinstance(permit, Refusal):
             return permit
@@ -174,8 +177,13 @@ class Asker:
             return
         asking.reported = True
         usage = next((delta.usage for delta in reversed(asking.came) if delta.usage is not None), None)
-        cost_usd, estimated = _cost_usd(progress, asking, usage, error)
-        free = cost_usd is None and not (asking.sent and _may_be_billed(error))  # who refused it has not worked on it
+        price, prompt_tokens = asking.candidate.model.price, progress.plan.prompt_tokens
+        cost_usd, estimated = (
+            attempt_cost_usd(price, asking.came, usage, error, prompt_tokens=prompt_tokens)
+            if asking.sent
+            else (None, False)
+        )
+        free = cost_usd is None and not (asking.sent and may_be_billed(error))  # who refused it has not worked on it
         progress.bill.book(0.0 if free else cost_usd, estimated=estimated)
         self._registry.report(
             asking.permit,
@@ -209,9 +217,9 @@ class Asker:
                 before_s = self._clock.monotonic()
                 yield delta
                 asking.paused_s += self._clock.monotonic() - before_s
-        if asking.ttft_s is None and progress.kept and _finish_of(asking) is FinishReason.STOP:
+        if asking.ttft_s is None and progress.kept and asking.finish_reason is FinishReason.STOP:
             asking.ttft_s = self.took_s(asking)  # all that was missing was the end
-        _refuse_emptiness(asking)
+        refuse_if_empty(asking.finish_reason, spoke=asking.ttft_s is not None)
 
     async def _said(self, progress: Progress, asking: Asking) -> AsyncGenerator[Delta, None]:
         """What the provider says; where it goes on from another's text, without what it repeats of that."""
@@ -278,67 +286,3 @@ class Asker:
 def _slot_s(limits: Limits) -> float:
     """How long a slot is held from one sign of life: past the longest silence, asked for thrice within one."""
     return 1.5 * limits.stall_s + LONGEST_PAUSE_S
-
-
-def _finish_of(asking: Asking) -> FinishReason | None:
-    return next((delta.finish_reason for delta in reversed(asking.came) if delta.finish_reason), None)
-
-
-def _price_usd(progress: Progress, candidate: Candidate) -> float | None:
-    """What asking `candidate` will probably cost; None: nobody knows. What runs on this machine costs nothing."""
-    model, habits = candidate.model, progress.handler.selection.habits_of(candidate.key)
-    if model.price is None:
-        return 0.0 if model.provider.local else None
-    output_tokens = min(
-        PRIOR_OUTPUT_TOKENS if habits is None else habits.output_tokens, progress.request.max_output_tokens or math.inf
-    )
-    return expected_price_usd(model.price, prompt_tokens=progress.plan.prompt_tokens, output_tokens=output_tokens)
-
-
-def _may_be_billed(error: ProviderError | None) -> bool:
-    """Whether the provider may have worked on the request: it took it, and did not refuse it with a status."""
-    return error is None or (error.status is None and error.kind not in _NEVER_REACHED)
-
-
-def _cost_usd(
-    progress: Progress, asking: Asking, usage: Usage | None, error: ProviderError | None
-) -> tuple[float | None, bool]:
-    """What the attempt costs, None: nobody knows, and whether that is an estimate by length.
-
-    A broken answer's own count may be of its beginning (Anthropic's message_start says one output token), so what came of it
-    counts where it is more.
-    """
-    if not asking.sent:
-        return None, False
-    price = asking.candidate.model.price
-    counted_usd = request_cost_usd(price, usage)
-    if not _may_be_billed(error) or (error is None and counted_usd is not None):
-        return counted_usd, False
-    said = sum(estimate_text_tokens(delta.text) + estimate_text_tokens(delta.reasoning) for delta in asking.came)
-    by_length_usd = expected_price_usd(price, prompt_tokens=progress.plan.prompt_tokens, output_tokens=said)
-    if by_length_usd is None or (counted_usd is not None and counted_usd >= by_length_usd):
-        return counted_usd, False
-    return by_length_usd, True
-
-
-def _refuse_emptiness(asking: Asking) -> None:
-    """An answer that ended is judged. Raises ProviderError where it is none."""
-    finish = _finish_of(asking)
-    if finish is FinishReason.ERROR:
-        raise ProviderError(ErrorKind.SERVER, "the provider ended its answer with an error")
-    if asking.ttft_s is None:
-        raise ProviderError(*_EMPTY.get(finish, _NOTHING))
-
-
-_NEVER_REACHED: Final = frozenset({ErrorKind.CONNECT, ErrorKind.CONNECT_TIMEOUT, ErrorKind.TLS, ErrorKind.NOT_SENT})
-_EMPTY: Final[Mapping[FinishReason | None, tuple[ErrorKind, str]]] = MappingProxyType(
-    {
-        FinishReason.CONTENT_FILTER: (ErrorKind.CONTENT_FILTER, "a content policy withheld the whole answer"),
-        FinishReason.REFUSAL: (ErrorKind.CONTENT_FILTER, "the model refused without a word"),
-        FinishReason.LENGTH: (
-            ErrorKind.UNSUPPORTED,
-            "the token limit was used up before the first word (a reasoning model thinks on it): raise the token limit",
-        ),
-    }
-)  # what an answer without content failed of, by its finish reason
-_NOTHING: Final = (ErrorKind.BAD_RESPONSE, "the answer has no content")

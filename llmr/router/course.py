@@ -3,7 +3,7 @@
     begin ─▶ next_action ─▶ Try      admitted ─▶ hedge_after_s, beside, admitted_beside ─▶ failed, outpaced ─┐
                  ▲          Wait     whoever drives it waits                                                │
                  │          GiveUp   whoever drives it says so                                              │
-                 └─────────────────────────────────── rank_anew ◀──────────────────────────────────────────-┘
+                 └─────────────────────────────────── rank_anew ◀───────────────────────────────────────────┘
 
 Two drive it. loop.py waits for sockets and hands on what comes; simulation/production.py waits for nothing, for its time jumps
 to the next event. What they have each for themselves is the waiting: which of two attempts speaks first, and that somebody may

@@ -1,10 +1,10 @@
-"""How a request ends that does not end in a whole answer: which error says so, and in which words."""
+"""How an attempt or a request ends that does not end in a whole answer: which error says so, and in which words."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from llmr.chat import ChatRequest, ChatResponse
+from llmr.chat import ChatRequest, ChatResponse, FinishReason
 from llmr.errors import (
     AllAttemptsFailed,
     ErrorKind,
@@ -31,6 +31,18 @@ _ENDINGS: Final[Mapping[Ending, str]] = MappingProxyType(
     }
 )
 
+_EMPTY: Final[Mapping[FinishReason | None, tuple[ErrorKind, str]]] = MappingProxyType(
+    {
+        FinishReason.CONTENT_FILTER: (ErrorKind.CONTENT_FILTER, "a content policy withheld the whole answer"),
+        FinishReason.REFUSAL: (ErrorKind.CONTENT_FILTER, "the model refused without a word"),
+        FinishReason.LENGTH: (
+            ErrorKind.UNSUPPORTED,
+            "the token limit was used up before the first word (a reasoning model thinks on it): raise the token limit",
+        ),
+    }
+)  # what an answer without content failed of, by its finish reason
+_NOTHING: Final = (ErrorKind.BAD_RESPONSE, "the answer has no content")
+
 
 def all_failed(asked: str, end: GiveUp, now: float) -> AllAttemptsFailed:
     """Nobody answered. `now` is wall-clock seconds."""
@@ -53,6 +65,14 @@ def refuse_unless_accepted(request: ChatRequest, response: ChatResponse) -> None
     wrong = request.accept(response) if request.accept is not None else None
     if wrong is not None:
         raise ProviderError(ErrorKind.NOT_ACCEPTED, wrong)
+
+
+def refuse_if_empty(finish: FinishReason | None, *, spoke: bool) -> None:
+    """Raise ProviderError with what an answer that ended with `finish` failed of, if it did. `spoke`: content came."""
+    if finish is FinishReason.ERROR:
+        raise ProviderError(ErrorKind.SERVER, "the provider ended its answer with an error")
+    if not spoke:
+        raise ProviderError(*_EMPTY.get(finish, _NOTHING))
 
 
 def after_break(progress: Progress, error: ProviderError) -> OnBreak:

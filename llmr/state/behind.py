@@ -7,6 +7,7 @@ is one: each sees what the ones before it wrote.
 
 What cannot be written is kept for as long as the lock is held, up to `_MOST` steps; beyond that, and where the file cannot be
 used at all, it is dropped and counted. So is a step that is at fault itself: those it shared a batch with are run without it.
+An error that no step can be at fault for (memory runs out) ends the thread; what waits then is written by whoever closes.
 """
 
 import threading
@@ -24,6 +25,10 @@ _GATHER_S: Final = 0.05  # how long a write may wait for others to join it; what
 _AT_ONCE: Final = 128  # steps in a transaction: some 10 ms of lock
 _MOST: Final = 20_000  # some 40 MB
 _PATIENCE_S: Final = 5.0
+_FAULTS: Final = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError),  # of a function over JSON rows
+    RecursionError,  # of a row too deep to be written as JSON
+)
 
 
 @final
@@ -58,6 +63,7 @@ class WriteBehind:
         self._ending.set()
         self._wake.set()
         self._thread.join()
+        self._write_all()
         self._store.close()
 
     def _run(self) -> None:
@@ -66,7 +72,6 @@ class WriteBehind:
             self._ending.wait(_GATHER_S)
             self._wake.clear()
             self._write_all()
-        self._write_all()
 
     def _write_all(self) -> None:
         while self._waiting:
@@ -89,7 +94,7 @@ class WriteBehind:
                 self._drop(len(batch), str(error))
             except StateError as error:
                 self._drop(len(batch), str(error))
-            except Exception as error:  # noqa: BLE001 - a thread's main(): a bug must not end it, and all that waits with it
+            except _FAULTS as error:
                 return f"a fault of llmr's own ({type(error).__name__})"
             return None
 

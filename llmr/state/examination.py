@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 from llmr.dataclass import dataclass
-from llmr.state.database import connect
+from llmr.state.connection import connect
 from llmr.state.files import PrivateDirectory
 from llmr.state.schema import STATE
 

@@ -20,7 +20,7 @@ from llmr.dataclass import dataclass
 class Schema:
     """What a database file must be to be ours. `application_id`: 31 bits, in the file's header.
 
-    The first migration makes the table `meta (key, value)`; database.py writes there which llmr made and migrated the file.
+    The first migration makes the table `meta (key, value)`; opening.py writes there which llmr made and migrated the file.
     """
 
     application_id: int

@@ -18,7 +18,8 @@ from typing import Any, Final, Self, TypeVar, final
 
 from llmr.errors import StateError
 from llmr.state import AttemptRecord, RequestRecord, Row, StateStore, Step
-from llmr.state.database import PATIENCE_S, Damaged, Database
+from llmr.state.connection import PATIENCE_S, Damaged
+from llmr.state.database import Database
 from llmr.state.encoding import decoded_rows, encoded_writes, storable
 from llmr.state.memory import MemoryStore
 from llmr.state.schema import ATTEMPTS, REQUESTS, SPENT, STATE

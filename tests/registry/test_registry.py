@@ -644,26 +644,33 @@ class Soon:
         self.waiting.clear()
 
 
+class Serving(Books):
+    """Books of which some wait."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(clock)
+        self.soon = Soon(self.store)
+        self.registry = ProviderRegistry(self.store, self.policy, Random(7), later=self.soon)
+
+
 @pytest.fixture
-def serving(clock: FakeClock) -> Books:
-    books = Books(clock)
-    books.registry = ProviderRegistry(books.store, books.policy, Random(7), later=Soon(books.store))
-    return books
+def serving(clock: FakeClock) -> Serving:
+    return Serving(clock)
 
 
-def test_a_success_that_nobody_waits_for_is_written_later(serving: Books) -> None:
+def test_a_success_that_nobody_waits_for_is_written_later(serving: Serving) -> None:
     serving.report(serving.permit(A))
     assert serving.store.scan("") == {}
 
 
-def test_a_success_between_failures_ends_their_run_while_serving(serving: Books) -> None:
+def test_a_success_between_failures_ends_their_run_while_serving(serving: Serving) -> None:
     serving.fail(A, times=4)
     serving.report(serving.permit(A))
     serving.fail(A)
     assert (serving.circuit(P).phase, serving.circuit(P).fails) == (Phase.CLOSED, 1)  # 11
 
 
-def test_a_success_ends_the_run_of_failures_that_came_after_it_was_admitted(serving: Books) -> None:
+def test_a_success_ends_the_run_of_failures_that_came_after_it_was_admitted(serving: Serving) -> None:
     early = serving.permit(A)
     serving.fail(A, times=4)
     serving.report(early)
@@ -671,7 +678,7 @@ def test_a_success_ends_the_run_of_failures_that_came_after_it_was_admitted(serv
     assert (serving.circuit(P).phase, serving.circuit(P).fails) == (Phase.CLOSED, 1)  # 11
 
 
-def test_a_success_ends_the_run_of_failures_that_another_process_met(serving: Books) -> None:
+def test_a_success_ends_the_run_of_failures_that_another_process_met(serving: Serving) -> None:
     other = Books(serving.clock, serving.store)
     other.fail(A, times=4)
     serving.report(serving.permit(A))
@@ -679,7 +686,7 @@ def test_a_success_ends_the_run_of_failures_that_another_process_met(serving: Bo
     assert (serving.circuit(P).phase, serving.circuit(P).fails) == (Phase.CLOSED, 1)  # 11
 
 
-def test_a_cancelled_attempt_ends_no_run_of_failures(serving: Books) -> None:
+def test_a_cancelled_attempt_ends_no_run_of_failures(serving: Serving) -> None:
     early = serving.permit(A)
     serving.fail(A, times=4)
     serving.fail(A, ErrorKind.CANCELLED)
@@ -687,11 +694,11 @@ def test_a_cancelled_attempt_ends_no_run_of_failures(serving: Books) -> None:
     assert serving.circuit(P).fails == 0, "the success that follows is still urgent"
 
 
-def test_a_success_where_little_is_left_of_a_told_limit_is_written_at_once(serving: Books) -> None:
+def test_a_success_where_little_is_left_of_a_told_limit_is_written_at_once(serving: Serving) -> None:
     short = LimitsTold(requests=Window(left=5.0, most=500.0, full_in_s=60.0))
     serving.registry.report(serving.permit(A), Attempt("r", NOON, True, 1.0, 0.5, told=short, told_at=NOON))
     assert serving.store.scan("w:") == {}, "the first answer that tells it is like any other"
-    serving.registry._later.write()  # type: ignore[union-attr]
+    serving.soon.write()
     serving.report(serving.permit(A), told=replace(short, requests=Window(3.0, 500.0, 60.0)), told_at=NOON)
     assert serving.store.scan("w:")["w:a#0badcafe/m"][0][0] == 3.0
 

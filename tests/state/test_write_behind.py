@@ -63,6 +63,19 @@ def test_nobody_waits_while_another_process_holds_the_lock_and_nothing_is_lost(p
         assert store.read(["k"])["k"] == list(range(100))
 
 
+def until_told(behind):
+    deadline_s = time.monotonic() + 10
+    while not behind.notices and time.monotonic() < deadline_s:
+        threading.Event().wait(0.01)
+
+
+def deep():
+    row = []
+    for _ in range(100_000):
+        row = [row]
+    return row
+
+
 def test_a_step_at_fault_is_dropped_and_counted_and_takes_nothing_else_with_it(path):
     def wrong(_rows, _now):
         raise KeyError("x")
@@ -72,14 +85,54 @@ def test_a_step_at_fault_is_dropped_and_counted_and_takes_nothing_else_with_it(p
     behind.put(frozenset({"k"}), wrong)
     behind.put(frozenset({"k"}), lambda _rows, _now: Change(None, {"not named": 1}))
     behind.put(frozenset({"k"}), appended(2))
-    deadline_s = time.monotonic() + 10
-    while not behind.notices and time.monotonic() < deadline_s:
-        threading.Event().wait(0.01)
+    until_told(behind)
     behind.put(frozenset({"k"}), appended(3))  # the thread goes on
     behind.close()
     assert behind.notices == ("2 records could not be written: a fault of llmr's own (ValueError)",)
     with opened(path) as store:
         assert store.read(["k"])["k"] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("step", "fault"),
+    [
+        (lambda _rows, now: 1 / (now - now), "ZeroDivisionError"),
+        (lambda rows, _now: rows["k"].gone, "AttributeError"),
+        (lambda rows, _now: rows["k"][9], "IndexError"),
+        (lambda rows, _now: rows["k"] + 1, "TypeError"),
+        (lambda _rows, _now: float("x"), "ValueError"),
+        (lambda _rows, _now: Change(None, {"j": {1, 2}}), "TypeError"),
+        (lambda _rows, _now: Change(None, {"j": float("nan")}), "ValueError"),
+        (lambda _rows, _now: Change(None, {"j": deep()}), "RecursionError"),
+    ],
+)
+def test_whatever_a_step_may_be_at_fault_for_ends_no_thread(path, step, fault):
+    behind = WriteBehind(opened(path))
+    behind.put(frozenset({"k"}), appended(1))
+    behind.put(frozenset({"k", "j"}), step)
+    behind.put(frozenset({"k"}), appended(2))
+    until_told(behind)
+    assert behind.notices == (f"1 records could not be written: a fault of llmr's own ({fault})",)
+    behind.close()
+    with opened(path) as store:
+        assert store.read(["k"])["k"] == [1, 2]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_what_waits_when_the_thread_ends_before_its_time_is_written_at_the_end(path):
+    ended = threading.Event()
+
+    def exhausting(_rows, _now):
+        ended.set()
+        raise MemoryError
+
+    behind = WriteBehind(opened(path))
+    behind.put(frozenset({"k"}), exhausting)
+    assert ended.wait(10)
+    behind.put(frozenset({"k"}), appended(1))
+    behind.close()
+    with opened(path) as store:
+        assert store.read(["k"])["k"] == [1]
 
 
 def test_what_cannot_be_kept_is_dropped_and_counted(path, monkeypatch):

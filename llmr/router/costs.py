@@ -1,0 +1,51 @@
+"""What an attempt will probably cost, and what is booked for it when it is over."""
+
+import math
+from collections.abc import Iterable
+from typing import Final
+
+from llmr.catalog import Price
+from llmr.chat import Delta, Usage
+from llmr.errors import ErrorKind, ProviderError
+from llmr.router.progress import Progress
+from llmr.routing.estimate import PRIOR_OUTPUT_TOKENS
+from llmr.routing.rules import Candidate
+from llmr.routing.score import expected_price_usd, request_cost_usd
+from llmr.routing.tokens import estimate_text_tokens
+
+_NEVER_REACHED: Final = frozenset({ErrorKind.CONNECT, ErrorKind.CONNECT_TIMEOUT, ErrorKind.TLS, ErrorKind.NOT_SENT})
+
+
+def probable_price_usd(progress: Progress, candidate: Candidate) -> float | None:
+    """What asking `candidate` will probably cost; None: nobody knows. What runs on this machine costs nothing."""
+    model, habits = candidate.model, progress.handler.selection.habits_of(candidate.key)
+    if model.price is None:
+        return 0.0 if model.provider.local else None
+    output_tokens = min(
+        PRIOR_OUTPUT_TOKENS if habits is None else habits.output_tokens, progress.request.max_output_tokens or math.inf
+    )
+    return expected_price_usd(model.price, prompt_tokens=progress.plan.prompt_tokens, output_tokens=output_tokens)
+
+
+def attempt_cost_usd(
+    price: Price | None, came: Iterable[Delta], usage: Usage | None, error: ProviderError | None, *, prompt_tokens: int
+) -> tuple[float | None, bool]:
+    """What an attempt that was sent costs, None: nobody knows, and whether that is an estimate by length. `came` is its answer,
+    as far as it came.
+
+    A broken answer's own count may be of its beginning (Anthropic's message_start says one output token), so what came of it
+    counts where it is more.
+    """
+    counted_usd = request_cost_usd(price, usage)
+    if not may_be_billed(error) or (error is None and counted_usd is not None):
+        return counted_usd, False
+    said = sum(estimate_text_tokens(delta.text) + estimate_text_tokens(delta.reasoning) for delta in came)
+    by_length_usd = expected_price_usd(price, prompt_tokens=prompt_tokens, output_tokens=said)
+    if by_length_usd is None or (counted_usd is not None and counted_usd >= by_length_usd):
+        return counted_usd, False
+    return by_length_usd, True
+
+
+def may_be_billed(error: ProviderError | None) -> bool:
+    """Whether the provider may have worked on the request: it took it, and did not refuse it with a status."""
+    return error is None or (error.status is None and error.kind not in _NEVER_REACHED)
