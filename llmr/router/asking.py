@@ -17,7 +17,7 @@ from llmr.dataclass import dataclass
 from llmr.errors import ErrorKind, ProviderError
 from llmr.exchange import Clock, Limits, Transport, Wires, exchange
 from llmr.registry import Attempt, Permit, ProviderRegistry
-from llmr.router.costs import attempt_cost_usd, may_be_billed, probable_price_usd
+from llmr.router.costs import attempt_cost, probable_price_usd
 from llmr.router.endings import refuse_if_empty
 from llmr.router.events import AttemptStarted
 from llmr.router.progress import Progress
@@ -177,14 +177,15 @@ class Asker:
             return
         asking.reported = True
         usage = next((delta.usage for delta in reversed(asking.came) if delta.usage is not None), None)
-        price, prompt_tokens = asking.candidate.model.price, progress.plan.prompt_tokens
-        cost_usd, estimated = (
-            attempt_cost_usd(price, asking.came, usage, error, prompt_tokens=prompt_tokens)
-            if asking.sent
-            else (None, False)
+        cost = attempt_cost(
+            asking.candidate.model.price,
+            asking.came,
+            usage,
+            error,
+            sent=asking.sent,
+            prompt_tokens=progress.plan.prompt_tokens,
         )
-        free = cost_usd is None and not (asking.sent and may_be_billed(error))  # who refused it has not worked on it
-        progress.bill.book(0.0 if free else cost_usd, estimated=estimated)
+        progress.bill.book(0.0 if cost.free else cost.usd, estimated=cost.estimated)
         self._registry.report(
             asking.permit,
             Attempt(
@@ -195,8 +196,8 @@ class Asker:
                 ttft_s=asking.ttft_s,
                 error=error,
                 usage=usage,
-                cost_usd=cost_usd,
-                cost_estimated=estimated,
+                cost_usd=cost.usd,
+                cost_estimated=cost.estimated,
                 outpaced=outpaced_after_s is not None,
                 impatient=error is not None and error.kind is ErrorKind.DEADLINE,
                 sent=asking.sent,

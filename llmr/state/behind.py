@@ -25,10 +25,8 @@ _GATHER_S: Final = 0.05  # how long a write may wait for others to join it; what
 _AT_ONCE: Final = 128  # steps in a transaction: some 10 ms of lock
 _MOST: Final = 20_000  # some 40 MB
 _PATIENCE_S: Final = 5.0
-_FAULTS: Final = (
-    *(ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError),  # of a function over JSON rows
-    RecursionError,  # of a row too deep to be written as JSON
-)
+# What a function over JSON rows can be at fault for; RecursionError: of a row too deep to be written as JSON.
+_FAULTS: Final = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 @final
