@@ -150,7 +150,8 @@ class Delivery:
 
 def extracted(text: str) -> str | None:
     """The first fenced code block, None where there is none. One that is never closed ends with the answer."""
-    from llmr.render.markdown.blocks import Kind, Splitter
+    from llmr.render.markdown.block import Kind
+    from llmr.render.markdown.blocks import Splitter
 
     splitter = Splitter(max(len(text), 1))  # nothing is cut, whatever its length
     lines: list[str] | None = None

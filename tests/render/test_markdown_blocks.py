@@ -7,7 +7,8 @@ from fake_terminal import PIECES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmr.render.markdown.blocks import TABLE_ROWS, Block, Kind, Splitter
+from llmr.render.markdown.block import Block, Kind
+from llmr.render.markdown.blocks import TABLE_ROWS, Splitter
 
 WINDOW = 60
 

@@ -6,9 +6,7 @@
              └ text: goes on with the open paragraph or item, or begins a paragraph
 
 What is decided about a line is decided when the line is whole, or longer than `window` characters: then its beginning
-decides, whatever follows. A paragraph is cut when `window` characters of it are open, where no emphasis, code or link is open
-(or, after twice that, anywhere): so what is open stays small, however long a paragraph is, and nothing is decided by where a
-chunk happened to end. Nested blocks are not a tree here but a depth of quotes and an indentation: that is all a terminal
+decides, whatever follows. Nested blocks are not a tree here but a depth of quotes and an indentation: that is all a terminal
 shows of them, and a tree would have to be held back until it is closed.
 
 Blank lines are kept as one, because authors group with them; line breaks in a paragraph are kept, because models do not wrap
@@ -17,16 +15,16 @@ prose but do write addresses and poems.
 
 import re
 from dataclasses import replace
-from enum import StrEnum
 from typing import Final, final
 
 from llmr.dataclass import dataclass
-from llmr.render.markdown.cutting import place_to_cut
+from llmr.render.markdown.block import Block, Kind, marker_cells
+from llmr.render.markdown.open_block import OpenBlock
 
 TABLE_ROWS: Final = 50  # a table is held until it ends; a longer one is drawn in parts, each with the header
 _INFO: Final = 100  # characters of a fence's info string; more is text
 _NESTED: Final = (
-    2  # columns beyond a marker that belong to its item: models indent "1. " by 2, though CommonMark asks for 3
+    2  # columns beyond a marker that are its item's: models indent "1. " by 2, though CommonMark asks for 3
 )
 
 _QUOTE: Final = re.compile(r" {0,3}>[ \t]?")
@@ -37,38 +35,6 @@ _RULE: Final = re.compile(r" {0,3}([-*_])(?:[ \t]*\1){2,}[ \t]*$")
 _UNDERLINE: Final = re.compile(r" {0,3}(=+|-+)[ \t]*$")
 _ITEM: Final = re.compile(r"([ \t]*)([-*+]|(\d{1,9})[.)])(?:([ \t]+)(.*)|$)")
 _DELIMITER: Final = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
-
-
-class Kind(StrEnum):
-    """What a block is."""
-
-    PARAGRAPH = "paragraph"
-    HEADING = "heading"
-    ITEM = "item"
-    TABLE = "table"
-    RULE = "rule"
-    CODE_BEGIN = "code_begin"
-    CODE = "code"
-    CODE_END = "code_end"
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A block, or a piece of one. `text` is without the marks that say what it is; those are in `marker`: the hashes, the
-    bullet, the fence and its info.
-
-    `gap`: a blank line stands before it. `quote`: how many quotes it is in. `indent`: columns that its lists indent it by.
-    `begins` False: it goes on where the block before it stops, on the same row. `ends` False: it is gone on with.
-    """
-
-    kind: Kind
-    text: str = ""
-    marker: str = ""
-    gap: bool = False
-    quote: int = 0
-    indent: int = 0
-    begins: bool = True
-    ends: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +57,10 @@ class Splitter:
         self._window = window
         self._partial = ""  # the line under way, undecided
         self._begun = False  # the line under way was too long to wait for: it goes to the open block as it comes
-        self._open: Block | None = None
-        self._limit = window
+        self._open = OpenBlock(window)
         self._rows = 0  # of the open table
         self._fence: _Fence | None = None
-        self._lists: list[
-            tuple[int, int]
-        ] = []  # of each surrounding item: its least columns, and where its text is shown
-        self._gap = False
-        self._started = False
-        self._out: list[Block] = []
+        self._lists: list[tuple[int, int]] = []  # of each item around: its least columns, and where its text is shown
 
     def feed(self, text: str) -> list[Block]:
         """The blocks that `text` finishes."""
@@ -109,14 +69,14 @@ class Splitter:
         for line in others:
             self._line_end()
             self._more(line)
-        return self._taken()
+        return self._open.taken()
 
     def end(self) -> list[Block]:
         """The rest: nothing follows."""
         if self._partial or self._begun:
             self._line_end()
-        self._close()
-        return self._taken()
+        self._open.close()
+        return self._open.taken()
 
     @property
     def open(self) -> tuple[Block, ...]:
@@ -126,21 +86,22 @@ class Splitter:
         if self._fence is not None:
             fence = self._fence
             code = Block(
-                Kind.CODE, self._dedented(line, fence), gap=self._gap, indent=fence.shown_indent, quote=fence.quote
+                Kind.CODE, self._dedented(line, fence), gap=self._open.gap, indent=fence.shown_indent, quote=fence.quote
             )
             return (code,) if line else ()
-        before = () if self._open is None else (self._open,)
-        if not line.strip() or (self._open is not None and self._open.kind is Kind.TABLE):
+        block = self._open.block
+        before = () if block is None else (block,)
+        if not line.strip() or self._open.kind is Kind.TABLE:
             return before
         likely = self._likely(line)
-        if self._open is None or likely.kind is not Kind.PARAGRAPH or likely.quote != self._open.quote:
+        if block is None or likely.kind is not Kind.PARAGRAPH or likely.quote != block.quote:
             return (*before, likely)
-        return (replace(self._open, text=f"{self._open.text}\n{likely.text.strip()}"),)
+        return (replace(block, text=f"{block.text}\n{likely.text.strip()}"),)
 
     def _likely(self, line: str) -> Block:
         """What the undecided line will be unless its end says otherwise."""
         quote, rest = _unquoted(line)
-        gap = self._gap and self._started
+        gap = self._open.gap and self._open.started
         heading, item = _HEADING.match(rest), _ITEM.match(rest)
         if heading is not None and heading[2]:
             return Block(Kind.HEADING, heading[2], heading[1], gap=gap, quote=quote)
@@ -150,21 +111,17 @@ class Splitter:
             return Block(Kind.ITEM, item[5], item[2], gap=gap, quote=quote, indent=indent)
         return Block(Kind.PARAGRAPH, rest, gap=gap, quote=quote)
 
-    def _taken(self) -> list[Block]:
-        out, self._out = self._out, []
-        return out
-
     def _more(self, piece: str) -> None:
         """More of the line under way."""
         if self._begun:
-            self._append(piece)
+            self._open.append(piece)
             return
         self._partial += piece
         if len(self._partial) > self._window and self._fence is None:
             line, self._partial = self._partial, ""
             self._begun = True
             self._decide(line[: self._window + 1])
-            self._append(line[self._window + 1 :])
+            self._open.append(line[self._window + 1 :])
 
     def _line_end(self) -> None:
         if self._begun:
@@ -172,8 +129,8 @@ class Splitter:
         else:
             line, self._partial = self._partial, ""
             self._decide(line)
-        if self._open is not None and self._open.kind is Kind.HEADING:
-            self._close()
+        if self._open.kind is Kind.HEADING:
+            self._open.close()
 
     # What a line is
 
@@ -182,11 +139,10 @@ class Splitter:
             self._code_line(line, self._fence)
             return
         quote, rest = _unquoted(line)
-        if self._open is not None and self._open.quote != quote:
-            self._close()
+        if self._open.block is not None and self._open.block.quote != quote:
+            self._open.close()
         if not rest.strip():
-            self._close()
-            self._gap = self._gap or self._started
+            self._open.blank()
         elif not (self._fence_begins(rest, quote) or self._table_goes_on(rest) or self._mark(rest, quote)):
             self._text(rest, quote)
 
@@ -196,16 +152,16 @@ class Splitter:
         if whole and self._underlined(line):
             return True
         if whole and _RULE.match(line):
-            self._close()
+            self._open.close()
             self._lists.clear()
-            self._emit(Block(Kind.RULE, quote=quote))
+            self._open.emit(Block(Kind.RULE, quote=quote))
             return True
         heading = _HEADING.match(line)
         if heading is not None:
-            self._close()
+            self._open.close()
             self._lists.clear()
             text = _CLOSING.sub("", heading[2]) if whole else heading[2]
-            self._begin(Block(Kind.HEADING, text.rstrip() if whole else text, heading[1], quote=quote))
+            self._open.begin(Block(Kind.HEADING, text.rstrip() if whole else text, heading[1], quote=quote))
             return True
         item = _ITEM.match(line)
         if item is not None and self._may_be_item(item):
@@ -217,12 +173,12 @@ class Splitter:
         fence = _FENCE.match(line) if len(line) <= min(self._window, _INFO) else None
         if fence is None:
             return False
-        self._close()
+        self._open.close()
         columns = _columns(fence[1])
         self._leave_lists(columns)
         self._fence = _Fence(fence[2], quote, columns, self._shown_indent)
         marker = fence[2] + fence[3]
-        self._emit(Block(Kind.CODE_BEGIN, fence[3], marker, quote=quote, indent=self._fence.shown_indent))
+        self._open.emit(Block(Kind.CODE_BEGIN, fence[3], marker, quote=quote, indent=self._fence.shown_indent))
         return True
 
     def _code_line(self, line: str, fence: _Fence) -> None:
@@ -232,10 +188,10 @@ class Splitter:
             self._decide(line)
         elif fence.closed_by(rest):
             self._fence = None
-            self._emit(Block(Kind.CODE_END, marker=fence.mark, quote=fence.quote, indent=fence.shown_indent))
+            self._open.emit(Block(Kind.CODE_END, marker=fence.mark, quote=fence.quote, indent=fence.shown_indent))
         else:
             text = self._dedented(line, fence)
-            self._emit(Block(Kind.CODE, text, quote=fence.quote, indent=fence.shown_indent))
+            self._open.emit(Block(Kind.CODE, text, quote=fence.quote, indent=fence.shown_indent))
 
     def _dedented(self, line: str, fence: _Fence) -> str:
         rest = _unquoted(line)[1] if fence.quote else line
@@ -245,32 +201,32 @@ class Splitter:
     def _underlined(self, line: str) -> bool:
         """A line of = or - below a paragraph makes a heading of it."""
         underline = _UNDERLINE.match(line)
-        if underline is None or self._open is None or self._open.kind is not Kind.PARAGRAPH or not self._open.begins:
+        block = self._open.block
+        if underline is None or block is None or block.kind is not Kind.PARAGRAPH or not block.begins:
             return False
-        self._open = replace(self._open, kind=Kind.HEADING, marker="#" if underline[1][0] == "=" else "##")
-        self._close()
+        self._open.block = replace(block, kind=Kind.HEADING, marker="#" if underline[1][0] == "=" else "##")
+        self._open.close()
         return True
 
     def _may_be_item(self, item: re.Match[str]) -> bool:
         """In the middle of a paragraph "1986. A good year" is no item: only 1 begins a list there (CommonMark §5.2)."""
-        in_paragraph = self._open is not None and self._open.kind is Kind.PARAGRAPH
-        return not in_paragraph or (bool(item[4]) and item[3] in {None, "1"})
+        return self._open.kind is not Kind.PARAGRAPH or (bool(item[4]) and item[3] in {None, "1"})
 
     def _item(self, item: re.Match[str], quote: int) -> None:
-        self._close()
+        self._open.close()
         columns, text = _columns(item[1]), item[5] or ""
         self._leave_lists(columns)
         block = Block(Kind.ITEM, "", item[2], quote=quote, indent=self._shown_indent)
         self._lists.append((columns + _NESTED, self._shown_indent + marker_cells(item[2])))
         if _FENCE.match(text) is None or len(text) > _INFO:
-            self._begin(replace(block, text=text))
+            self._open.begin(replace(block, text=text))
         else:
-            self._emit(block)
+            self._open.emit(block)
             self._fence_begins(" " * (columns + _NESTED) + text, quote)
 
     def _table_goes_on(self, line: str) -> bool:
         """Whether the line belongs to the open table, or makes one of the line above it."""
-        block = self._open
+        block = self._open.block
         if block is None:
             return False
         if block.kind is Kind.TABLE:
@@ -290,34 +246,34 @@ class Splitter:
             Kind.TABLE, f"{header}\n{line}", gap=block.gap and not above, quote=block.quote, indent=block.indent
         )
         if above:
-            self._open = replace(block, text=above)
-            self._close()
-        self._open, self._rows = table, 0
+            self._open.block = replace(block, text=above)
+            self._open.close()
+        self._open.block, self._rows = table, 0
         return True
 
     def _row(self, block: Block, line: str) -> bool:
         if "|" not in line:
-            self._close()
+            self._open.close()
             return False
         if self._rows == TABLE_ROWS:
             head = "\n".join(block.text.split("\n")[:2])
-            self._close()
+            self._open.close()
             block, self._rows = replace(block, text=head, gap=False), 0
         self._rows += 1
-        self._open = replace(block, text=f"{block.text}\n{line}")
+        self._open.block = replace(block, text=f"{block.text}\n{line}")
         return True
 
     def _text(self, line: str, quote: int) -> None:
         columns = _columns(line[: len(line) - len(line.lstrip(" \t"))])
         text = line.strip(" \t") if len(line) <= self._window else line.lstrip(" \t")
-        if self._open is not None:
-            self._append(("\n" if self._open.text else "") + text)
+        if self._open.block is not None:
+            self._open.append(("\n" if self._open.block.text else "") + text)
             return
         self._leave_lists(columns)
         if columns >= 4 and not self._lists and len(line) <= self._window:
-            self._emit(Block(Kind.CODE, line.expandtabs(4)[4:], quote=quote))
+            self._open.emit(Block(Kind.CODE, line.expandtabs(4)[4:], quote=quote))
             return
-        self._begin(Block(Kind.PARAGRAPH, text, quote=quote, indent=self._shown_indent))
+        self._open.begin(Block(Kind.PARAGRAPH, text, quote=quote, indent=self._shown_indent))
 
     # Lists
 
@@ -328,52 +284,6 @@ class Splitter:
     @property
     def _shown_indent(self) -> int:
         return self._lists[-1][1] if self._lists else 0
-
-    # The open block
-
-    def _begin(self, block: Block) -> None:
-        self._open = replace(block, gap=self._gap)
-        self._gap, self._limit, self._started = False, self._window, True
-        self._cut()
-
-    def _append(self, text: str) -> None:
-        if not text:
-            return
-        if self._open is None:
-            self._begin(Block(Kind.PARAGRAPH))
-        for start in range(
-            0, len(text), self._window
-        ):  # in pieces: what is cut off is copied once, not again and again
-            block = self._open
-            if block is not None:
-                self._open = replace(block, text=block.text + text[start : start + self._window])
-                self._cut()
-
-    def _cut(self) -> None:
-        """Finish as much of the open block as is too long to stay open."""
-        block: Block | None
-        while (block := self._open) is not None and block.kind is not Kind.TABLE and len(block.text) >= self._limit:
-            place = place_to_cut(block.text[: self._limit], window=self._window)
-            if place is None:
-                self._limit = 2 * self._window
-                continue
-            self._emit(replace(block, text=block.text[:place], ends=False))
-            self._open, self._limit = replace(block, text=block.text[place:], gap=False, begins=False), self._window
-
-    def _close(self) -> None:
-        if self._open is not None:
-            block, self._open = self._open, None
-            self._emit(block)
-
-    def _emit(self, block: Block) -> None:
-        """`gap` is set where it was not when the block began."""
-        self._out.append(replace(block, gap=block.gap or (self._gap and block.begins)))
-        self._gap, self._started, self._limit = False, True, self._window
-
-
-def marker_cells(marker: str) -> int:
-    """Columns that an item's marker takes: a bullet is one, whatever it was written as."""
-    return (len(marker) if marker[0].isdigit() else 1) + 1
 
 
 def _unquoted(line: str) -> tuple[int, str]:

@@ -16,7 +16,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from llmr.render.markdown.blocks import Block, Kind
+from llmr.render.markdown.block import Block, Kind
 from llmr.render.markdown.code import CodePainter
 from llmr.render.markdown.inline import styled
 from llmr.render.markdown.rows import QUOTE_BAR, cells, prefix_of

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
-from llmr.render.markdown.blocks import Block, Kind
+from llmr.render.markdown.block import Block, Kind
 
 _EMOJI_VARIATION: Final = "\ufe0f"  # makes a narrow character before it wide
 _TAB: Final = 4

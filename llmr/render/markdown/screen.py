@@ -18,7 +18,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, final
 
-from llmr.render.markdown.blocks import Block, Kind, Splitter
+from llmr.render.markdown.block import Block, Kind
+from llmr.render.markdown.blocks import Splitter
 from llmr.render.markdown.rows import cells, is_certain, prefix_of, tail_rows
 
 if TYPE_CHECKING:
