@@ -10,10 +10,11 @@ from llmr.app import SystemClock, open_answers
 from llmr.cache import CacheCounts
 from llmr.cache.store import AnswerStore
 from llmr.cli.exit_codes import ExitCode
-from llmr.cli.listing import configured, shown_age, shown_share
+from llmr.cli.listing import configured
 from llmr.cli.log import moment
 from llmr.cli.output import print_line
 from llmr.cli.say import say
+from llmr.render.figures import ago, dollars, megabytes, share
 
 STATS_SCHEMA: Final = "llmr.cache/1"
 _EMPTY: Final = CacheCounts(0, 0, 0, 0, 0, 0, 0, 0.0, None)
@@ -29,14 +30,14 @@ def run_stats(*, as_json: bool, config_file: str | None) -> int:
     if not counts.kept and counts.hit_rate is None:
         say("llmr: nothing has been kept yet; `llmr chat --cache` or `[cache] enabled = true` keeps answers")
         return int(ExitCode.OK)
-    oldest = "" if counts.oldest_at is None else f", the oldest {shown_age(SystemClock().now() - counts.oldest_at)}"
-    print_line(f"kept    {counts.entries:,} answers, {counts.bytes / 1e6:.1f} MB{oldest}")
+    oldest = "" if counts.oldest_at is None else f", the oldest {ago(SystemClock().now() - counts.oldest_at)}"
+    print_line(f"kept    {counts.entries:,} answers, {megabytes(counts.bytes)}{oldest}")
     looked = counts.hits + counts.semantic_hits + counts.misses
     near = f", {counts.semantic_hits:,} of them by likeness" if counts.semantic_hits else ""
     print_line(
-        f"hits    {counts.hits + counts.semantic_hits:,} of {looked:,} look-ups ({shown_share(counts.hit_rate)}){near}"
+        f"hits    {counts.hits + counts.semantic_hits:,} of {looked:,} look-ups ({share(counts.hit_rate)}){near}"
     )
-    print_line(f"saved   ${counts.saved_usd:.4f}, where the price was known")
+    print_line(f"saved   {dollars(counts.saved_usd)}, where the price was known")
     if counts.evicted:
         print_line(f"evicted {counts.evicted:,} to make room ([cache] max_mb)")
     return int(ExitCode.OK)

@@ -25,6 +25,7 @@ def run_explain(which: str, *, config_file: str | None, as_json: bool) -> int:
         else:
             on = screen()
             show(story.lines(app.clock.now(), on.width, on.glyphs), on)
+            show(story.key_lines(on.width) if on.terminal else (), on)
         told(app)
     return int(ExitCode.OK)
 

@@ -9,12 +9,13 @@ from llmr.app import LateTransport
 from llmr.catalog import Provider
 from llmr.cli.exit_codes import ExitCode
 from llmr.cli.keys import SCHEMA, provider_of
-from llmr.cli.listing import configured, shown_seconds
+from llmr.cli.listing import configured
 from llmr.cli.model_list import Answer, Outcome, ask, counted
 from llmr.cli.output import print_line
 from llmr.cli.screen import screen, show
 from llmr.config.build import Config
 from llmr.errors import CredentialError, UsageError
+from llmr.render.figures import seconds
 from llmr.render.ink import Line, Tone, ink, wrapped_line
 from llmr.render.table import Align, Column, table
 from llmr.secret import Redactor
@@ -98,7 +99,7 @@ def _cells(answer: Answer) -> tuple[Line, ...]:
         ink(answer.provider.name),
         ink(answer.provider.api_key_env or "api_key_cmd", Tone.FAINT),
         ink(_SAID[answer.outcome], _TONES[answer.outcome]),
-        ink(shown_seconds(answer.took_s) if answer.took_s else ""),
+        ink(seconds(answer.took_s) if answer.took_s else ""),
         ink(counted(answer.models) if answer.models else "", Tone.FAINT),
     )
 

@@ -1,4 +1,4 @@
-"""What the commands that list things have in common: settings in, notices out, ages and shares for people."""
+"""What the commands that list things have in common: settings in, notices out."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,6 @@ from llmr.cli.say import say
 from llmr.config.build import Config
 from llmr.config.environment import Environment
 from llmr.config.load import load
-from llmr.render.figures import milliseconds
 from llmr.routing.rules import mentions
 
 
@@ -33,21 +32,3 @@ def told(app: App) -> None:
     """Tell what the state store has to say."""
     for notice in app.registry.notices:
         say(f"llmr: {notice}", app.redact)
-
-
-def shown_seconds(seconds: float | None) -> str:
-    """A duration, or a dash."""
-    return "–" if seconds is None else milliseconds(seconds)
-
-
-def shown_share(share: float | None) -> str:
-    """A share in per cent, or a dash."""
-    return "–" if share is None else f"{share:.0%}"
-
-
-def shown_age(seconds: float) -> str:
-    """How long ago, in one unit."""
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit} ago"
-    return f"{max(0.0, seconds):.0f} s ago"

@@ -12,18 +12,28 @@ from typing import Final
 
 from llmr.app import SystemClock, open_conversations
 from llmr.cli.exit_codes import ExitCode
-from llmr.cli.listing import configured, shown_age
+from llmr.cli.listing import configured
 from llmr.cli.output import print_line, stdout_is_terminal
 from llmr.cli.say import say
-from llmr.conversations import Overview
+from llmr.cli.screen import screen, show
+from llmr.conversations import CANCELLED, OK, Overview
 from llmr.conversations.store import ConversationStore
 from llmr.errors import OutputError, StateError, UsageError
 from llmr.render.conversation import document, local_time, markdown_lines, overview_json, utc_time
-from llmr.render.table import table_lines
+from llmr.render.figures import NOTHING, ago, dollars_alike
+from llmr.render.ink import Keep, Line, Tone, ink
+from llmr.render.table import Align, Column, table
 
 LIST_SCHEMA: Final = "llmr.log/1"
 SEARCH_SCHEMA: Final = "llmr.search/1"
-_HEAD: Final = ("id", "when", "turns", "answered by", "cost", "began with")
+_COLUMNS: Final = (
+    Column("id"),
+    Column("when", Align.RIGHT),
+    Column("turns", rank=1),
+    Column("answered by", least=14, keep=Keep.ENDS, rank=2),
+    Column("cost", Align.RIGHT, rank=3),
+    Column("began with", least=12),
+)
 _TITLE: Final = 50  # characters of a title in a list
 _AGE: Final = re.compile(r"(\d{1,5})([hdw])")
 _HOURS: Final = {"h": 1, "d": 24, "w": 168}
@@ -50,9 +60,10 @@ def run_list(*, limit: int, as_json: bool, config_file: str | None) -> int:
         elif not overviews:
             say("llmr: no conversation is kept yet")
         else:
-            now = SystemClock().now()
-            for line in table_lines(_HEAD, [_cells(one, now) for one in overviews]):
-                print_line(line)
+            now, on = SystemClock().now(), screen()
+            costs = dollars_alike([one.cost_usd for one in overviews])
+            rows = [_cells(one, now, cost) for one, cost in zip(overviews, costs, strict=True)]
+            show(table(_COLUMNS, rows, on.width), on)
             everything = len(all_ids(store)) if store is not None else 0
             if everything > len(overviews):
                 say(f"llmr: {len(overviews)} of {everything:,}: -n shows more")
@@ -196,16 +207,21 @@ def _counted(count: int) -> str:
     return f"{count} conversation{'' if count == 1 else 's'}"
 
 
-def _cells(one: Overview, now: float) -> tuple[str, ...]:
-    marks = "" if one.outcome == "ok" else " (interrupted)" if one.outcome == "cancelled" else f" ({one.outcome})"
+def _cells(one: Overview, now: float, cost: str) -> tuple[Line, ...]:
+    ended = "" if one.outcome == OK else " (interrupted)" if one.outcome == CANCELLED else f" ({_words(one.outcome)})"
+    failed = ink(f", {one.failed} failed", Tone.WARN) if one.failed else ()
     return (
-        one.id,
-        shown_age(now - one.at),
-        f"{one.turns}" + (f", {one.failed} failed" if one.failed else ""),
-        (f"{one.provider}/{one.model}" if one.provider else "nobody") + marks.replace("_", " "),
-        "–" if one.cost_usd is None else f"{'~' if one.estimated_usd else ''}${one.cost_usd:.4f}",
-        _one_line(one.title),
+        ink(one.id),
+        ink(ago(now - one.at)),
+        (*ink(f"{one.turns}"), *failed),
+        (*ink(f"{one.provider}/{one.model}" if one.provider else "nobody"), *ink(ended, Tone.WARN)),
+        ink(f"{'~' if one.estimated_usd else ''}{cost}" or NOTHING),
+        ink(_one_line(one.title)),
     )
+
+
+def _words(outcome: str) -> str:
+    return outcome.replace("_", " ")
 
 
 def _one_line(text: str, most: int = _TITLE) -> str:

@@ -12,6 +12,7 @@ from llmr.cli.exit_codes import ExitCode
 from llmr.cli.listing import configured
 from llmr.cli.output import print_line
 from llmr.cli.say import say
+from llmr.cli.screen import screen, show
 from llmr.config.environment import Environment
 from llmr.config.model_files import open_table, user_table_file
 from llmr.config.wording import suggestion
@@ -19,10 +20,22 @@ from llmr.dataclass import dataclass
 from llmr.errors import ConfigError, OutputError, UsageError
 from llmr.model_table.rows import LETTERS
 from llmr.model_table.table import ModelTable
-from llmr.render.table import table_lines
+from llmr.render.figures import NOTHING, per_million, tokens
+from llmr.render.ink import Keep, Line, Tone, ink, wrapped
+from llmr.render.table import Align, Column, table
 
 SCHEMA: Final = "llmr.models/1"
-_HEAD: Final = ("name", "provider", "", "window", "output", "in $/M", "cached", "out $/M", "takes")
+_COLUMNS: Final = (
+    Column("name", least=16, keep=Keep.ENDS),
+    Column("provider", least=16, keep=Keep.ENDS),
+    Column("", rank=1),
+    Column("window", Align.RIGHT, rank=2),
+    Column("output", Align.RIGHT, rank=4),
+    Column("in $/M", Align.RIGHT),
+    Column("cached", Align.RIGHT, rank=5),
+    Column("out $/M", Align.RIGHT),
+    Column("takes", rank=3),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,47 +133,39 @@ def _models(catalog: Catalog, table: ModelTable) -> Iterator[Model]:
             yield model
 
 
-def _print(names: list[tuple[NamedModel, list[Model]]], models: list[Model], table: ModelTable) -> None:
-    rows: list[tuple[str, ...]] = []
+def _print(names: list[tuple[NamedModel, list[Model]]], models: list[Model], facts: ModelTable) -> None:
+    rows: list[tuple[Line, ...]] = []
     for named, listed in names:
         rows += [_row(named.name if index == 0 else "", model.key, model) for index, model in enumerate(listed)]
     rows += [_row(model.key, model.provider.name, model) for model in models]
     if not rows:
         say("llmr: no model fits; `llmr models` lists all")
         return
-    for line in table_lines(_HEAD, rows):
-        print_line(line)
+    on = screen()
+    show(table(_COLUMNS, rows, on.width), on)
     shown = {model.key for _, listed in names for model in listed} | {model.key for model in models}
-    say(
-        f"llmr: {len(shown):,} models; estimates of {table.made} from {', '.join(table.sources)}; + dearer beyond a length"
+    about = (
+        f"{len(shown):,} models; estimates of {facts.made} from {', '.join(facts.sources)}; + dearer beyond a length"
     )
+    for line in wrapped(f"llmr: {about}", on.width):
+        say(line)
 
 
-def _row(name: str, provider: str, model: Model) -> tuple[str, ...]:
+def _row(name: str, provider: str, model: Model) -> tuple[Line, ...]:
     able, price = model.capabilities, model.price
     dearer = "+" if price is not None and price.long_context is not None else ""
+    off = model.provider.off_reason is not None
     return (
-        name,
-        provider,
-        "on" if model.provider.off_reason is None else "off",
-        _shown_tokens(able.context_window_tokens),
-        _shown_tokens(able.max_output_tokens),
-        _shown_usd(price.input_usd if price else None) + dearer,
-        _shown_usd(price.cached_input_usd if price else None),
-        _shown_usd(price.output_usd if price else None) + dearer,
-        " ".join(what for what in LETTERS if getattr(able, what)) or "–",
+        ink(name, Tone.STRONG),
+        ink(provider, Tone.FAINT if off else Tone.PLAIN),
+        ink("off", Tone.FAINT) if off else ink("on", Tone.GOOD),
+        ink(tokens(able.context_window_tokens)),
+        ink(tokens(able.max_output_tokens)),
+        ink(per_million(price.input_usd if price else None) + dearer),
+        ink(per_million(price.cached_input_usd if price else None)),
+        ink(per_million(price.output_usd if price else None) + dearer),
+        ink(" ".join(what for what in LETTERS if getattr(able, what)) or NOTHING),
     )
-
-
-def _shown_tokens(count: int | None) -> str:
-    """128k, 1.05M, or a dash for the unknown."""
-    if count is None:
-        return "–"
-    return f"{count / 1e6:.3g}M" if count >= 999_500 else f"{count / 1e3:.3g}k" if count >= 1000 else str(count)
-
-
-def _shown_usd(dollars: float | None) -> str:
-    return "–" if dollars is None else f"{dollars:.6f}".rstrip("0").rstrip(".")
 
 
 def _document(names: list[tuple[NamedModel, list[Model]]], models: list[Model], table: ModelTable) -> Mapping[str, Any]:

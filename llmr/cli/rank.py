@@ -5,6 +5,7 @@ Where nobody can be asked, or a rule refuses, the exit code is the one that `cha
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from math import inf
 from random import Random
@@ -18,16 +19,19 @@ from llmr.cli.failure import note_of
 from llmr.cli.listing import configured, told, unknown_tags
 from llmr.cli.output import print_line
 from llmr.cli.say import say
-from llmr.cli.screen import screen, show
+from llmr.cli.screen import Screen, screen, show
 from llmr.config.environment import Environment
 from llmr.errors import LlmrError
-from llmr.render.decision import decision_json, decision_view, denial_json, flip_view, rule_lines, unflipped_view
+from llmr.render.decision import decision_view, key_view, rule_lines
+from llmr.render.decision_json import decision_json, denial_json
+from llmr.render.flips import flip_view, unflipped_view
+from llmr.render.ink import ink, wrapped_line
 from llmr.router.endings import all_failed, refuse_if_nobody_is_ready
 from llmr.routing.action import GiveUp
 from llmr.routing.decision_record import DecisionRecord
 from llmr.routing.fallback import FallbackHandler
 from llmr.routing.policy import Policy
-from llmr.routing.rules import DeniedByRule
+from llmr.routing.rules import DeniedByRule, RuleTrace
 from llmr.routing.selection import Selection
 
 _NO_CHANCE: Final = 0  # nothing is drawn
@@ -88,8 +92,9 @@ def _tell(selection: Selection, app: App, *, verbose: bool) -> None:
     record = DecisionRecord.of(selection)
     show(flip_view(record.rivals, record.ranked[0].key, on.width) if record.ranked else (), on)
     show(unflipped_view(selection.strategy, record, on.width), on)
-    for line in rule_lines(selection.trace) if verbose else ():
-        print_line(line)
+    show(key_view(record.ranked, on.width) if on.terminal else (), on)
+    if verbose:
+        _tell_rules(selection.trace, on)
 
 
 def _tell_denial(denied: DeniedByRule, *, as_json: bool, verbose: bool) -> None:
@@ -97,5 +102,10 @@ def _tell_denial(denied: DeniedByRule, *, as_json: bool, verbose: bool) -> None:
     if as_json:
         print_line(json.dumps({**denial_json(denied), "error": asdict(note_of(denied))}, allow_nan=False))
         return
-    for line in rule_lines(denied.trace) if verbose else ():
-        print_line(line)
+    if verbose:
+        _tell_rules(denied.trace, screen())
+
+
+def _tell_rules(trace: Sequence[RuleTrace], on: Screen) -> None:
+    for line in rule_lines(trace):
+        show(wrapped_line(ink(line), on.width, " " * 6), on)

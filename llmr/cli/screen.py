@@ -25,11 +25,12 @@ _LEAST_WIDTH: Final = 20  # below that nothing lines up anyway
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """`width` None: lines may have any length."""
+    """`width` None: lines may have any length. `terminal`: a person reads it as it comes."""
 
     width: int | None
     color: bool
     glyphs: Glyphs
+    terminal: bool = False
 
 
 def screen() -> Screen:
@@ -39,6 +40,7 @@ def screen() -> Screen:
         width=_width(environment, terminal=terminal),
         color=colored(color_wish(None, environment), environment, terminal=terminal),
         glyphs=UNICODE if _speaks_unicode() else ASCII,
+        terminal=terminal,
     )
 
 

@@ -13,15 +13,23 @@ from llmr.cli.exit_codes import ExitCode
 from llmr.cli.listing import configured
 from llmr.cli.output import print_line
 from llmr.cli.say import say
+from llmr.cli.screen import screen, show
 from llmr.config.environment import Environment
 from llmr.conversations import Turn, system_of
 from llmr.dataclass import dataclass
 from llmr.errors import ConfigError, OutputError, StateError, UsageError
-from llmr.render.table import table_lines
+from llmr.render.ink import Keep, ink
+from llmr.render.table import Column, table
 from llmr.templates import Template
 
 SCHEMA: Final = "llmr.templates/1"
 _SHOWN: Final = 60
+_COLUMNS: Final = (
+    Column("name"),
+    Column("model", least=12, keep=Keep.ENDS, rank=1),
+    Column("places", least=8, rank=2),
+    Column("prompt", least=16),
+)
 _BEGINNING: Final = Template(
     prompt="Summarize in $style style:\n\n$input\n", defaults=MappingProxyType({"style": "plain"})
 )
@@ -60,8 +68,8 @@ def run_list(*, as_json: bool) -> int:
     elif not rows:
         say("llmr: no templates yet; make one: llmr templates save NAME 'Explain $input to a child'")
     else:
-        for line in table_lines(("name", "model", "places", "prompt"), rows):
-            print_line(line)
+        on = screen()
+        show(table(_COLUMNS, [[*map(ink, row)] for row in rows], on.width), on)
     return int(ExitCode.OK)
 
 

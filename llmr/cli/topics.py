@@ -59,7 +59,7 @@ llmr rank --json: llmr.rank/1
   model, strategy, prompt_tokens, explored
   ranked [{place, candidate, provider, model, name, tier, favour, index_s, terms_s, price_usd, expected}]
     terms_s {first_token, reading, failure_risk, tail, price, quality}   they add up to index_s
-    expected {p50_s, p95_s, success, tokens_per_s, samples}              samples 0: nobody measured it
+    expected {p50_s, p95_s, success, tokens_per_s, samples, outcomes}    samples 0: no time was measured; outcomes 0: no success
   rejected [{candidate, barrier, reason, retry_at}]
   flips {winner, margin_s, others [{candidate, margin_s, p50_below_s, input_usd_below, output_usd_below,
     price_unknown}]} or null                 price_unknown: a known price below that would do

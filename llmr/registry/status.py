@@ -6,7 +6,7 @@ from llmr.catalog import Model
 from llmr.registry import keys
 from llmr.registry.values import ModelStatus
 from llmr.routing import tally
-from llmr.routing.estimate import estimate
+from llmr.routing.estimate import MEASURED_FROM, estimate
 from llmr.routing.latency import STREAMED_CLASSES
 from llmr.routing.latency_row import LatencyStats
 from llmr.routing.tally import Tally
@@ -33,4 +33,5 @@ def model_status(model: Model, rows: Mapping[str, Row], days: range, now: float)
         last_error=counts.last_error,
         last_error_at=counts.last_error_at,
         fitted=p50_s is None and measured,
+        assumed=p50_s is None and fit.samples < MEASURED_FROM,
     )

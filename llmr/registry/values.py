@@ -59,7 +59,8 @@ class Attempt:
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
     """What `providers status` shows of one model. Seconds; None: no samples. `p50_s`, `p95_s` are of the first token of
-    streamed answers: percentiles of the last week, or the fit where that holds too few, which `fitted` says."""
+    streamed answers: percentiles of the last week, or the fit where that holds too few, which `fitted` says; `assumed`: of
+    what that rested on next to nothing is left, as Estimate.samples counts it."""
 
     model: Model
     circuits: tuple[Circuit, ...]
@@ -70,3 +71,4 @@ class ModelStatus:
     last_error: str
     last_error_at: float
     fitted: bool = False
+    assumed: bool = False

@@ -1,15 +1,49 @@
-"""Figures for people: one unit each, as few digits as are true."""
+"""Figures for people: one unit each, as few digits as are true, and something is never written as nothing.
+
+The one home of every way in which a duration, a share, a number or a moment is written; that of money is llmr/money.py, because
+routing has to name amounts too.
+"""
 
 import time
-from collections.abc import Sequence
 from typing import Final
 
-NOTHING: Final = "–"
+from llmr.money import NOTHING, dollars, dollars_alike
+
+__all__ = [
+    "ASSUMED",
+    "NOTHING",
+    "UNMEASURED",
+    "ago",
+    "clock_of",
+    "count",
+    "counted",
+    "day_of",
+    "dollars",
+    "dollars_alike",
+    "left",
+    "megabytes",
+    "milliseconds",
+    "moment",
+    "per_million",
+    "per_second",
+    "seconds",
+    "share",
+    "span",
+    "tokens",
+]
+
+UNMEASURED: Final = f"{NOTHING} not measured"
+ASSUMED: Final = "~ assumed, not measured"
 
 
 def milliseconds(seconds: float) -> str:
-    """A duration, in milliseconds below a second."""
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+    """A duration: in milliseconds below a second, in minutes from a hundred seconds on."""
+    if seconds < 0.9995:
+        return "<1 ms" if 0 < seconds <= 0.0005 else f"{seconds * 1000:.0f} ms"
+    if seconds < 99.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    return f"{whole} s" if whole < 600 else left(seconds)
 
 
 def seconds(value: float | None, *, expected: bool = False) -> str:
@@ -18,39 +52,50 @@ def seconds(value: float | None, *, expected: bool = False) -> str:
 
 
 def share(value: float | None, *, expected: bool = False) -> str:
-    """A share in per cent, or a dash; never rounded up to 100."""
+    """A share in per cent, or a dash; never rounded up to 100 nor down to 0."""
     if value is None:
         return NOTHING
-    percent = f"{value * 100:.1f}" if 0.99 < value < 1 else f"{value * 100:.0f}"
-    return f"{'~' if expected else ''}{'99.9' if percent == '100.0' else percent}%"
-
-
-def dollars(value: float | None) -> str:
-    """An amount: to the cent from a dollar on, to two digits below."""
-    if value is None:
-        return NOTHING
-    if value >= 1 or value == 0:
-        return f"${value:,.2f}"
-    for digits in (2, 3, 4, 5):
-        if value >= 10.0 ** (1 - digits):
-            return f"${value:.{digits}f}"
-    return f"${value:.6f}" if value >= 0.000_001 else "<$0.000001"
-
-
-def dollars_alike(values: Sequence[float | None]) -> list[str]:
-    """Amounts of one column, all to the digits that the least of them needs, four at most; "" for what nobody knows."""
-    least = min((value for value in values if value), default=1.0)
-    digits = next((digits for digits in (2, 3) if least >= 10.0 ** (1 - digits)), 4)
-    return ["" if value is None else f"${value:,.{digits}f}" for value in values]
+    percent = value * 100
+    if 0 < percent <= 0.5:
+        written = "<1"
+    elif 99 < percent < 100:
+        written = f"{min(percent, 99.9):.1f}".removesuffix(".0")
+    else:
+        written = f"{percent:.0f}"
+    return f"{'~' if expected else ''}{written}%"
 
 
 def count(value: float) -> str:
     """A number of things: 812, 12.4k, 1.2M."""
-    for size, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if value >= size:
-            scaled = value / (1e3 if unit == "k" else size)
-            return f"{scaled:.0f}{unit}" if scaled >= 100 else f"{scaled:.1f}{unit}"
-    return f"{value:,.0f}"
+    if value < 9_999.5:
+        return f"{value:,.0f}"
+    size, unit = next((pair for pair in ((1e3, "k"), (1e6, "M")) if value < 999.5 * pair[0]), (1e9, "G"))
+    scaled = value / size
+    return f"{scaled:,.0f}{unit}" if scaled >= 99.95 else f"{scaled:.1f}{unit}"
+
+
+def tokens(value: int | None) -> str:
+    """A window, as its maker advertises it: 128k, 1.05M, or a dash."""
+    if value is None:
+        return NOTHING
+    return f"{value / 1e6:.3g}M" if value >= 999_500 else f"{value / 1e3:.3g}k" if value >= 1000 else str(value)
+
+
+def per_million(usd: float | None) -> str:
+    """A price in dollars per million tokens, under a head that says so: 2.5, 0.075, or a dash."""
+    if usd is None:
+        return NOTHING
+    return "<0.000001" if 0 < usd < 0.000_000_5 else f"{usd:,.6f}".rstrip("0").rstrip(".")
+
+
+def per_second(value: float | None) -> str:
+    """Tokens a second, or a dash."""
+    return NOTHING if value is None else f"{value:,.0f}" if value >= 9.95 else f"{value:.1f}"
+
+
+def megabytes(value: float) -> str:
+    """A number of bytes, in megabytes."""
+    return "<0.1 MB" if 0 < value < 50_000 else f"{value / 1e6:,.1f} MB"
 
 
 def counted(value: float, what: str) -> str:
@@ -66,6 +111,11 @@ def left(value: float) -> str:
     if 0 < value < 9.95:
         return f"{max(0.1, value):.1f} s"  # never "0 s": something is left
     return f"{max(0.0, value):.0f} s"
+
+
+def ago(value: float) -> str:
+    """How long ago, in one unit."""
+    return f"{left(value)} ago"
 
 
 def span(value: float) -> str:

@@ -133,6 +133,13 @@ def clipped(line: Line, width: int, keep: Keep = Keep.START, ellipsis: str = "â€
     return (*_head(line, room - back), Span(ellipsis), *_tail(line, back))
 
 
+def wrapped(text: str, width: int | None) -> list[str]:
+    """The text on lines of at most `width`, at least one; a word that is longer stays whole."""
+    if width is None or len(text) <= width:
+        return [text]
+    return textwrap.wrap(text, max(20, width - 2), break_long_words=False, break_on_hyphens=False) or [""]
+
+
 def wrapped_line(line: Line, width: int | None, indent: str = "    ") -> list[Line]:
     """The line on as many as it takes, broken at blanks, those after the first behind `indent`. Their tone is the last span's:
     what comes before is a sign, and stays on the first."""

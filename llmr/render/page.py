@@ -11,7 +11,6 @@ from typing import Final
 
 from llmr import __version__
 from llmr.render.figures import (
-    NOTHING,
     clock_of,
     count,
     counted,
@@ -20,6 +19,7 @@ from llmr.render.figures import (
     dollars_alike,
     milliseconds,
     moment,
+    per_second,
     seconds,
     share,
     span,
@@ -212,7 +212,7 @@ def _row(cell: str, values: Iterable[str]) -> str:
 
 def _group_row(summary: Summary, group: Group, usd: str) -> str:
     total = group.total
-    speed = NOTHING if total.tokens_per_s is None else f"{total.tokens_per_s:.0f}"
+    speed = per_second(total.tokens_per_s)
     poor = ' class="poor"' if total.success is not None and total.success < 0.95 else ""
     figures = [seconds(total.ttft_s(0.5)), seconds(total.ttft_s(0.95)), speed]
     figures += [count(total.input_tokens + total.output_tokens), usd]

@@ -7,9 +7,7 @@ throttled hour. Everything is drawn to the width there is.
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from llmr.render.decision import wrapped
 from llmr.render.figures import (
-    NOTHING,
     clock_of,
     count,
     counted,
@@ -17,11 +15,12 @@ from llmr.render.figures import (
     dollars,
     dollars_alike,
     milliseconds,
+    per_second,
     seconds,
     share,
     span,
 )
-from llmr.render.ink import Keep, Line, Span, Tone, clipped, ink, wrapped_line
+from llmr.render.ink import Keep, Line, Span, Tone, clipped, ink, wrapped, wrapped_line
 from llmr.render.pictures import Bin, Glyphs, bar, bins, legend, linear_sparkline, sparkline, success_strip
 from llmr.render.status import success_tone
 from llmr.render.summary import By, Group, Sum, Summary
@@ -135,7 +134,7 @@ def _figures(name: str, total: Sum) -> list[Line]:
         ink(share(total.success), success_tone(total.success)),
         ink(seconds(total.ttft_s(0.5))),
         ink(seconds(total.ttft_s(0.95))),
-        ink(NOTHING if speed is None else f"{speed:.0f}"),
+        ink(per_second(speed)),
         ink(count(total.input_tokens + total.output_tokens)),
     ]
 

@@ -4,8 +4,9 @@
 
 The `recent` column is the story of the last attempts, oldest on the left: a bar as high as the first token was late, or the
 letter of what went wrong; a legend below says what the letters mean. Everything that needs words (why a circuit is open, the
-last error) stands below the table, so that the table lines up and never wraps. A `~` marks percentiles that a fit stands in
-for: the week holds fewer than fifty answers.
+last error) stands below the table, so that the table lines up and never wraps. A dash is what nobody has measured: `rank`,
+which must assume something there, marks it `~`, and so does this view where what was measured is so old that it counts for
+nothing now. How much the others are worth, `asked` says.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from llmr.catalog import Provider
 from llmr.dataclass import dataclass
 from llmr.errors import kind_named
 from llmr.registry import ModelStatus
-from llmr.render.figures import NOTHING, count, dollars, left, seconds, share
+from llmr.render.figures import ASSUMED, NOTHING, UNMEASURED, count, counted, dollars, left, seconds, share
 from llmr.render.ink import Keep, Line, Span, Tone, ink, wrapped_line
 from llmr.render.pictures import Glyphs, legend, mark, strip
 from llmr.render.table import Align, Column, table
@@ -111,8 +112,8 @@ class StatusView:
         return [
             ink(status.model.key),
             _light(blocking(status.circuits), self.now, glyphs),
-            ink(seconds(status.p50_s, expected=status.fitted)),
-            ink(seconds(status.p95_s, expected=status.fitted)),
+            ink(seconds(status.p50_s, expected=status.assumed)),
+            ink(seconds(status.p95_s, expected=status.assumed)),
             ink(share(status.success), success_tone(status.success)),
             ink(count(status.attempts)),
             ink(dollars(spent) if (spent := self.spent.get(status.model.key)) else ""),
@@ -147,11 +148,15 @@ class StatusView:
         spared = dict.fromkeys(mark(outcome).letter for outcome in sorted(outcomes) if _is_spared(outcome))
         if spared:
             about += f"; not in asked and ok: {', '.join(spared)}"
+        if any(status.p50_s is None or status.success is None for status in self.statuses):
+            about += f"; {UNMEASURED}"
+        if any(status.p50_s is not None and status.assumed for status in self.statuses):
+            about += f"; {ASSUMED}"
         return [ink(f"  {about}", Tone.FAINT)] if outcomes else []
 
     def _left_out(self, quiet: int) -> list[Line]:
-        words = [f"{self.hidden} providers that are off"] if self.hidden else []
-        words += [f"{quiet} models that were never asked"] if quiet else []
+        words = [f"{counted(self.hidden, 'provider')} (off)"] if self.hidden else []
+        words += [f"{counted(quiet, 'model')} (never asked)"] if quiet else []
         said = f"  not shown: {' and '.join(words)}; `llmr providers status --all` has them"
         return [ink(said, Tone.FAINT)] if words else []
 

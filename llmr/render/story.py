@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from llmr.dataclass import dataclass
 from llmr.errors import ErrorKind
-from llmr.render.decision import flip_view, passed_over_view, unflipped_view, weighing_view
+from llmr.render.decision import key_view, passed_over_view, weighing_view
 from llmr.render.figures import count, dollars, left, moment, seconds
+from llmr.render.flips import flip_view, unflipped_view
 from llmr.render.ink import Keep, Line, Span, Tone, ink, wrapped_line
 from llmr.render.pictures import Glyphs, mark
 from llmr.render.table import Align, Column, table
@@ -103,9 +104,17 @@ class Story:
         by = f" by {who}" if who and request.ttft_s is not None else ""
         return ink(f"no whole answer{by}: {said} after {seconds(request.total_s)}{cost}", failure.tone)
 
-    def _decided(self, decision: DecisionRecord, width: int | None, glyphs: Glyphs) -> list[Line]:
+    def key_lines(self, width: int | None) -> list[Line]:
+        """How the table of the decision is read, for a terminal."""
+        return key_view(self._told(self.decision), width) if self.decision is not None else []
+
+    def _told(self, decision: DecisionRecord) -> list[Weighed]:
+        """The first few of the order, and whoever was tried."""
         tried = {f"{each.provider}/{each.model}" for each in self.attempts}
-        told = [each for place, each in enumerate(decision.ranked) if place < _FEW or each.key in tried]
+        return [each for place, each in enumerate(decision.ranked) if place < _FEW or each.key in tried]
+
+    def _decided(self, decision: DecisionRecord, width: int | None, glyphs: Glyphs) -> list[Line]:
+        told = self._told(decision)
         lines = weighing_view(_placed(decision.ranked, told), width) if told else []
         lines += passed_over_view(decision.rejected[:_FEW], width, glyphs, self.request.at)
         more = len(decision.ranked) - len(told), len(decision.rejected[_FEW:])
@@ -198,6 +207,7 @@ def _decision_json(decision: DecisionRecord) -> dict[str, Any]:
                     "p95_s": each.p95_s,
                     "success": each.success,
                     "samples": each.samples,
+                    "outcomes": each.outcomes,
                 },
             }
             for each in decision.ranked

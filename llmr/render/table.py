@@ -1,8 +1,8 @@
 """Columns that line up, as plain text: the same on a terminal and in a pipe, without boxes or trailing blanks.
 
-`table_lines` is the plain one. `table` has columns with manners: it fits a given width by narrowing the columns that say they
-can be narrowed, the most patient first, and then by leaving columns out, the least important first. A line never wraps, and
-what is left is never cut in the middle of a figure.
+The columns have manners: a table fits a given width by narrowing the columns that say they can be narrowed, the most patient
+first, and then by leaving columns out, the least important first. A line never wraps, and what is left is never cut in the
+middle of a figure.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 from llmr.dataclass import dataclass
-from llmr.render.ink import Keep, Line, Span, Tone, clipped, ink, plain, width_of
+from llmr.render.ink import Keep, Line, Span, Tone, clipped, ink, width_of
 
 _GAP: Final = "  "
 
@@ -77,10 +77,3 @@ def _line(cells: Sequence[Line], columns: Sequence[Column], widths: Sequence[int
         spans += [Span(_GAP)] if spans else []
         spans += [*shown, blank] if column.align is Align.LEFT else [blank, *shown]
     return tuple(spans)
-
-
-def table_lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """The lines of a table of plain text. Foreign text in a cell is neutralised; a table without rows is its head."""
-    columns = [Column(title) for title in head]
-    widths = [max(width_of(ink(row[i])) for row in (head, *rows)) for i in range(len(head))]
-    return [plain(_line([ink(text) for text in row], columns, widths)) for row in (head, *rows)]

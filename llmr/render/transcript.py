@@ -8,7 +8,7 @@ from typing import Final
 from llmr.chat import ChatResponse, Delta, Usage
 from llmr.dataclass import dataclass
 from llmr.errors import ErrorKind, ProviderError, StreamInterrupted
-from llmr.render.figures import left, milliseconds
+from llmr.render.figures import ago, dollars, left, milliseconds, per_second, share
 from llmr.router import (
     Answering,
     AttemptFailed,
@@ -194,7 +194,7 @@ def break_line(event: BrokeOff) -> str:
 
 def waiting_line(wait: Waiting) -> str | None:
     """What is said before a wait; None for one too short to notice."""
-    return f"waiting {wait.seconds:.1f} s {wait.reason}" if wait.seconds >= _WORTH_TELLING_S else None
+    return f"waiting {left(wait.seconds)} {wait.reason}" if wait.seconds >= _WORTH_TELLING_S else None
 
 
 def receipt_lines(transcript: Transcript) -> list[str]:
@@ -219,17 +219,16 @@ def cost_phrase(cost_usd: float | None, estimated_usd: float | None) -> str:
     if cost_usd is None:
         return "cost unknown"
     if not estimated_usd:
-        return f"${cost_usd:.6f}"
+        return dollars(cost_usd)
     if estimated_usd >= cost_usd:
-        return f"~${cost_usd:.6f}"
-    return f"${cost_usd:.6f}, ~${estimated_usd:.6f} of it estimated"
+        return dollars(cost_usd, estimated=True)
+    return f"{dollars(cost_usd)}, {dollars(estimated_usd, estimated=True)} of it estimated"
 
 
 def cached_phrase(found: Found) -> str:
     """Where an answer out of the cache is from."""
-    age = f"{found.age_s / 3600:.1f} h" if found.age_s >= 3600 else f"{found.age_s / 60:.0f} min"
-    near = "" if found.likeness is None else f", to a prompt that is {found.likeness:.1%} alike"
-    return f"from the cache: {found.candidate.key} answered it {age} ago{near}"
+    near = "" if found.likeness is None else f", to a prompt that is {share(found.likeness)} alike"
+    return f"from the cache: {found.candidate.key} answered it {ago(found.age_s)}{near}"
 
 
 def _passed_over(transcript: Transcript) -> list[Rejected]:
@@ -260,7 +259,7 @@ def _totals(done: Finished) -> list[str]:
     words = [f"{milliseconds(done.total_s)} in all"]
     speed = tokens_per_s(done)
     if speed is not None:
-        words.append(f"{speed:.0f} tokens/s")
+        words.append(f"{per_second(speed)} tokens/s")
     if usage.input_tokens is not None and usage.output_tokens is not None:
         words.append(f"{usage.input_tokens:,} tokens in, {usage.output_tokens:,} out")
     return words

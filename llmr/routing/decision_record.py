@@ -23,8 +23,8 @@ TERMS: Final = ("first_token", "reading", "failure_risk", "tail", "price", "qual
 @dataclass(frozen=True, slots=True)
 class Weighed:
     """A candidate with a place. Seconds; `terms_s` in the order of TERMS, adding up to `index_s`; `samples` the weight behind
-    the expectation, 0: nothing but priors. `price_usd` None: unknown. `tier` 0: the model asked for; `favour` −1 preferred,
-    1 avoided by a rule."""
+    the times, `outcomes` behind `success`; 0: assumed, not measured. `price_usd` None: unknown. `tier` 0: the model asked
+    for; `favour` −1 preferred, 1 avoided by a rule."""
 
     key: str
     index_s: float
@@ -37,6 +37,7 @@ class Weighed:
     name: str = ""
     tier: int = 0
     favour: int = 0
+    outcomes: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,7 @@ def _weighed(ranked: Ranked) -> Weighed:
         name=ranked.candidate.name,
         tier=ranked.candidate.tier,
         favour=ranked.candidate.favour,
+        outcomes=estimate.outcomes,
     )
 
 
@@ -174,14 +176,14 @@ def _read_rival(key: Any, margin_s: Any, *rest: Any) -> Rival:
 
 
 def _read_weighed(cells: Any) -> Weighed:
-    """From the cells of `to_text`, or the `[key, index_s]` of before."""
+    """From the cells of `to_text`, or those of before: without `outcomes`, or the `[key, index_s]` alone."""
     key, index_s, *rest = cells
     if not rest:
         return Weighed(str(key), float(index_s))
-    terms, p50_s, p95_s, success, samples, price_usd, name, tier, favour = rest
+    terms, p50_s, p95_s, success, samples, price_usd, name, tier, favour, *outcomes = rest
     return Weighed(
         str(key), float(index_s), tuple(map(float, terms)), _figure(p50_s), _figure(p95_s), _figure(success),
-        float(samples), _figure(price_usd), str(name), int(tier), int(favour),
+        float(samples), _figure(price_usd), str(name), int(tier), int(favour), float(outcomes[0] if outcomes else samples),
     )  # fmt: skip
 
 

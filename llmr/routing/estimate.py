@@ -34,13 +34,15 @@ Z95: Final = 1.645
 Z99: Final = 2.33
 PRIOR_TOKENS_PER_S: Final = 60.0  # between a hosted small and large model of 2026; two samples outweigh it
 PRIOR_OUTPUT_TOKENS: Final = 300.0
+MEASURED_FROM: Final = 0.5  # half a sample, for they decay: what less stands behind is shown as assumed
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """What to expect of the next request. Seconds; `mean_s`, `p50_s`, `p95_s`, `p99_s` are of the first token.
 
-    `mu` and `variance` are of ln ttft; `samples` is the weight behind them (short + long); `success` lies in (0, 1);
+    `mu` and `variance` are of ln ttft; `samples` is the weight behind them (short + long), `outcomes` the one
+    behind `success`, which lies in (0, 1); 0: it is assumed, nobody has measured it.
     `failure_s` is how long a failure takes; `usual_success` is 1 − q0, what it comes back to once the latest failures are
     forgotten.
     """
@@ -54,6 +56,7 @@ class Estimate:
     tokens_per_s: float
     output_tokens: float
     usual_success: float = 1.0 - PRIOR_FAILURES
+    outcomes: float = 0.0
 
     @property
     def mean_s(self) -> float:
@@ -111,6 +114,7 @@ def estimate(chain: Sequence[LatencyStats], now: float, seq: float) -> Estimate:
         tokens_per_s=math.exp(min(max(speed, -MOST_LN), MOST_LN)),
         output_tokens=out,
         usual_success=1 - q0,
+        outcomes=own.long_ok + own.long_bad,
     )
 
 

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from llmr.catalog import SpendLimits
 from llmr.dataclass import dataclass
+from llmr.money import dollars, dollars_above, exactly
 
 _NOTHING: Final[Mapping[int, float]] = MappingProxyType({})
 
@@ -89,8 +90,8 @@ def over(purse: Purse, limits: SpendLimits, usd: float | None, today: Today, *, 
     for left, spent, limit, period, ends_at in _lefts(purse, limits, today):
         if usd == 0 or (left > 0 and (usd is None or usd <= left)):
             continue
-        more = "" if usd is None else f", this would be ~{_dollars(usd)} more"
-        said = f"{whose} limit of {_dollars(limit)} a {period}: {_dollars(spent)} spent or set aside{more}"
+        more = "" if usd is None else f", this would be ~{dollars_above(usd, left)} more"
+        said = f"{whose} limit of {exactly(limit)} a {period}: {dollars(spent)} spent or set aside{more}"
         return Over(said, ends_at)
     return None
 
@@ -106,13 +107,6 @@ def settle(purse: Purse, token: str, usd: float | None, day: int) -> Purse:
     if not usd:
         return purse if holds == purse.holds else replace(purse, holds=holds)
     return Purse({**purse.days, day: purse.days.get(day, 0.0) + usd}, holds)
-
-
-def _dollars(usd: float) -> str:
-    """An amount for people: to the hundredth of a cent, a smaller one to two digits."""
-    if usd == 0 or usd >= 0.001:
-        return f"${usd:.4f}".removesuffix("00")
-    return f"${usd:.{1 - math.floor(math.log10(usd))}f}"
 
 
 def _lefts(purse: Purse, limits: SpendLimits, today: Today) -> list[tuple[float, float, float, str, float]]:

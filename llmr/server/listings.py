@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 from llmr.app import App
 from llmr.chat import ChatRequest, Message, Role
-from llmr.render.decision import decision_json
+from llmr.render.decision_json import decision_json
 from llmr.routing.tokens import estimate_tokens
 from llmr.server.call import Call
 from llmr.server.hints import hinted

@@ -444,7 +444,7 @@ def test_providers_status_follows_what_happened(shell: Any) -> None:
     text = shell("providers", "status").out
     assert "closed" in text
     assert "server 500" in text
-    assert "providers that are off" in text
+    assert "providers (off)" in text
     everyone = shell("providers", "status", "--all").out
     assert "groq is off: GROQ_API_KEY is not set" in everyone
 

@@ -13,7 +13,6 @@ from fakes import KEY
 from llmr.cli.answers import Answer, AnswerText, SafeOutput, streamed_answer
 from llmr.cli.color import ColorWish, color_wish, colored
 from llmr.cli.exit_codes import ExitCode
-from llmr.cli.listing import shown_age, shown_seconds, shown_share
 from llmr.cli.markdown_answer import MarkdownAnswer
 from llmr.cli.output import ClosedPipe, open_stdout, print_line, stdout_is_terminal, told_to_end, write_stdout
 from llmr.cli.say import complain, say
@@ -255,29 +254,6 @@ def test_no_spinner_where_stderr_is_no_terminal(run: Any, monkeypatch: pytest.Mo
             spinner.start("x")
 
     run(scenario())
-
-
-# Ages and shares
-
-
-@pytest.mark.parametrize(
-    ("seconds", "age"),
-    [
-        (-3, "0 s ago"),
-        (59, "59 s ago"),
-        (60, "1 min ago"),
-        (3_600, "1 h ago"),
-        (86_400, "1 d ago"),
-        (864_000, "10 d ago"),
-    ],
-)
-def test_an_age_is_told_in_one_unit(seconds: float, age: str) -> None:
-    assert shown_age(seconds) == age
-
-
-def test_what_is_unknown_is_a_dash() -> None:
-    assert (shown_seconds(None), shown_seconds(0.25)) == ("–", "250 ms")
-    assert (shown_share(None), shown_share(0.987)) == ("–", "99%")
 
 
 # Colour and safety

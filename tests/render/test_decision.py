@@ -9,7 +9,9 @@ from fakes import NOON, model
 
 from llmr.catalog import Price, Strategy
 from llmr.errors import ErrorKind
-from llmr.render.decision import decision_json, decision_lines, decision_view, flip_lines, rule_lines, unflipped_view
+from llmr.render.decision import decision_lines, decision_view, key_view, rule_lines
+from llmr.render.decision_json import decision_json
+from llmr.render.flips import flip_lines, unflipped_view
 from llmr.render.ink import plain
 from llmr.routing.decision_record import DecisionRecord
 from llmr.routing.estimate import estimate
@@ -23,7 +25,7 @@ SCORE = Score(
     price_assumed=False, quality=0.5,
 )  # fmt: skip
 UNMEASURED = estimate([LatencyStats()], NOON, 0)
-MEASURED = replace(UNMEASURED, samples=30.0)
+MEASURED = replace(UNMEASURED, samples=30.0, outcomes=30.0)
 
 
 def ranked(name: str = "a", *, tier: int = 0, favour: int = 0, measured: bool = True, score: Score = SCORE) -> Ranked:
@@ -45,7 +47,7 @@ def test_the_index_is_told_term_by_term_in_one_table() -> None:
     lines = decision_lines(selection(ranked("a"), ranked("bcd", measured=False)), None)
     assert lines[0] == "best: balanced order for ~1,234 prompt tokens"
     assert cells(lines[1]) == "candidate p50 p95 ok samples cost first risk tail price quality index".split()
-    assert cells(lines[2]) == "1.|a/m|800 ms|1.8 s|98%|30|$0.00090|0.61|+0.02|+0.10|+0.45|-0.30|0.88 s".split("|")
+    assert cells(lines[2]) == "1.|a/m|800 ms|1.8 s|98%|30|$0.0009|0.61|+0.02|+0.10|+0.45|-0.30|0.88 s".split("|")
     assert {len(line) for line in lines[1:]} == {len(lines[1])}, "every column is set to the right"
 
 
@@ -163,7 +165,7 @@ def test_the_lead_is_told_and_what_would_put_another_first() -> None:
     lead, flip = flip_lines(_rivals())
     assert lead == "  a/m leads by 1.55 s"
     assert flip.startswith("  b/m wins if ")
-    assert "its price < $0.45/M in, $1.8/M out" in flip
+    assert "its price < $0.45/M in, $1.80/M out" in flip
 
 
 def test_a_candidate_that_no_figure_of_its_own_puts_first_is_said_to_be_one() -> None:
@@ -243,3 +245,31 @@ def test_where_no_figure_flips_the_decision_one_line_says_why(strategy: Strategy
     assert plain(line).startswith(f"  {why}")
     assert unflipped_view(strategy, DecisionRecord.of(selection(ranked("a"))), None) == []
     assert unflipped_view("balanced", DecisionRecord.of(selection(ranked("a"), ranked("b"))), None) == []
+
+
+def test_a_share_is_as_measured_as_the_attempts_behind_it_not_as_the_times() -> None:
+    failing = Ranked(
+        Candidate(model("a"), "best", 0, 0, 0), SCORE, *(replace(UNMEASURED, success=0.06, outcomes=16.0),) * 2
+    )
+    (_, _, line) = decision_lines(selection(failing), None)
+    assert cells(line)[2:6] == ["~800 ms", "~1.8 s", "6%", "16"], "sixteen failures are sixteen samples, and no time"
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_one_line_says_how_the_table_is_read(width: int) -> None:
+    (line,) = key_view(DecisionRecord.of(selection(ranked("a", measured=False))).ranked, width)
+    assert plain(line).startswith("  ~ assumed, not measured" + ("; index: " if width >= 80 else ""))
+    assert len(plain(line)) <= width
+
+
+def test_the_key_explains_no_mark_that_is_not_there() -> None:
+    (line,) = key_view(DecisionRecord.of(selection(ranked("a"))).ranked, 80)
+    assert "~" not in plain(line)
+
+
+def test_what_an_older_llmr_kept_of_a_decision_says_nothing_of_outcomes() -> None:
+    kept = json.loads(DecisionRecord.of(selection(ranked("a"))).to_text())
+    kept["ranked"] = [cells[:-1] for cells in kept["ranked"]]
+    read = DecisionRecord.from_text(json.dumps(kept))
+    assert read is not None
+    assert read.ranked[0].outcomes == read.ranked[0].samples

@@ -100,11 +100,14 @@ def test_what_is_not_known_is_a_dash_and_not_nothing() -> None:
     never = status(attempts=0, success=None, p50_s=None, p95_s=None)
     assert said(view(never))[1].split() == ["a", "●", "closed", "–", "–", "–", "0"]
     assert said(view(never, whole=True))[1].split() == ["a/m", "●", "closed", "–", "–", "–", "0"]
-    assert "1 models that were never asked" in said(view(never))[-1]
+    assert "1 model (never asked)" in said(view(never))[-1]
 
 
-def test_a_fit_does_not_look_measured() -> None:
-    assert said(view(status(fitted=True)))[1].split()[3:7] == ["~412", "ms", "~1.2", "s"]
+def test_what_is_assumed_does_not_look_measured_and_a_fit_of_what_was_measured_does() -> None:
+    assert said(view(status(fitted=True)))[1].split()[3:7] == ["412", "ms", "1.2", "s"]
+    forgotten = status(fitted=True, assumed=True)
+    assert said(view(forgotten))[1].split()[3:7] == ["~412", "ms", "~1.2", "s"]
+    assert "~ assumed, not measured" in " ".join(said(view(forgotten, recent=[attempt()])))
 
 
 def test_who_only_lost_a_race_has_a_line_too() -> None:

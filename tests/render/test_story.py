@@ -53,15 +53,15 @@ def test_a_story_is_told_in_a_dozen_lines() -> None:
     assert lines == [
         "request 3f2a9c1b5d7e8f90  Mon 23 Nov 12:00:00, 2 min ago",
         "asked for best: balanced order, ~12 prompt tokens, rule 'home'",
-        "answered by b/m, 1.9 s in all, $0.00050",
+        "answered by b/m, 1.9 s in all, $0.0005",
         "      candidate      p50  first   risk   tail  price  quality   index",
         "  1.  a/m         380 ms   0.41  +0.01  +0.10  +0.20    -0.10  0.62 s",
         "  2.  b/m        ~800 ms   0.41  +0.01  +0.10  ~0.20    -0.10  0.78 s",
         "  ✗ c/m: provider c: open",
-        "      tried  outcome                        first token  in all         tokens      cost",
+        "      tried  outcome                        first token  in all         tokens     cost",
         "  1.  a/m    rate limit 429 tokens_per_min               200 ms",
         "     waited 1.0 s",
-        "  2.  b/m    ok                                  410 ms  700 ms  12 in, 45 out  $0.00050",
+        "  2.  b/m    ok                                  410 ms  700 ms  12 in, 45 out  $0.0005",
         "  a/m leads by 0.16 s",
         "  b/m wins if its p50 first token < 380 ms",
     ]
@@ -84,7 +84,7 @@ def test_a_hedge_is_no_wait_and_is_said_to_be_one() -> None:
     lines = told(story)
     assert any(line.split()[:4] == ["1.", "a/m", "cancelled", "(outpaced)"] for line in lines)
     (line,) = [line for line in lines if "(hedge)" in line]
-    assert "~$0.010" in line
+    assert "~$0.01" in line
     assert not any("waited" in line for line in lines)
 
 

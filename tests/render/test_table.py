@@ -3,7 +3,7 @@
 import pytest
 
 from llmr.render.ink import Keep, Tone, ink, plain
-from llmr.render.table import Align, Column, table, table_lines
+from llmr.render.table import Align, Column, table
 
 NAME = Column("model", least=8, keep=Keep.ENDS)
 FIGURE = Column("p50", Align.RIGHT)
@@ -17,6 +17,10 @@ ROWS = [
 
 def shown(width: int | None) -> list[str]:
     return [plain(line) for line in table([NAME, FIGURE, EXTRA, STRIP], ROWS, width)]
+
+
+def table_lines(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+    return [plain(line) for line in table([Column(title) for title in head], [[*map(ink, row)] for row in rows])]
 
 
 def test_columns_line_up_without_trailing_blanks() -> None:

@@ -109,7 +109,7 @@ def test_who_is_expected_to_cost_more_than_a_rule_allows_is_rejected_with_the_fi
     one = (candidate("a", price=Price(10, 20)), health())  # 1,000 tokens in, 300 out
     dear = only_rejected(select([one], cap=PriceCap(0.0159, "thrift")))
     assert (dear.barrier, dear.kind, dear.retry_at) == (Barrier.PRICE, ErrorKind.BUDGET, None)
-    assert dear.reason == "~$0.016000 is over the cap of $0.0159 (rule 'thrift')"
+    assert dear.reason == "~$0.016 is over the cap of $0.0159 (rule 'thrift')"
     assert order(select([one], cap=PriceCap(0.016, "thrift"))) == ["a"]
 
 
@@ -134,7 +134,7 @@ def test_a_shorter_answer_may_fit_under_the_cap() -> None:
 def test_under_a_cap_a_price_that_nobody_knows_is_too_high_unless_the_rule_lets_it_pass() -> None:
     unknown = (candidate("a", price=None), health())
     assert only_rejected(select([unknown], cap=PriceCap(9, "thrift"))).reason == (
-        "price unknown, and the cap is $9 (rule 'thrift'; allow_unknown_price = true would let it pass)"
+        "price unknown, and the cap is $9.00 (rule 'thrift'; allow_unknown_price = true would let it pass)"
     )
     assert order(select([unknown], cap=PriceCap(9, "thrift", allow_unknown=True))) == ["a"]
 

@@ -287,12 +287,14 @@ class _Client:
     def _report(self, verb: Verb) -> Iterator[str]:
         match verb:
             case Verb.WHY:
-                from llmr.render.decision import decision_lines
+                from llmr.cli.screen import screen
+                from llmr.render.decision import PIPE_WIDTH, why_lines
 
                 selection = self._told.transcript.selection if self._told is not None else None
                 if selection is None:
                     raise UsageError("nothing was asked yet")
-                yield from (f"  {line}" for line in decision_lines(selection))
+                width = screen().width
+                yield from (f"  {line}" for line in why_lines(selection, width - 2 if width else PIPE_WIDTH))
             case Verb.STATUS:
                 from llmr.cli.providers import show_status
 

@@ -6,7 +6,7 @@ from typing import Final
 from llmr.cli.client.session import Session
 from llmr.cli.client.turns import Told
 from llmr.render.conversation import how_it_ended
-from llmr.render.figures import counted, milliseconds
+from llmr.render.figures import counted, dollars, milliseconds, per_second
 from llmr.render.transcript import cost_phrase, tokens_per_s
 
 
@@ -20,9 +20,9 @@ def bottom_line(session: Session, told: Told | None, default_model: str | None, 
         words += [milliseconds(by.ttft_s)] if by.ttft_s is not None else []
         done = told.transcript.finished
         speed = tokens_per_s(done) if done is not None else None
-        words += [f"{speed:.0f} tokens/s"] if speed is not None else []
-    about = "~" if session.estimated_usd else ""
-    words += [f"{about}${session.cost_usd:.4f}"] if session.cost_usd is not None else []
+        words += [f"{per_second(speed)} tokens/s"] if speed is not None else []
+    if session.cost_usd is not None:
+        words.append(dollars(session.cost_usd, estimated=bool(session.estimated_usd)))
     words += [f"{len(session.attached)} attached"] if session.attached else []
     words += [f"left alone: {', '.join(open_circuits)}"] if open_circuits else []
     return " · ".join(words)

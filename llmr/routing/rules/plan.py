@@ -6,6 +6,7 @@ from llmr.catalog import Model, Strategy, TimeoutOverrides
 from llmr.chat import ChatRequest
 from llmr.dataclass import dataclass
 from llmr.errors import RequestDenied
+from llmr.money import dollars_above, exactly
 from llmr.routing.policy import OnBreak
 from llmr.routing.rules.condition import Clause, matches_any
 from llmr.routing.rules.rule import Rule
@@ -76,11 +77,15 @@ class PriceCap:
         who = f"rule {self.rule!r}" if self.rule else "the request"
         if price_usd is not None:
             over = price_usd > self.usd
-            return f"~${price_usd:.6f} is over the cap of ${self.usd:g} ({who})" if over else None
+            return (
+                f"~{dollars_above(price_usd, self.usd)} is over the cap of {exactly(self.usd)} ({who})"
+                if over
+                else None
+            )
         if local or self.allow_unknown:
             return None
         mend = "; allow_unknown_price = true would let it pass" if self.rule else ""
-        return f"price unknown, and the cap is ${self.usd:g} ({who}{mend})"
+        return f"price unknown, and the cap is {exactly(self.usd)} ({who}{mend})"
 
 
 @dataclass(frozen=True, slots=True)
