@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
+from llmr.money import exactly
 from llmr.render import figures as shown
 from llmr.render.ink import Line, Tone, clipped, ink, wrapped_line
 from llmr.render.table import Align, Column, table
@@ -47,7 +48,7 @@ def scene_view(
 
 
 def _notes(found: Mapping[str, Figures | None], second_usd: float) -> Iterator[str]:
-    yield f"  cost+wait: $ per 1,000 requests, a second of waiting counted as ${second_usd:g} (second_is_worth_usd)"
+    yield f"  cost+wait: $ per 1,000 requests, a second of waiting counted as {exactly(second_usd)} (second_is_worth_usd)"
     for name, one in found.items():
         if one is not None and one.over_budget:
             yield f"  {name}: {shown.counted(one.over_budget, 'request')} refused by your budget or price cap, as failed"
@@ -63,9 +64,9 @@ def _row(name: str, one: Figures, second_usd: float) -> tuple[Line, ...]:
         f"{one.p999_s:.1f} s",
         shown.share(one.success),
         f"{one.extra_per_1000:.0f}",
-        f"{one.waste_share:.1%}",
-        f"{one.usd_per_1000:.2f}",
-        f"{one.cost_and_wait_usd_per_1000(second_usd):.2f}",
+        shown.share(one.waste_share),
+        shown.dollars(one.usd_per_1000),
+        shown.dollars(one.cost_and_wait_usd_per_1000(second_usd)),
     )
     return tuple(ink(cell, tone) for cell in cells)
 

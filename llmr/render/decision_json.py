@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from llmr.routing.decision_record import TERMS, terms_s
 from llmr.routing.rules import DeniedByRule, RuleTrace
-from llmr.routing.selector import Ranked, Rejected, Selection
+from llmr.routing.selection import Ranked, Rejected, Selection
 from llmr.routing.sensitivity import sensitivity
 
 RANK_SCHEMA: Final = "llmr.rank/1"

@@ -8,7 +8,7 @@ from llmr.catalog import Strategy
 from llmr.render.figures import dollars, milliseconds
 from llmr.render.ink import Line, Tone, ink, plain, wrapped
 from llmr.routing.decision_record import DecisionRecord, Rival
-from llmr.routing.selector import Selection
+from llmr.routing.selection import Selection
 
 
 def flip_view(rivals: Sequence[Rival], winner: str, width: int | None) -> list[Line]:

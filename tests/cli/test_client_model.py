@@ -128,7 +128,7 @@ def test_what_was_left_for_another_branch_was_paid_for_too():
     assert session.cost_usd == 0.75
     assert list(cost_lines(session)) == [
         "  3 turns (1 on branches that were left), 0 tokens in, 0 out",
-        "  $0.750000, and 1 turn of unknown cost",
+        "  $0.75, and 1 turn of unknown cost",
     ]
     assert session.new().cost_usd == 0
 
@@ -138,11 +138,11 @@ def test_cost_says_which_part_of_it_is_estimated():
         turn("hi", cost_usd=usd, estimated_usd=guess) for usd, guess in ((0.25, 0.0), (0.5, 0.25), (0.0, 0.0))
     )
     (_, line) = cost_lines(Session((whole, stopped, free)))
-    assert line == "  $0.750000, ~$0.250000 of it estimated, in 1 turn that nobody counted to the end"
+    assert line == "  $0.75, ~$0.25 of it estimated, in 1 turn that nobody counted to the end"
     assert [*cost_lines(Session((replace(stopped, estimated_usd=0.5),)))][1].startswith("  ~$0.500000, in 1 turn")
     assert "~$0.5000" in bottom_line(Session((stopped,)), None, "m", ())
     assert Session((free, turn("unknown"))).cost_usd is None
 
 
 def test_a_conversation_of_nothing_cost_nothing():
-    assert list(cost_lines(Session())) == ["  0 turns, 0 tokens in, 0 out", "  $0.000000"]
+    assert list(cost_lines(Session())) == ["  0 turns, 0 tokens in, 0 out", "  $0.00"]

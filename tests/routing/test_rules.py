@@ -303,7 +303,7 @@ def test_every_effect_is_told_in_words() -> None:
     )  # fmt: skip
     (line,) = plan(everything).trace
     assert line.effects == (
-        "prefer p/*", "only p/*, q/*", "avoid q/x", "models fast", "tags a, k=v", "strategy cost", "at most $0.5",
+        "prefer p/*", "only p/*, q/*", "avoid q/x", "models fast", "tags a, k=v", "strategy cost", "at most $0.50",
         "connect_s 2", "first_token_s auto", "stall_s 3.5", "deadline_s 9", "hedge after 0.8 s", "on_break buffer",
     )  # fmt: skip
     assert tuple(Rule("r", hedge=False, max_price_usd=1, allow_unknown_price=True).effects()) == (

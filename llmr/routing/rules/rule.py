@@ -5,6 +5,7 @@ from dataclasses import field, fields
 
 from llmr.catalog import Strategy, TimeoutOverrides
 from llmr.dataclass import dataclass
+from llmr.money import exactly
 from llmr.routing.policy import OnBreak
 from llmr.routing.rules.condition import Condition
 
@@ -49,7 +50,7 @@ class Rule:
         if self.strategy is not None:
             yield f"strategy {self.strategy}{outranked.get('strategy', '')}"
         if self.max_price_usd is not None:
-            yield f"at most ${self.max_price_usd:g}{' or unknown' if self.allow_unknown_price else ''}"
+            yield f"at most {exactly(self.max_price_usd)}{' or unknown' if self.allow_unknown_price else ''}"
         for timeout in fields(self.timeouts):
             given: float | str | None = getattr(self.timeouts, timeout.name)
             if given is not None:
