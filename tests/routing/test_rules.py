@@ -307,7 +307,7 @@ def test_every_effect_is_told_in_words() -> None:
         "connect_s 2", "first_token_s auto", "stall_s 3.5", "deadline_s 9", "hedge after 0.8 s", "on_break buffer",
     )  # fmt: skip
     assert tuple(Rule("r", hedge=False, max_price_usd=1, allow_unknown_price=True).effects()) == (
-        "at most $1 or unknown", "no hedge",
+        "at most $1.00 or unknown", "no hedge",
     )  # fmt: skip
     assert tuple(Rule("r", hedge=True, deny="no").effects()) == ("hedge", "deny: no")
 
