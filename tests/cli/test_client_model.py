@@ -140,7 +140,7 @@ def test_cost_says_which_part_of_it_is_estimated():
     (_, line) = cost_lines(Session((whole, stopped, free)))
     assert line == "  $0.75, ~$0.25 of it estimated, in 1 turn that nobody counted to the end"
     assert [*cost_lines(Session((replace(stopped, estimated_usd=0.5),)))][1].startswith("  ~$0.50, in 1 turn")
-    assert "~$0.5000" in bottom_line(Session((stopped,)), None, "m", ())
+    assert "~$0.50" in bottom_line(Session((stopped,)), None, "m", ())
     assert Session((free, turn("unknown"))).cost_usd is None
 
 

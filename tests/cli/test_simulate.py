@@ -182,7 +182,7 @@ def test_cost_and_wait_are_told_as_one_figure(shell: Any, day: str) -> None:
     (static,) = document["scenes"][0]["policies"]
     both = static["usd_per_1000"] + 1000 * 0.01 * static["mean_s"]
     assert static["cost_and_wait_usd_per_1000"] == pytest.approx(both)
-    assert f" {both:.2f}\n" in shell("simulate", "-w", day, "--policy", "static").out
+    assert f"${both:.2f}\n" in shell("simulate", "-w", day, "--policy", "static").out
 
 
 BUDGETS = {
