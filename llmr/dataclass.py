@@ -24,6 +24,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, FrozenInstanceError, InitVar
+from dataclasses import dataclass as of_the_standard_library  # noqa: TID251 - its one home
 from types import FunctionType, MemberDescriptorType
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -109,7 +110,7 @@ def _find_fields(cls: type, frozen: bool, kw_only: bool) -> None:
     """Let the standard library read the annotations: it notes the fields in the class, and `__match_args__`."""
     inherits = any(dataclasses.is_dataclass(base) for base in cls.__mro__[1:])  # frozen and not so do not mix
     told, cls.__doc__ = cls.__doc__, cls.__name__  # without any, it would make a signature for it
-    dataclasses.dataclass(init=False, repr=False, eq=False, kw_only=kw_only, frozen=frozen and inherits)(cls)
+    of_the_standard_library(init=False, repr=False, eq=False, kw_only=kw_only, frozen=frozen and inherits)(cls)
     cls.__doc__ = told
     _refuse_default_before_none(cls)
 
@@ -190,7 +191,7 @@ def _twin(cls: type, **parts: bool) -> type:
     members: dict[str, Any] = {f.name: dataclasses.field(repr=f.repr, hash=f.hash, compare=f.compare) for f in real}
     members |= {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__name__}
     members["__annotations__"] = {field.name: field.type for field in real}
-    return dataclasses.dataclass(**parts)(type(cls.__name__, (), members))
+    return of_the_standard_library(**parts)(type(cls.__name__, (), members))
 
 
 def _repr(cls: type) -> Any:
@@ -273,13 +274,13 @@ def _setter(cls: type, name: str) -> Callable[[object, Any], None]:
 
 
 if TYPE_CHECKING:
-    from dataclasses import dataclass
+    from dataclasses import dataclass  # noqa: TID251 - so that checkers know what it is
 else:
 
     def dataclass(cls: type | None = None, /, **options: bool):
         """As the standard library's; see the head of this file for what differs."""
 
         def wrap(cls: type) -> type:
-            return _make(cls, options) if _made_here(cls, options) else dataclasses.dataclass(**options)(cls)
+            return _make(cls, options) if _made_here(cls, options) else of_the_standard_library(**options)(cls)
 
         return wrap if cls is None else wrap(cls)
