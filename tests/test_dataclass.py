@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmr.dataclass import dataclass
+from llmr.dataclass import dataclass, replace
 
 T = TypeVar("T")
 MAKERS = pytest.mark.parametrize("maker", [dataclass, stdlib], ids=["llmr", "stdlib"])
@@ -439,3 +439,28 @@ def test_every_value_of_llmr_is_made_here():
 
     for value in (Provider, ChatRequest):
         assert vars(value)["__setattr__"].__module__ == "llmr.dataclass"
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    a: int
+    b: str = "b"
+    c: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    a: int
+    b: str = "b"
+
+
+@stdlib
+class Derived:
+    a: int
+    b: int = field(init=False, default=7)
+
+
+@pytest.mark.parametrize("changes", [{}, {"a": 2}, {"c": (1,), "a": 3}, {"d": 1}, {"a": 1, "d": 1}])
+@pytest.mark.parametrize("instance", [Several(1), Several(1, "x", (2,)), Named(a=1), Derived(1), Several, "none"])
+def test_a_changed_copy_is_the_standard_librarys(instance: Any, changes: dict[str, Any]) -> None:
+    assert told(lambda: replace(instance, **changes)) == told(lambda: dataclasses.replace(instance, **changes))

@@ -1,10 +1,9 @@
 """Leave to try, as one step of the store: every circuit, the rate limit and the budget grant, or nothing changes."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from llmr.catalog import Model, Provider, SpendLimits
-from llmr.dataclass import dataclass
+from llmr.dataclass import dataclass, replace
 from llmr.errors import ErrorKind
 from llmr.registry import keys
 from llmr.registry.values import Permit

@@ -12,11 +12,11 @@ Bookkeeping never fails a request: books.py says when what is written, unwritten
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from random import Random
 from typing import Final
 
 from llmr.catalog import NO_SPEND_LIMITS, Model, Provider, SpendLimits
+from llmr.dataclass import replace
 from llmr.errors import StateError
 from llmr.registry import keys
 from llmr.registry.admission import Admission, Spend

@@ -1,10 +1,10 @@
 """What one result does to the rows: verdicts for the circuits, a sample for the latencies, counts for people, a record."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Final
 
 from llmr.catalog import Model
+from llmr.dataclass import replace
 from llmr.errors import ErrorKind, ProviderError
 from llmr.registry import keys
 from llmr.registry.calendar import local_day

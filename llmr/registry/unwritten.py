@@ -4,8 +4,8 @@ Limits are not kept then: that would need a row. Retries have a budget of this p
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
+from llmr.dataclass import replace
 from llmr.errors import StateError
 from llmr.registry import keys
 from llmr.registry.admission import Admission

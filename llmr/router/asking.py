@@ -8,12 +8,12 @@ a permit that is not given back would hold a probe's lease, a slot or money unti
 import math
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import field, replace
+from dataclasses import field
 from typing import Final
 
 from llmr.catalog import LimitsTold
 from llmr.chat import ChatRequest, Delta, FinishReason
-from llmr.dataclass import dataclass
+from llmr.dataclass import dataclass, replace
 from llmr.errors import ErrorKind, ProviderError
 from llmr.exchange import Clock, Limits, Transport, Wires, exchange
 from llmr.registry import Attempt, Permit, ProviderRegistry

@@ -26,10 +26,9 @@ Times are wall-clock seconds, because they are compared between processes; `now`
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final, assert_never
 
-from llmr.dataclass import dataclass
+from llmr.dataclass import dataclass, replace
 from llmr.routing.circuit import BreakerState, Cause, Forced, Grant, Outcome, Phase, Refusal, Verdict
 from llmr.routing.policy import BreakerPolicy
 
@@ -188,8 +187,10 @@ def _stale(state: BreakerState, verdict: Verdict, now: float, policy: BreakerPol
 def _report_closed(state: BreakerState, verdict: Verdict, now: float, policy: BreakerPolicy) -> BreakerState:
     match verdict.outcome:
         case Outcome.OK:
-            stable = abs(now - state.closed_at) >= policy.stable_s
-            return replace(state, fails=0, rate_hits=0, trips=0 if stable else state.trips)
+            trips = 0 if abs(now - state.closed_at) >= policy.stable_s else state.trips
+            if (state.fails, state.rate_hits, state.trips) == (0, 0, trips):
+                return state  # nearly always
+            return replace(state, fails=0, rate_hits=0, trips=trips)
         case Outcome.ERROR:
             failed = replace(state, fails=state.fails + 1)
             return failed if failed.fails < policy.failure_threshold else _trip(failed, verdict, now, policy)

@@ -14,12 +14,11 @@ would have earned nothing. A fallback is never refused, because who failed gets 
 So retries + hedges ≤ 10 + .2·requests and hedges ≤ 10 + .1·requests, whatever the number of processes.
 """
 
-from dataclasses import replace
 from enum import StrEnum
 from typing import Any, Final, assert_never
 
 from llmr.catalog import Provider
-from llmr.dataclass import dataclass
+from llmr.dataclass import dataclass, replace
 
 TOKENS_PER_REQUEST: Final = 0.2  # routing.md §4
 TOKENS_MOST: Final = 10.0  # routing.md §4

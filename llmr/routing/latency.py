@@ -10,10 +10,9 @@ What "the first token" is, is decided by the decoder (chat.Delta.has_content); h
 """
 
 import math
-from dataclasses import replace
 from typing import Final
 
-from llmr.dataclass import dataclass
+from llmr.dataclass import dataclass, replace
 from llmr.routing.estimate import MOST_LN, estimate
 from llmr.routing.latency_row import LatencyStats, decayed
 

@@ -11,11 +11,10 @@ is short (`is_short`): an account that has plenty left costs no write before a r
 """
 
 import math
-from dataclasses import replace
 from typing import Any, Final
 
 from llmr.catalog import LimitsTold, Window
-from llmr.dataclass import dataclass
+from llmr.dataclass import dataclass, replace
 from llmr.routing.rate_limit import CLOCK_SKEW_S, Full
 
 WINDOW_S: Final = 60.0  # where no reset is told: every vendor's unit is the minute

@@ -15,11 +15,10 @@ are short, and whoever is alive renews its own.
 """
 
 import math
-from dataclasses import replace
 from typing import Any, Final
 
 from llmr.catalog import RateLimit
-from llmr.dataclass import dataclass
+from llmr.dataclass import dataclass, replace
 
 MINUTE_S: Final = 60.0
 BURST_SHARE: Final = 0.1  # of a minute's requests may come at once

@@ -5,10 +5,10 @@ of what comes is dropped, once, at the seam. Until that is decided nothing is le
 of the old text can still match, or after `LONGEST_OVERLAP` characters.
 """
 
-from dataclasses import replace
 from typing import Final
 
 from llmr.chat import ChatRequest, Message, ResponseFormat, Role
+from llmr.dataclass import replace
 
 LONGEST_OVERLAP: Final = 400  # characters: a long sentence or two; a longer repetition is content
 SHORTEST_OVERLAP: Final = 4  # "the" at both sides of a seam is chance

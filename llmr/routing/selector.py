@@ -13,14 +13,13 @@ shares the fate of one that failed counts as half as likely to answer.
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from random import Random
 from types import MappingProxyType
 from typing import Final
 
 from llmr.catalog import Model, OnLimit, Strategy
 from llmr.chat import ChatRequest
-from llmr.dataclass import dataclass
+from llmr.dataclass import dataclass, replace
 from llmr.errors import ErrorKind
 from llmr.routing import breaker, spending
 from llmr.routing.breaker import Blocked

@@ -14,12 +14,12 @@ Days and months are local time, as people's are; the caller says which it is, th
 
 import math
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from types import MappingProxyType
 from typing import Any, Final
 
 from llmr.catalog import SpendLimits
-from llmr.dataclass import dataclass
+from llmr.dataclass import dataclass, replace
 from llmr.money import dollars, dollars_above, exactly
 
 _NOTHING: Final[Mapping[int, float]] = MappingProxyType({})

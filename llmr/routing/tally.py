@@ -7,10 +7,9 @@ up bucket by bucket. Below 50 samples the log-normal fit of estimate.py is close
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any, Final
 
-from llmr.dataclass import dataclass
+from llmr.dataclass import dataclass, replace
 
 GAMMA: Final = 1.04  # relative error (γ − 1)/(γ + 1) < 2 %
 ENOUGH_SAMPLES: Final = 50  # routing.md §2

@@ -6,12 +6,11 @@ a request that asked for the cheapest provider must not silently get another.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from llmr.catalog import Strategy
 from llmr.chat import ChatRequest
-from llmr.dataclass import dataclass
+from llmr.dataclass import dataclass, replace
 from llmr.routing.policy import OnBreak
 from llmr.server.cache_control import cache_wish
 from llmr.server.call import Call

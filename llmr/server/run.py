@@ -10,6 +10,7 @@ import os
 import random
 import signal
 import socket
+import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Final
@@ -34,6 +35,10 @@ from llmr.server.workers import Workers
 _BACKLOG: Final = 512
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+_GC_THRESHOLDS: Final = (10_000, 20, 50)  # a request makes some 3,000 objects, and next to no cycles
+_SWITCH_S: Final = (
+    0.0005  # how long the thread that writes history may keep the loop waiting; Python's own is ten times that
+)
 
 Say = Callable[[str], None]
 
@@ -108,13 +113,20 @@ async def _serving(
         with AccessLog(redact, write) as log, _complaints(lambda line: say(redact(line))):
             gateway = gateway_for(generations, token, int(listener.getsockname()[1]), log, options=options)
             following = asyncio.create_task(follow(config.sources, load, generations, lambda line: say(redact(line))))
-            gc.collect()
-            gc.freeze()  # what is loaded now stays: the collector need not look at it again
+            _settle_down()
             await Server(gateway).serve(sockets=[listener])
             following.cancel()
         app = generations.app
     for notice in app.notices:
         say(notice)
+
+
+def _settle_down() -> None:
+    """Tune the interpreter for many short requests beside a thread that writes."""
+    gc.collect()
+    gc.freeze()  # what is loaded now stays: the collector need not look at it again
+    gc.set_threshold(*_GC_THRESHOLDS)
+    sys.setswitchinterval(_SWITCH_S)
 
 
 def gateway_for(

@@ -98,7 +98,7 @@ class StateStore(Protocol):
         ...
 
     def read(self, keys: Collection[str]) -> Mapping[str, Row]:
-        """The rows of `keys` that exist, as of one moment."""
+        """The rows of `keys` that exist, as of one moment. Nobody may change one: it may be given out again."""
         ...
 
     def scan(self, prefix: str) -> Mapping[str, Row]:

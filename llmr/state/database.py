@@ -70,6 +70,12 @@ class Database:
             self.rows(f"PRAGMA busy_timeout = {wait_ms}")
             self._patience_s = wait_s
 
+    @property
+    def version_of_data(self) -> int:
+        """A number that is another one when another connection has written since."""
+        ((version,),) = self.rows("PRAGMA data_version")
+        return int(version)
+
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and give all its rows: no statement, and no snapshot with it, is ever left open."""
         try:
@@ -79,10 +85,16 @@ class Database:
 
     def insert(self, statement: str, values: Sequence[Any]) -> int:
         """Run one INSERT and give the row's number."""
+        return self.insert_all(statement, [values])
+
+    def insert_all(self, statement: str, rows: Sequence[Sequence[Any]]) -> int:
+        """Run one INSERT for each of the rows, at least one, and give the last one's number."""
         try:
-            return self._connection.execute(statement, values).lastrowid or 0
+            self._connection.executemany(statement, rows)
+            ((number,),) = self._connection.execute("SELECT last_insert_rowid()").fetchall()
         except sqlite3.Error as error:
             raise translated(error, self._path) from error
+        return int(number)
 
     @contextmanager
     def snapshot(self) -> Generator[None]:

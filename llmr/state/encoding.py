@@ -11,9 +11,9 @@ A row that cannot be read back (a flipped bit, another hand) is as good as absen
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
 from typing import Any, Final, TypeVar
 
+from llmr.dataclass import replace
 from llmr.state import AttemptRecord, Change, RequestRecord, Row
 
 R = TypeVar("R", bound=AttemptRecord | RequestRecord)

@@ -22,7 +22,8 @@ from llmr.state.connection import PATIENCE_S, Damaged
 from llmr.state.database import Database
 from llmr.state.encoding import decoded_rows, encoded_writes, storable
 from llmr.state.memory import MemoryStore
-from llmr.state.schema import ATTEMPTS, REQUESTS, SPENT, STATE
+from llmr.state.schema import ATTEMPTS, REQUESTS, SPENT, STATE, HistoryTable
+from llmr.state.seen import SeenRows
 
 T = TypeVar("T")
 
@@ -55,6 +56,7 @@ class SqliteStore:
         self._now = now
         self._patience_s = patience_s
         self._lock = RLock()
+        self._seen = SeenRows()
         self._database = Database(path, STATE, now)
 
     @property
@@ -69,12 +71,16 @@ class SqliteStore:
                 self._database.wait_at_most(self._patience_s if wait_s is None else wait_s)
                 yield self._database
             except Damaged as error:
+                self._seen.forget()
                 self._database.start_anew(error)
                 raise
 
     def read(self, keys: Collection[str]) -> Mapping[str, Row]:
         with self._at_work() as database:
-            return _read(database, keys)
+            return self._rows(database, keys)
+
+    def _rows(self, database: Database, keys: Collection[str]) -> Mapping[str, Row]:
+        return self._seen.rows(keys, database.version_of_data, lambda keys: _read(database, keys))
 
     def scan(self, prefix: str) -> Mapping[str, Row]:
         with self._at_work() as database:
@@ -86,12 +92,16 @@ class SqliteStore:
 
     def transact(self, keys: Collection[str], step: Step[T], *, wait_s: float | None = None) -> T:
         with self._at_work(wait_s) as database:
-            change = step(_read(database, keys), self._now())
-            return _written(database, keys, step, self._now) if change.writes or change.append else change.result
+            change = step(self._rows(database, keys), self._now())
+            if not (change.writes or change.append):
+                return change.result
+            self._seen.forget()
+            return _written(database, keys, step, self._now)
 
     def write(self, keys: Collection[str], step: Step[T], *, wait_s: float) -> T:
         """`transact` for a step that is known to write: the lock is taken without a look before."""
         with self._at_work(wait_s) as database:
+            self._seen.forget()
             return _written(database, keys, step, self._now)
 
     def attempts(self, *, since: float = 0.0, limit: int | None = None) -> Sequence[AttemptRecord]:
@@ -139,8 +149,8 @@ def _written(database: Database, keys: Collection[str], step: Step[T], clock: Ca
         change = step(rows, now)
         for key, text in encoded_writes(keys, change).items():
             _write(database, key, text)
-        for record in change.append:
-            _append(database, record, now)
+        _append(database, ATTEMPTS, [one for one in change.append if isinstance(one, AttemptRecord)], now)
+        _append(database, REQUESTS, [one for one in change.append if isinstance(one, RequestRecord)], now)
     return change.result
 
 
@@ -174,11 +184,14 @@ def _write(database: Database, key: str, text: str | None) -> None:
         database.rows("INSERT OR REPLACE INTO rows (key, value) VALUES (?, ?)", (key, text))
 
 
-def _append(database: Database, record: AttemptRecord | RequestRecord, now: float) -> None:
-    table = ATTEMPTS if isinstance(record, AttemptRecord) else REQUESTS
-    kept = storable(record)
-    number = database.insert(table.insert, [getattr(kept, name) for name in kept.__slots__])
-    if number % _RECORDS_PER_EXPIRY == 0:
+def _append(
+    database: Database, table: HistoryTable, records: Sequence[AttemptRecord | RequestRecord], now: float
+) -> None:
+    if not records:
+        return
+    kept = [storable(record) for record in records]
+    last = database.insert_all(table.insert, [[getattr(one, name) for name in one.__slots__] for one in kept])
+    for _ in range(last // _RECORDS_PER_EXPIRY - (last - len(kept)) // _RECORDS_PER_EXPIRY):
         database.rows(table.expire, (now - _HISTORY_KEPT_S, _EXPIRED_AT_ONCE))
 
 

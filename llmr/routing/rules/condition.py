@@ -6,13 +6,12 @@ satisfies nobody.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Final
 
 from llmr.catalog import Strategy
 from llmr.chat import ChatRequest
-from llmr.dataclass import dataclass
+from llmr.dataclass import dataclass, replace
 from llmr.routing.circuit import Phase
 from llmr.routing.situation import Situation
 

@@ -1,11 +1,11 @@
 """The rules engine: the first rule that matches decides; one that continues lets the next ones speak too."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Final
 
 from llmr.catalog import Catalog, Model, Strategy
 from llmr.chat import ChatRequest
+from llmr.dataclass import replace
 from llmr.errors import UsageError
 from llmr.routing.rules.condition import Clause, Facts, clauses, matches_any
 from llmr.routing.rules.names import candidates, close, models_of, strategy_named

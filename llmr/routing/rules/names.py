@@ -5,10 +5,10 @@ follow, each once, in later tiers, so that another *model* is asked only when no
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Final
 
 from llmr.catalog import Catalog, Model, NamedModel, Strategy
+from llmr.dataclass import replace
 from llmr.errors import UsageError
 from llmr.routing.rules.plan import Candidate
 

@@ -1,10 +1,10 @@
 """The plan: what may be asked, in the user's order, and how: what rules decided, as values that the rest obeys."""
 
-from dataclasses import field, replace
+from dataclasses import field
 
 from llmr.catalog import Model, Strategy, TimeoutOverrides
 from llmr.chat import ChatRequest
-from llmr.dataclass import dataclass
+from llmr.dataclass import dataclass, replace
 from llmr.errors import RequestDenied
 from llmr.money import dollars_above, exactly
 from llmr.routing.policy import OnBreak
