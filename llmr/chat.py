@@ -5,7 +5,7 @@ a stream of one. `ChatResponse` is what the deltas add up to: there is one way t
 JSON that belongs to someone else (tool schemas, tool arguments) is kept as JSON text, untouched.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field
 from enum import StrEnum
 from types import MappingProxyType
@@ -34,11 +34,20 @@ class MediaKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class CacheMark:
+    """The prompt as far as here is worth keeping at the provider, who will be asked more of the kind. `ttl` is how long, in
+    Anthropic's words ("5m", "1h"); None: as long as it keeps anything. It changes what an answer costs, not what it says."""
+
+    ttl: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     """Plain text. `signature` is Gemini's thoughtSignature, echoed unchanged."""
 
     text: str
     signature: str | None = None
+    mark: CacheMark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +63,7 @@ class Media:
     url: str | None = None
     name: str | None = None
     detail: str | None = None
+    mark: CacheMark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +74,19 @@ class ToolCall:
     name: str
     arguments: str
     signature: str | None = None  # Gemini's thoughtSignature: echoed unchanged
+    mark: CacheMark | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What a tool returned, for the call `call_id`."""
+    """What a tool returned, for the call `call_id`: text, and what it showed beside it."""
 
     call_id: str
     name: str
     content: str
     is_error: bool = False
+    media: tuple[Media, ...] = ()
+    mark: CacheMark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +127,7 @@ class Tool:
     description: str = ""
     parameters: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     strict: bool | None = None
+    mark: CacheMark | None = None
 
 
 class ToolChoiceMode(StrEnum):
@@ -202,8 +216,24 @@ class ChatRequest:
 
     @property
     def wants_images(self) -> bool:
-        """Whether an image is attached anywhere in the conversation."""
-        return any(isinstance(p, Media) and p.kind is MediaKind.IMAGE for m in self.messages for p in m.parts)
+        """Whether an image is attached anywhere in the conversation, or a tool showed one."""
+        return any(media.kind is MediaKind.IMAGE for media in self.media)
+
+    @property
+    def media(self) -> Iterator[Media]:
+        """All that is attached, in order, what tools returned included."""
+        for message in self.messages:
+            for part in message.parts:
+                if isinstance(part, Media):
+                    yield part
+                elif isinstance(part, ToolResult):
+                    yield from part.media
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether a CacheMark stands anywhere."""
+        parts = (part for message in self.messages for part in message.parts)
+        return any(part.mark is not None for part in (*parts, *self.tools) if not isinstance(part, Thinking))
 
     @property
     def wants_json(self) -> bool:

@@ -1,11 +1,12 @@
 """Messages as JSON and back, without loss: thinking with its signatures and tool calls go back to their maker unchanged.
 
 Attachments stand outside, in a table by their hash: `{"type": "media", …, "sha256": …}`. What cannot be read (a newer
-llmr's part) is left out, never guessed.
+llmr's part) is left out, never guessed. Marks for a provider's cache are no part of what was said.
 """
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from llmr.chat import Media, MediaKind, Message, Part, Role, Text, Thinking, ToolCall, ToolResult
@@ -67,17 +68,22 @@ def _part_json(part: Part, keep: Keep) -> dict[str, Any]:
                 "name": part.name,
                 "content": part.content,
                 "is_error": part.is_error or None,
+                "media": [_media_json(media, keep) for media in part.media] or None,
             }
         case Media():  # pragma: no branch - the set is closed
-            said = {
-                "type": "media",
-                "kind": part.kind.value,
-                "media_type": part.media_type,
-                "url": part.url,
-                "name": part.name,
-                "detail": part.detail,
-                "sha256": keep(part.content) if part.content is not None else None,
-            }
+            said = {"type": "media", **_media_json(part, keep)}
+    return {key: value for key, value in said.items() if value is not None}
+
+
+def _media_json(media: Media, keep: Keep) -> dict[str, Any]:
+    said = {
+        "kind": media.kind.value,
+        "media_type": media.media_type,
+        "url": media.url,
+        "name": media.name,
+        "detail": media.detail,
+        "sha256": keep(media.content) if media.content is not None else None,
+    }
     return {key: value for key, value in said.items() if value is not None}
 
 
@@ -91,11 +97,18 @@ def _part(said: Mapping[str, Any], fetch: Fetch) -> Part | None:
         case "tool_call":
             return ToolCall(**fields)
         case "tool_result":
-            return ToolResult(**fields)
+            return _result(fields, fetch)
         case "media":
             return _media(fields, fetch)
         case _:
             return None
+
+
+def _result(fields: dict[str, Any], fetch: Fetch) -> ToolResult:
+    shown = [_media(dict(one), fetch) for one in fields.pop("media", ())]
+    gone = "".join(f"\n{part.text}" for part in shown if isinstance(part, Text))
+    result = ToolResult(**fields, media=tuple(part for part in shown if isinstance(part, Media)))
+    return replace(result, content=result.content + gone)
 
 
 def _media(fields: dict[str, Any], fetch: Fetch) -> Media | Text:
@@ -103,4 +116,5 @@ def _media(fields: dict[str, Any], fetch: Fetch) -> Media | Text:
     content = fetch(name) if name is not None else None
     if name is not None and content is None:
         return Text(f"[the attachment {fields.get('name') or name[:8]} is gone]")
-    return Media(**{**fields, "kind": MediaKind(fields["kind"])}, content=content)
+    kind = MediaKind(fields.pop("kind"))
+    return Media(kind, content=content, **fields)

@@ -105,6 +105,8 @@ def _part_lines(part: Part) -> Iterator[str]:
             yield f"*[calls {part.name} {part.arguments}]*"
         case ToolResult():
             yield f"*[{part.name} gave {part.content}]*"
+            for media in part.media:
+                yield from _part_lines(media)
         case Thinking():  # pragma: no branch - the set is closed
             return
 
@@ -143,7 +145,13 @@ def _part_json(part: Part, *, content: bool) -> dict[str, Any]:
         case ToolCall():
             said = {"type": "tool_call", "id": part.id, "name": part.name, "arguments": part.arguments}
         case ToolResult():
-            said = {"type": "tool_result", "call_id": part.call_id, "name": part.name, "content": part.content}
+            said = {
+                "type": "tool_result",
+                "call_id": part.call_id,
+                "name": part.name,
+                "content": part.content,
+                "media": [_part_json(media, content=content) for media in part.media] or None,
+            }
         case Media():  # pragma: no branch - the set is closed
             size = len(part.content) if part.content is not None else None
             data = b64encode(part.content).decode() if content and part.content is not None else None

@@ -58,7 +58,7 @@ def _part_tokens(part: Part) -> int:
         case ToolCall():
             return estimate_text_tokens(part.name + part.arguments)
         case ToolResult():
-            return estimate_text_tokens(part.content)
+            return estimate_text_tokens(part.content) + sum(map(_media_tokens, part.media))
         case Media():
             return _media_tokens(part)
         case _:

@@ -8,7 +8,7 @@ What the fields mean is read in wire/serving/, from the same JSON, which has bee
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
@@ -88,3 +88,10 @@ def no_path(name: str) -> str:
 
 
 ModelName = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(no_path)]
+
+
+class CacheControl(OpenShape):
+    """A mark for the provider's prompt cache."""
+
+    type: Literal["ephemeral"]
+    ttl: Annotated[str, Field(pattern="^[0-9]{1,4}[smhd]$")] | None = None

@@ -9,17 +9,18 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from llmr.server.limits import LIMITS
-from llmr.server.schema import ModelName, OpenShape, Shape
+from llmr.server.schema import CacheControl, ModelName, OpenShape, Shape
 
 Name = Annotated[str, Field(min_length=1, max_length=512)]
 Tokens = Annotated[int, Field(ge=1, le=LIMITS.output_tokens)]
 
 
 class TextBlock(OpenShape):
-    """Text; a cache mark or citations beside it are passed over."""
+    """Text; citations beside it are passed over."""
 
     type: Literal["text"]
     text: str
+    cache_control: CacheControl | None = None
 
 
 class UrlSource(Shape):
@@ -50,6 +51,7 @@ class ImageBlock(OpenShape):
 
     type: Literal["image"]
     source: Annotated[UrlSource | Base64Source, Discriminator("type")]
+    cache_control: CacheControl | None = None
 
 
 class DocumentBlock(OpenShape):
@@ -58,6 +60,7 @@ class DocumentBlock(OpenShape):
     type: Literal["document"]
     source: Annotated[UrlSource | Base64Source | TextSource, Discriminator("type")]
     title: str | None = None
+    cache_control: CacheControl | None = None
 
 
 class ToolUseBlock(OpenShape):
@@ -67,6 +70,7 @@ class ToolUseBlock(OpenShape):
     id: str
     name: str
     input: dict[str, Any]
+    cache_control: CacheControl | None = None
 
 
 def _kind(value: object) -> str:
@@ -89,6 +93,7 @@ class ToolResultBlock(OpenShape):
         | None
     ) = None
     is_error: bool | None = None
+    cache_control: CacheControl | None = None
 
 
 class ThinkingBlock(OpenShape):
@@ -129,6 +134,7 @@ class MessagesTool(OpenShape):
     description: str | None = None
     input_schema: dict[str, Any]
     strict: bool | None = None
+    cache_control: CacheControl | None = None
 
 
 class AnyTool(Shape):
@@ -178,7 +184,7 @@ class CountTokensRequest(Shape):
     thinking: Thinking | None = None
     output_config: OutputConfig | None = None
     output_format: JsonFormat | None = None
-    cache_control: dict[str, Any] | None = None
+    cache_control: CacheControl | None = None
     context_management: dict[str, Any] | None = None
 
 

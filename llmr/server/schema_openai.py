@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from llmr.server.limits import LIMITS
-from llmr.server.schema import ModelName, OpenShape, Shape
+from llmr.server.schema import CacheControl, ModelName, OpenShape, Shape
 
 Number = Annotated[float, Field(ge=-2, le=2)]
 Name = Annotated[str, Field(min_length=1, max_length=512)]
@@ -14,10 +14,11 @@ Sound = Literal["wav", "mp3", "flac", "ogg", "opus", "aac", "m4a"]
 
 
 class TextPart(OpenShape):
-    """Text; `cache_control` and the like beside it are passed over."""
+    """Text."""
 
     type: Literal["text"]
     text: str
+    cache_control: CacheControl | None = None
 
 
 class RefusalPart(OpenShape):
@@ -39,6 +40,7 @@ class ImagePart(OpenShape):
 
     type: Literal["image_url"]
     image_url: ImageUrl
+    cache_control: CacheControl | None = None
 
 
 class InputAudio(Shape):
@@ -53,6 +55,7 @@ class AudioPart(OpenShape):
 
     type: Literal["input_audio"]
     input_audio: InputAudio
+    cache_control: CacheControl | None = None
 
 
 class File(Shape):
@@ -67,6 +70,7 @@ class FilePart(OpenShape):
 
     type: Literal["file"]
     file: File
+    cache_control: CacheControl | None = None
 
 
 Part = Annotated[TextPart | RefusalPart | ImagePart | AudioPart | FilePart, Discriminator("type")]
@@ -127,6 +131,7 @@ class ToolMessage(OpenShape):
     role: Literal["tool"]
     tool_call_id: str
     content: Content
+    cache_control: CacheControl | None = None
 
 
 ChatMessage = Annotated[SystemMessage | UserMessage | AssistantMessage | ToolMessage, Discriminator("role")]
@@ -146,6 +151,7 @@ class Tool(OpenShape):
 
     type: Literal["function"] = "function"
     function: Function
+    cache_control: CacheControl | None = None
 
 
 class NamedFunction(Shape):

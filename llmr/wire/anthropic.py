@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from llmr.catalog import Model
 from llmr.chat import (
+    CacheMark,
     ChatRequest,
     Media,
     MediaKind,
@@ -185,7 +186,7 @@ def _turns(request: ChatRequest, model: Model) -> tuple[list[dict[str, Any]], li
 
 
 def _results_first(blocks: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
-    if len(blocks) == 1 and blocks[0]["type"] == "text":
+    if len(blocks) == 1 and blocks[0].keys() == {"type", "text"}:
         return str(blocks[0]["text"])
     return sorted(blocks, key=lambda block: block["type"] != "tool_result")
 
@@ -194,14 +195,14 @@ def _blocks(part: Part, message: Message, model: Model) -> list[dict[str, Any]]:
     """The part as blocks; none for a text of nothing (the API rejects it) and for thinking that is not Claude's own."""
     match part:
         case Text(text):
-            return [{"type": "text", "text": text}] if text.strip() else []
+            return [_marked({"type": "text", "text": text}, part.mark)] if text.strip() else []
         case Media() if message.role is Role.USER:
-            return [_media(part, model)]
+            return [_marked(_media(part, model), part.mark)]
         case ToolCall() if message.role is Role.ASSISTANT:
-            return [{"type": "tool_use", "id": _id(part.id), "name": part.name, "input": arguments_of(part)}]
+            call = {"type": "tool_use", "id": _id(part.id), "name": part.name, "input": arguments_of(part)}
+            return [_marked(call, part.mark)]
         case ToolResult() if message.role in (Role.TOOL, Role.USER):
-            said: dict[str, Any] = {"type": "tool_result", "tool_use_id": _id(part.call_id), "content": part.content}
-            return [{**said, "is_error": True} if part.is_error else said]
+            return [_marked(_result(part, model), part.mark)]
         case Thinking() if message.role is Role.ASSISTANT:
             if part.format not in (None, FORMAT):
                 return []
@@ -211,6 +212,23 @@ def _blocks(part: Part, message: Message, model: Model) -> list[dict[str, Any]]:
             return [{"type": "thinking", "thinking": part.text, "signature": part.signature}] if signed else []
         case Media() | ToolCall() | ToolResult() | Thinking():  # pragma: no branch - the set is closed
             refuse(model, f"{type(part).__name__} in a turn of the {message.role}")
+
+
+def _result(result: ToolResult, model: Model) -> dict[str, Any]:
+    content: str | list[dict[str, Any]] = result.content
+    if result.media:
+        text = [{"type": "text", "text": content}] if result.content.strip() else []
+        content = [*text, *(_media(media, model) for media in result.media)]
+    said: dict[str, Any] = {"type": "tool_result", "tool_use_id": _id(result.call_id), "content": content}
+    return {**said, "is_error": True} if result.is_error else said
+
+
+def _marked(block: dict[str, Any], mark: CacheMark | None) -> dict[str, Any]:
+    """The block with the mark behind it. At most four are taken; more is the client's own error."""
+    if mark is None:
+        return block
+    ttl = {} if mark.ttl is None else {"ttl": mark.ttl}
+    return {**block, "cache_control": {"type": "ephemeral", **ttl}}
 
 
 def _id(call_id: str) -> str:
@@ -236,7 +254,7 @@ def _tool(tool: Tool) -> dict[str, Any]:
     if tool.description:
         said["description"] = tool.description
     said["input_schema"] = dict(tool.parameters) or {"type": "object", "properties": {}}
-    return said if tool.strict is None else {**said, "strict": tool.strict}
+    return _marked(said if tool.strict is None else {**said, "strict": tool.strict}, tool.mark)
 
 
 def _tool_choice(choice: ToolChoice) -> dict[str, Any]:

@@ -40,6 +40,7 @@ from llmr.wire.parts import (
     extra_beyond,
     headers_for,
     left_out,
+    marks_left_out,
     refuse,
     refuse_a_call_of_nothing,
     schema_of,
@@ -76,7 +77,7 @@ class GeminiWire:
             headers_for(model, stream=request.stream),
             content,
             credential_for(model, "x-goog-api-key", ""),
-            left_out(request, _EXTRA | _EXTRA_CONFIG.keys()),
+            (*left_out(request, _EXTRA | _EXTRA_CONFIG.keys()), *marks_left_out(request)),
         )
 
     def decoder(self, model: Model, *, streamed: bool) -> Decoder:  # noqa: ARG002 - `Wire` says so; Gemini has no dialects
@@ -190,17 +191,27 @@ def _parts(  # noqa: RET503 - `refuse` never returns
             }
             return [call if part.signature is None else {**call, "thoughtSignature": part.signature}]
         case ToolResult() if message.role in (Role.TOOL, Role.USER):
-            response = {
-                "error" if part.is_error else "output": part.content
-            }  # FunctionResponse.response, API reference
-            name = part.name or names.get(part.call_id, "")
-            return [{"functionResponse": {**_call_id(part.call_id), "name": name, "response": response}}]
+            return _result(part, names, model)
         case Thinking() if message.role is Role.ASSISTANT:
             if part.format != FORMAT or part.signature is None:
                 return []
             return [{"text": part.text, "thought": True, "thoughtSignature": part.signature}]
         case Media() | ToolCall() | ToolResult() | Thinking():  # pragma: no branch - the set is closed
             refuse(model, f"{type(part).__name__} in a turn of the {message.role}")
+
+
+def _result(result: ToolResult, names: Mapping[str, str], model: Model) -> list[dict[str, Any]]:
+    """FunctionResponse, API reference. What a tool shows beside its text stands inside it from Gemini 3 on, which alone
+    takes it there, and behind it before."""
+    said: dict[str, Any] = {
+        **_call_id(result.call_id),
+        "name": result.name or names.get(result.call_id, ""),
+        "response": {"error" if result.is_error else "output": result.content},
+    }
+    shown = [_media(media) for media in result.media]
+    if shown and re.search(_THINKS_IN_LEVELS, model.id):
+        return [{"functionResponse": {**said, "parts": shown}}]
+    return [{"functionResponse": said}, *shown]
 
 
 def _call_id(said: str) -> dict[str, str]:

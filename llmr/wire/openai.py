@@ -36,6 +36,7 @@ from llmr.wire.parts import (
     base64_of,
     credential_for,
     headers_for,
+    marks_left_out,
     refuse,
     refuse_a_call_of_nothing,
     result_text,
@@ -71,6 +72,7 @@ class OpenAIWire:
             headers_for(model, stream=request.stream),
             content,
             credential_for(model, "authorization", "Bearer "),
+            marks_left_out(request),
         )
 
     def decoder(self, model: Model, *, streamed: bool) -> Decoder:
@@ -88,7 +90,7 @@ def _body(request: ChatRequest, model: Model) -> dict[str, Any]:
     dialect = model.provider.dialect
     body: dict[str, Any] = {
         "model": model.id,
-        "messages": [said for message in request.messages for said in _messages(message, model)],
+        "messages": list(_said(request, model)),
     }
     if request.max_output_tokens is not None:
         body[_max_tokens_field(model)] = request.max_output_tokens
@@ -119,6 +121,21 @@ def _body(request: ChatRequest, model: Model) -> dict[str, Any]:
 def _max_tokens_field(model: Model) -> str:
     field = model.provider.dialect.max_tokens_field
     return "max_completion_tokens" if field == "max_tokens" and re.match(_COMPLETION_TOKENS_MODEL, model.id) else field
+
+
+def _said(request: ChatRequest, model: Model) -> Iterator[dict[str, Any]]:
+    """All messages. A tool's message holds text only, so what tools showed beside it is the user's next word: behind the
+    last of the results, for nothing may stand between those of one turn."""
+    shown: list[dict[str, Any]] = []
+    for message in request.messages:
+        if shown and message.role is not Role.TOOL:
+            yield {"role": "user", "content": shown}
+            shown = []
+        yield from _messages(message, model)
+        results = (part for part in message.parts if isinstance(part, ToolResult))
+        shown += [_media(media, model) for result in results for media in result.media]
+    if shown:
+        yield {"role": "user", "content": shown}
 
 
 def _messages(message: Message, model: Model) -> Iterator[dict[str, Any]]:

@@ -78,11 +78,15 @@ def extra_beyond(extra: Mapping[str, Any], known: Collection[str], model: Model)
     return {name: value for name, value in extra.items() if name in known}
 
 
+def marks_left_out(request: ChatRequest) -> tuple[str, ...]:
+    """Marks for a prompt cache, where the wire has none: those providers keep one unasked, or not at all."""
+    return ("cache_control",) if request.is_marked else ()
+
+
 def left_out(request: ChatRequest, known: Collection[str]) -> tuple[str, ...]:
     """What Anthropic and Gemini have no words for, where leaving it out asks nothing else of the model, by name."""
     named = sorted(name for name in request.extra if name in _BOOKKEEPING and name not in known)
-    parts = (part for message in request.messages for part in message.parts)
-    if any(isinstance(part, Media) and part.detail is not None for part in parts):
+    if any(media.detail is not None for media in request.media):
         named.append("an image's detail")
     roles = [message.role for message in request.messages]
     if Role.SYSTEM in roles[next((at for at, role in enumerate(roles) if role is not Role.SYSTEM), 0) :]:

@@ -36,6 +36,7 @@ from llmr.wire.decoding import AnswerDecoder
 from llmr.wire.parts import (
     credential_for,
     headers_for,
+    marks_left_out,
     refuse,
     refuse_a_call_of_nothing,
     result_text,
@@ -65,6 +66,7 @@ class ResponsesWire:
             headers_for(model, stream=request.stream),
             content,
             credential_for(model, "authorization", "Bearer "),
+            marks_left_out(request),
         )
 
     def decoder(self, model: Model, *, streamed: bool) -> Decoder:  # noqa: ARG002 - `Wire` says so
@@ -115,7 +117,7 @@ def _items(message: Message, model: Model) -> Iterator[dict[str, Any]]:
     for kind, run in groupby(message.parts, key=_kind):
         parts = list(run)
         if kind is ToolResult and message.role in (Role.TOOL, Role.USER):
-            yield from (_result(part) for part in parts if isinstance(part, ToolResult))
+            yield from (_result(part, model) for part in parts if isinstance(part, ToolResult))
         elif kind is Text and message.role is not Role.TOOL:
             yield _message(message, parts, model)
         elif kind is Thinking and message.role is Role.ASSISTANT:
@@ -154,8 +156,13 @@ def _call(call: ToolCall) -> dict[str, Any]:
     return {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.arguments or "{}"}
 
 
-def _result(result: ToolResult) -> dict[str, Any]:
-    return {"type": "function_call_output", "call_id": result.call_id, "output": result_text(result)}
+def _result(result: ToolResult, model: Model) -> dict[str, Any]:
+    """Text is a string; a list where the tool showed something beside it."""
+    said: str | list[dict[str, Any]] = result_text(result)
+    if result.media:
+        text = [{"type": "input_text", "text": said}] if said else []
+        said = [*text, *(_media(media, model) for media in result.media)]
+    return {"type": "function_call_output", "call_id": result.call_id, "output": said}
 
 
 def _reasoning(thoughts: list[Thinking]) -> Iterator[dict[str, Any]]:

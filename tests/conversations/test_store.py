@@ -26,7 +26,10 @@ RICH = (
             Media(MediaKind.IMAGE, "image/jpeg", url="https://example.org/b.jpg"),
         ),
     ),
-    Message(Role.TOOL, (ToolResult("call_1", "look", "a cat", is_error=True),)),
+    Message(
+        Role.TOOL,
+        (ToolResult("call_1", "look", "a cat", is_error=True, media=(Media(MediaKind.IMAGE, "image/png", PNG),)),),
+    ),
 )
 ANSWER = Message(
     Role.ASSISTANT,

@@ -248,7 +248,10 @@ def test_what_a_provider_has_no_words_for_is_told_in_a_header(serve, stream):
     assert "x-llmr-left-out" not in served.chat(stream=stream).headers
     marked = [{"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}}]
     told = served.message(stream=stream, system=marked, service_tier="auto")
-    assert told.headers["x-llmr-left-out"] == "cache_control, service_tier"
+    assert told.headers["x-llmr-left-out"] == "service_tier"
+    elsewhere = serve(LabProvider("b"))
+    told = elsewhere.message(stream=stream, system=marked, service_tier="auto")
+    assert told.headers["x-llmr-left-out"] == "service_tier, cache_control"
 
 
 def test_a_message_in_anthropic_s_words_meets_the_same_fallback_and_the_same_rules(serve):

@@ -154,6 +154,25 @@ def test_an_image_reaches_the_provider_from_either_sdk(serve, openai_at, anthrop
     assert lab.requests[0].json["messages"][0]["content"][0]["image_url"]["detail"] == "low"
 
 
+def test_a_cache_mark_and_a_tool_s_picture_reach_anthropic(serve, anthropic_at):
+    lab = LabProvider("a", wire=WireFormat.ANTHROPIC)
+    mark = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
+    picture = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}}
+    result = {"type": "tool_result", "tool_use_id": "t1", "content": [picture], "cache_control": {"type": "ephemeral"}}
+    turns = [
+        *HI,
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "look", "input": {}}]},
+        {"role": "user", "content": [result]},
+    ]
+    system = [{"type": "text", "text": "a long rule", **mark}]
+    answer = anthropic_at(serve(lab)).messages.with_raw_response.create(
+        model="m", max_tokens=9, system=system, messages=turns
+    )
+    assert lab.requests[0].json["system"] == system
+    assert lab.requests[0].json["messages"][-1]["content"] == [result]
+    assert "x-llmr-left-out" not in answer.headers
+
+
 def test_thinking_is_asked_for_and_told_in_anthropic_s_words(serve, anthropic_at):
     lab = LabProvider("a", [Behavior(reasoning="let me think", text="42")], wire=WireFormat.ANTHROPIC)
     client = anthropic_at(serve(lab))

@@ -15,6 +15,7 @@ import pytest
 
 from llmr.catalog import Capabilities, Dialect, Model, Provider, WireFormat
 from llmr.chat import (
+    CacheMark,
     ChatRequest,
     Media,
     MediaKind,
@@ -74,6 +75,7 @@ def thought(thinking: Thinking) -> Lay:
     return turn(Role.ASSISTANT, thinking, Text("so"))
 
 
+HOUR: Final = CacheMark("1h")
 CALL: Final = ToolCall("toolu_1", "look_up", '{"a":"marked"}')
 RESULT: Final = ToolResult("toolu_1", "look_up", "marked result")
 
@@ -109,6 +111,21 @@ FEATURES: Final[dict[str, tuple[Lay, str, str]]] = {
     ),
     "a result": (turn(Role.TOOL, RESULT), "marked result", "said said said said"),
     "a failed result": (turn(Role.TOOL, replace(RESULT, is_error=True)), "rror", "said said said said"),
+    "an image in a result": (
+        turn(Role.TOOL, replace(RESULT, media=(Media(MediaKind.IMAGE, "image/png", BYTES),))), MARKED_BYTES,
+        "said said said said",
+    ),
+    "a PDF in a result": (
+        turn(Role.TOOL, replace(RESULT, media=(Media(MediaKind.DOCUMENT, "application/pdf", BYTES),))), MARKED_BYTES,
+        "said said said said",
+    ),
+    "a cache mark on a text": (turn(Role.USER, Text("so", mark=HOUR)), '"1h"', "left said left left"),
+    "a cache mark on an image": (
+        turn(Role.USER, Media(MediaKind.IMAGE, "image/png", BYTES, mark=HOUR)), '"1h"', "left said left left",
+    ),
+    "a cache mark on a call": (turn(Role.ASSISTANT, replace(CALL, mark=HOUR)), '"1h"', "left said left left"),
+    "a cache mark on a result": (turn(Role.TOOL, replace(RESULT, mark=HOUR)), '"1h"', "left said left left"),
+    "a cache mark on a tool": (beside(tools=(replace(TOOL, mark=HOUR),)), '"1h"', "left said left left"),
     "JSON": (beside(output=OutputFormat(ResponseFormat.JSON)), "json", "said refused said said"),
     "a JSON schema": (beside(output=OutputFormat(ResponseFormat.JSON_SCHEMA, SCHEMA)), '"marked"', "said said said said"),
     "a schema's description": (
@@ -203,3 +220,30 @@ def test_tools_that_the_user_passes_through_may_be_required() -> None:
     extra = {"tools": [{"type": "web_search"}]}
     asked = beside(tool_choice=ToolChoice(ToolChoiceMode.REQUIRED), extra=extra)(BASE)
     assert json.loads(encode(asked, WireFormat.RESPONSES).body)["tools"] == extra["tools"]
+
+
+def test_what_tools_showed_stands_behind_the_last_of_their_results_in_chat_completions() -> None:
+    icon = Media(MediaKind.IMAGE, "image/png", BYTES)
+    asked = BASE
+    for lay in (
+        turn(Role.ASSISTANT, CALL, replace(CALL, id="toolu_2")),
+        turn(Role.TOOL, replace(RESULT, media=(icon,))),
+        turn(Role.TOOL, replace(RESULT, call_id="toolu_2", media=(icon,))),
+        turn(Role.USER, Text("and now?")),
+    ):
+        asked = lay(asked)
+    said = json.loads(encode(asked, WireFormat.OPENAI).body)["messages"]
+    assert [message["role"] for message in said] == ["user", "assistant", "tool", "tool", "user", "user"]
+    assert [part["type"] for part in said[4]["content"]] == ["image_url", "image_url"]
+
+
+def test_gemini_3_takes_what_a_tool_showed_inside_its_result_and_2_behind_it() -> None:
+    icon = Media(MediaKind.IMAGE, "image/png", BYTES)
+    asked = turn(Role.TOOL, replace(RESULT, media=(icon,)))(turn(Role.ASSISTANT, CALL)(BASE))
+    provider = Provider("acme", WireFormat.GEMINI, "https://api.example")
+    shown = {"inlineData": {"mimeType": "image/png", "data": MARKED_BYTES}}
+    for model_id, inside, behind in (("gemini-3-pro", [shown], []), ("gemini-2.5-pro", None, [shown])):
+        body = json.loads(wire_for(WireFormat.GEMINI).encode(asked, Model(provider, model_id)).body)
+        result, *rest = body["contents"][-1]["parts"]
+        assert result["functionResponse"].get("parts") == inside
+        assert rest == behind

@@ -226,14 +226,79 @@ def test_thinking_in_tokens_becomes_an_effort() -> None:
     assert dialect_named("anthropic").request(off).request.reasoning_effort is None
 
 
-def test_a_cache_mark_is_said_to_be_left_out() -> None:
-    body = said("anthropic", REQUEST)
-    assert dialect_named("anthropic").request(body).unsaid == ()
-    body["messages"][-1] = {
-        "role": "user",
-        "content": [{"type": "text", "text": "so?", "cache_control": {"type": "ephemeral"}}],
+EVER: dict[str, Any] = {"cache_control": {"type": "ephemeral"}}
+HOUR: dict[str, Any] = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
+PICTURE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aWNvbg=="}}
+
+
+def test_cache_marks_pass_from_anthropic_s_clients_to_anthropic_unchanged() -> None:
+    body = {
+        "model": "m",
+        "max_tokens": 9,
+        "system": [{"type": "text", "text": "be brief"}, {"type": "text", "text": "a long rule", **HOUR}],
+        "tools": [{"name": "look_up", "input_schema": {"type": "object", "properties": {"a": {}}}, **EVER}],
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": "so?", **EVER}, {**PICTURE, **HOUR}]},
+            {
+                "role": "assistant",
+                "content": [{"type": "tool_use", "id": "t1", "name": "look_up", "input": {}, **EVER}],
+            },
+            {
+                "role": "user",
+                "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "sunny", **HOUR}],
+            },
+        ],
     }
-    assert dialect_named("anthropic").request(body).unsaid == ("cache_control",)
+    asked = dialect_named("anthropic").request(body)
+    assert asked.unsaid == ()
+    again = said("anthropic", asked.request)
+    assert {name: again[name] for name in ("system", "tools", "messages")} == {
+        name: body[name] for name in ("system", "tools", "messages")
+    }
+
+
+def test_one_mark_for_the_whole_request_is_its_last_block_s() -> None:
+    body = {"model": "m", "max_tokens": 9, **HOUR, "messages": [{"role": "user", "content": "so?"}]}
+    again = said("anthropic", dialect_named("anthropic").request(body).request)
+    assert again["messages"] == [{"role": "user", "content": [{"type": "text", "text": "so?", **HOUR}]}]
+    assert "cache_control" not in again
+    body["messages"] = [{"role": "user", "content": [{"type": "text", "text": "so?", **EVER}]}]
+    again = said("anthropic", dialect_named("anthropic").request(body).request)
+    assert again["messages"][-1]["content"][-1] == {"type": "text", "text": "so?", **EVER}
+
+
+def test_marks_of_clients_that_speak_openai_s_words_reach_anthropic() -> None:
+    body = {
+        "model": "m",
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "so?", **HOUR}]}],
+        "tools": [{"type": "function", "function": {"name": "look_up"}, **EVER}],
+    }
+    again = said("anthropic", dialect_named("openai").request(body).request)
+    assert again["messages"][0]["content"] == [{"type": "text", "text": "so?", **HOUR}]
+    assert again["tools"][0]["cache_control"] == EVER["cache_control"]
+
+
+def test_what_a_tool_showed_passes_from_anthropic_s_clients_to_anthropic_unchanged() -> None:
+    shown = [{"type": "text", "text": "the map"}, PICTURE]
+    turns = [
+        {"role": "user", "content": "where?"},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "look_up", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": shown}]},
+    ]
+    asked = dialect_named("anthropic").request({"model": "m", "max_tokens": 9, "messages": turns})
+    assert asked.request.wants_images
+    assert said("anthropic", asked.request)["messages"] == turns
+    marked = {
+        "type": "tool_result",
+        "tool_use_id": "t1",
+        "content": [{**PICTURE, **HOUR}],
+    }  # a mark inside is its end's
+    asked = dialect_named("anthropic").request(
+        {"model": "m", "max_tokens": 9, "messages": [*turns[:2], {"role": "user", "content": [marked]}]}
+    )
+    assert said("anthropic", asked.request)["messages"][-1]["content"] == [
+        {"type": "tool_result", "tool_use_id": "t1", "content": [PICTURE], **HOUR}
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,15 @@
 """Anthropic messages as clients ask for them → ChatRequest: what `wire/anthropic.py` says, read, for any provider.
 
-Thinking is asked for in tokens or in words; either becomes an effort, which every wire knows how to say. Cache marks change
-neither the question nor the answer; other providers keep their caches unasked. They are noted as unsaid, and the client is
-told in a header.
+Thinking is asked for in tokens or in words; either becomes an effort, which every wire knows how to say. One cache mark for
+the whole request means its last block, and becomes that block's.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from llmr.chat import (
+    CacheMark,
     ChatRequest,
     Media,
     MediaKind,
@@ -30,6 +31,7 @@ from llmr.wire.anthropic_answer import FORMAT
 from llmr.wire.json_text import list_of, object_of, objects_in, text_of
 from llmr.wire.parts import THINKING_BUDGET_TOKENS
 from llmr.wire.serving import Asked, RequestUnfit
+from llmr.wire.serving.marks import mark_of
 from llmr.wire.serving.media import content_of, media_at
 
 _CHOICES: Final = {
@@ -48,6 +50,9 @@ def asked(body: Mapping[str, Any]) -> Asked:
     said = {name: value for name, value in body.items() if value is not None}
     system = tuple(_blocks(said.get("system"), "system", {}))
     turns = tuple(_turns(list_of(said.get("messages"))))
+    whole = mark_of(said)
+    if whole is not None and turns:
+        turns = (*turns[:-1], _marked_at_its_end(turns[-1], whole))
     choice = object_of(said.get("tool_choice"))
     parallel = choice.get("disable_parallel_tool_use")
     request = ChatRequest(
@@ -74,8 +79,6 @@ def asked(body: Mapping[str, Any]) -> Asked:
 
 def _unsaid(said: Mapping[str, Any]) -> Iterator[str]:
     """What was said and stays here: it concerns Anthropic's own machines."""
-    if _marks_cache(said):
-        yield "cache_control"
     yield from (name for name in _OWN_MACHINES if name in said)
 
 
@@ -105,7 +108,18 @@ def _tool(tool: dict[str, Any]) -> Tool:
         text_of(tool.get("description")),
         object_of(tool.get("input_schema")),
         tool.get("strict"),
+        mark_of(tool),
     )
+
+
+def _marked_at_its_end(turn: Message, mark: CacheMark) -> Message:
+    """The turn with a mark on its last part, unless that has its own; nothing is marked in thinking."""
+    if not turn.parts:
+        return turn
+    last = turn.parts[-1]
+    if isinstance(last, Thinking) or last.mark is not None:
+        return turn
+    return Message(turn.role, (*turn.parts[:-1], replace(last, mark=mark)))
 
 
 def _turns(said: list[Any]) -> Iterator[Message]:
@@ -134,30 +148,35 @@ def _blocks(content: Any, place: str, names: dict[str, str]) -> Iterator[Part]:
         here = f"{place}.{number}"
         match block.get("type"):
             case "tool_use":
-                call = ToolCall(
-                    text_of(block.get("id")), text_of(block.get("name")), json_text.dump(object_of(block.get("input")))
-                )
+                arguments = json_text.dump(object_of(block.get("input")))
+                call = ToolCall(text_of(block.get("id")), text_of(block.get("name")), arguments, mark=mark_of(block))
                 names[call.id] = call.name
                 yield call
             case "tool_result":
-                yield from _result(block, here, names)
+                yield _result(block, here, names)
             case "image" | "document":
-                yield _media(block, here)
+                yield replace(_media(block, here), mark=mark_of(block))
             case "thinking":
                 yield Thinking(text_of(block.get("thinking")), block.get("signature") or None, format=FORMAT)
             case "redacted_thinking":
                 yield Thinking("", redacted=text_of(block.get("data")), format=FORMAT)
             case _:
-                yield Text(text_of(block.get("text")))
+                yield Text(text_of(block.get("text")), mark=mark_of(block))
 
 
-def _result(block: dict[str, Any], place: str, names: dict[str, str]) -> Iterator[Part]:
-    """A tool's result, and behind it what it holds besides text: most wires know results as text only."""
+def _result(block: dict[str, Any], place: str, names: dict[str, str]) -> ToolResult:
+    """A tool's result: its text, and what it holds besides. A mark inside it is its own: there is one end to it."""
     call_id = text_of(block.get("tool_use_id"))
     inside = tuple(_blocks(block.get("content"), f"{place}.content", names))
-    text = "".join(part.text for part in inside if isinstance(part, Text))
-    yield ToolResult(call_id, names.get(call_id, ""), text, is_error=block.get("is_error") is True)
-    yield from (part for part in inside if isinstance(part, Media))
+    marks = (part.mark for part in inside if isinstance(part, Text | Media) and part.mark is not None)
+    return ToolResult(
+        call_id,
+        names.get(call_id, ""),
+        "".join(part.text for part in inside if isinstance(part, Text)),
+        is_error=block.get("is_error") is True,
+        media=tuple(replace(part, mark=None) for part in inside if isinstance(part, Media)),
+        mark=mark_of(block) or next(marks, None),
+    )
 
 
 def _media(block: dict[str, Any], place: str) -> Media:
@@ -174,10 +193,3 @@ def _media(block: dict[str, Any], place: str) -> Media:
             return Media(kind, "text/plain", content=text_of(source.get("data")).encode("utf-8", "replace"), name=name)
         case _:
             raise RequestUnfit("is no source that every provider could read", param=f"{place}.source.type")
-
-
-def _marks_cache(value: Any) -> bool:
-    """Whether a `cache_control` stands anywhere; how deep has been bounded at the edge."""
-    if isinstance(value, Mapping):
-        return bool(object_of(value).get("cache_control")) or any(map(_marks_cache, object_of(value).values()))
-    return any(map(_marks_cache, list_of(value)))

@@ -6,6 +6,7 @@ most providers reject the field. Nulls are what a client's SDK writes for "not s
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from llmr.chat import (
@@ -14,7 +15,6 @@ from llmr.chat import (
     MediaKind,
     Message,
     OutputFormat,
-    Part,
     ResponseFormat,
     Role,
     Text,
@@ -28,6 +28,7 @@ from llmr.chat import (
 from llmr.wire.json_text import list_of, object_of, objects_in, text_of
 from llmr.wire.parts import SOUND_FORMATS
 from llmr.wire.serving import Asked, RequestUnfit
+from llmr.wire.serving.marks import mark_of
 from llmr.wire.serving.media import content_of, media_at
 
 _ROLES: Final = {
@@ -71,7 +72,7 @@ def asked(body: Mapping[str, Any]) -> Asked:
         seed=said.get("seed"),
         reasoning_effort=said.get("reasoning_effort"),
         logprobs=said.get("top_logprobs", 0) if said.get("logprobs") else None,
-        tools=tuple(_tool(object_of(tool.get("function"))) for tool in objects_in(said.get("tools"))),
+        tools=tuple(map(_tool, objects_in(said.get("tools")))),
         tool_choice=_tool_choice(said.get("tool_choice"), said.get("parallel_tool_calls")),
         output=_output(object_of(said.get("response_format"))),
         extra=extra,
@@ -89,8 +90,10 @@ def _messages(said: list[Any]) -> Iterator[Message]:
         match role:
             case Role.TOOL:
                 call_id = text_of(message.get("tool_call_id"))
-                content = "".join(part.text for part in _texts(message.get("content"), f"{place}.content"))
-                yield Message(role, (ToolResult(call_id, names.get(call_id, ""), content),))
+                texts = tuple(_texts(message.get("content"), f"{place}.content"))
+                mark = next((part.mark for part in texts if part.mark is not None), mark_of(message))
+                content = "".join(part.text for part in texts)
+                yield Message(role, (ToolResult(call_id, names.get(call_id, ""), content, mark=mark),))
             case Role.ASSISTANT:
                 calls = tuple(_call(call) for call in objects_in(message.get("tool_calls")))
                 names |= {call.id: call.name for call in calls}
@@ -99,16 +102,17 @@ def _messages(said: list[Any]) -> Iterator[Message]:
                 yield Message(role, tuple(_parts(message.get("content"), f"{place}.content")))
 
 
-def _parts(content: Any, place: str) -> Iterator[Part]:
+def _parts(content: Any, place: str) -> Iterator[Text | Media]:
     if isinstance(content, str):
         if content:
             yield Text(content)
         return
     for number, item in enumerate(list_of(content)):
-        yield _part(object_of(item), f"{place}.{number}")
+        part = object_of(item)
+        yield replace(_part(part, f"{place}.{number}"), mark=mark_of(part))
 
 
-def _part(part: dict[str, Any], place: str) -> Part:
+def _part(part: dict[str, Any], place: str) -> Text | Media:
     match part.get("type"):
         case "image_url":
             image = object_of(part.get("image_url"))
@@ -175,12 +179,14 @@ def _signature(said: dict[str, Any]) -> str | None:
     return text_of(google.get("thought_signature")) or None
 
 
-def _tool(function: dict[str, Any]) -> Tool:
+def _tool(tool: dict[str, Any]) -> Tool:
+    function = object_of(tool.get("function"))
     return Tool(
         text_of(function.get("name")),
         text_of(function.get("description")),
         object_of(function.get("parameters")),
         function.get("strict"),
+        mark_of(tool),
     )
 
 
