@@ -25,7 +25,7 @@ from llmr.state import AttemptRecord, Change, Row
 
 DAY_S: Final = 86_400
 
-_SAYS_NOTHING: Final = Disposition(0, Onward.NOBODY, Outcome.NEUTRAL, Outcome.NEUTRAL)
+_SAYS_NOTHING: Final = Disposition(False, Onward.NOBODY, Outcome.NEUTRAL, Outcome.NEUTRAL)
 
 
 class Result:

@@ -28,9 +28,9 @@ class Onward(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Disposition:
-    """One row. `retries` is how often the same candidate may be asked again, before the policy's own bound."""
+    """One row. `again`: whether the same candidate may be asked again, as often as the policy says."""
 
-    retries: int
+    again: bool
     onward: Onward
     provider: Outcome
     model: Outcome
@@ -43,39 +43,40 @@ class Disposition:
 
 
 _OK, _ERROR, _RATE, _HARD, _NEUTRAL = Outcome.OK, Outcome.ERROR, Outcome.RATE, Outcome.HARD, Outcome.NEUTRAL
+_AGAIN, _ONCE = True, False
 _ANYONE, _LARGER, _NOBODY = Onward.ANYONE, Onward.LARGER_WINDOW, Onward.NOBODY
 
 DISPOSITIONS: Final[Mapping[ErrorKind, Disposition]] = MappingProxyType(
     {
-        # kind                                     retries  onward  provider  model     shared
-        ErrorKind.CONNECT:             Disposition(1, _ANYONE, _ERROR, _NEUTRAL),
-        ErrorKind.CONNECT_TIMEOUT:     Disposition(1, _ANYONE, _ERROR, _NEUTRAL),
-        ErrorKind.TLS:                 Disposition(0, _ANYONE, _ERROR, _NEUTRAL),
-        ErrorKind.FIRST_TOKEN_TIMEOUT: Disposition(1, _ANYONE, _ERROR, _ERROR),
-        ErrorKind.DEADLINE:            Disposition(0, _ANYONE, _NEUTRAL, _NEUTRAL),
-        ErrorKind.STALL:               Disposition(1, _ANYONE, _ERROR, _ERROR),
-        ErrorKind.SERVER:              Disposition(1, _ANYONE, _ERROR, _ERROR),
-        ErrorKind.OVERLOADED:          Disposition(1, _ANYONE, _ERROR, _ERROR),
-        ErrorKind.RATE_LIMIT:          Disposition(1, _ANYONE, _ERROR, _RATE, _RATE),
-        ErrorKind.TOO_LARGE_FOR_LIMIT: Disposition(0, _ANYONE, _NEUTRAL, _NEUTRAL),
-        ErrorKind.QUOTA:               Disposition(0, _ANYONE, _HARD, _NEUTRAL, _HARD),
-        ErrorKind.AUTH:                Disposition(0, _ANYONE, _HARD, _NEUTRAL),
-        ErrorKind.MODEL_NOT_FOUND:     Disposition(0, _ANYONE, _NEUTRAL, _HARD),
-        ErrorKind.CONTEXT_LENGTH:      Disposition(0, _LARGER, _NEUTRAL, _NEUTRAL),
-        ErrorKind.UNSUPPORTED:         Disposition(0, _ANYONE, _NEUTRAL, _NEUTRAL),
-        ErrorKind.CONTENT_FILTER:      Disposition(0, _NOBODY, _NEUTRAL, _NEUTRAL),
-        ErrorKind.BAD_REQUEST:         Disposition(0, _NOBODY, _NEUTRAL, _NEUTRAL),
-        ErrorKind.TOOL_USE_FAILED:     Disposition(1, _ANYONE, _NEUTRAL, _NEUTRAL),
-        ErrorKind.NOT_ACCEPTED:        Disposition(0, _ANYONE, _NEUTRAL, _NEUTRAL),
-        ErrorKind.BAD_RESPONSE:        Disposition(1, _ANYONE, _ERROR, _ERROR),
-        ErrorKind.INCOMPLETE:          Disposition(1, _ANYONE, _ERROR, _ERROR),
-        ErrorKind.NOT_SENT:            Disposition(0, _ANYONE, _NEUTRAL, _NEUTRAL),
-        ErrorKind.BUDGET:              Disposition(0, _ANYONE, _NEUTRAL, _NEUTRAL),
-        ErrorKind.CANCELLED:           Disposition(0, _NOBODY, _NEUTRAL, _NEUTRAL),
+        # kind                                      again   onward   provider  model     shared
+        ErrorKind.CONNECT:             Disposition(_AGAIN, _ANYONE, _ERROR, _NEUTRAL),
+        ErrorKind.CONNECT_TIMEOUT:     Disposition(_AGAIN, _ANYONE, _ERROR, _NEUTRAL),
+        ErrorKind.TLS:                 Disposition(_ONCE,  _ANYONE, _ERROR, _NEUTRAL),
+        ErrorKind.FIRST_TOKEN_TIMEOUT: Disposition(_AGAIN, _ANYONE, _ERROR, _ERROR),
+        ErrorKind.DEADLINE:            Disposition(_ONCE,  _ANYONE, _NEUTRAL, _NEUTRAL),
+        ErrorKind.STALL:               Disposition(_AGAIN, _ANYONE, _ERROR, _ERROR),
+        ErrorKind.SERVER:              Disposition(_AGAIN, _ANYONE, _ERROR, _ERROR),
+        ErrorKind.OVERLOADED:          Disposition(_AGAIN, _ANYONE, _ERROR, _ERROR),
+        ErrorKind.RATE_LIMIT:          Disposition(_AGAIN, _ANYONE, _ERROR, _RATE, _RATE),
+        ErrorKind.TOO_LARGE_FOR_LIMIT: Disposition(_ONCE,  _ANYONE, _NEUTRAL, _NEUTRAL),
+        ErrorKind.QUOTA:               Disposition(_ONCE,  _ANYONE, _HARD, _NEUTRAL, _HARD),
+        ErrorKind.AUTH:                Disposition(_ONCE,  _ANYONE, _HARD, _NEUTRAL),
+        ErrorKind.MODEL_NOT_FOUND:     Disposition(_ONCE,  _ANYONE, _NEUTRAL, _HARD),
+        ErrorKind.CONTEXT_LENGTH:      Disposition(_ONCE,  _LARGER, _NEUTRAL, _NEUTRAL),
+        ErrorKind.UNSUPPORTED:         Disposition(_ONCE,  _ANYONE, _NEUTRAL, _NEUTRAL),
+        ErrorKind.CONTENT_FILTER:      Disposition(_ONCE,  _NOBODY, _NEUTRAL, _NEUTRAL),
+        ErrorKind.BAD_REQUEST:         Disposition(_ONCE,  _NOBODY, _NEUTRAL, _NEUTRAL),
+        ErrorKind.TOOL_USE_FAILED:     Disposition(_AGAIN, _ANYONE, _NEUTRAL, _NEUTRAL),
+        ErrorKind.NOT_ACCEPTED:        Disposition(_ONCE,  _ANYONE, _NEUTRAL, _NEUTRAL),
+        ErrorKind.BAD_RESPONSE:        Disposition(_AGAIN, _ANYONE, _ERROR, _ERROR),
+        ErrorKind.INCOMPLETE:          Disposition(_AGAIN, _ANYONE, _ERROR, _ERROR),
+        ErrorKind.NOT_SENT:            Disposition(_ONCE,  _ANYONE, _NEUTRAL, _NEUTRAL),
+        ErrorKind.BUDGET:              Disposition(_ONCE,  _ANYONE, _NEUTRAL, _NEUTRAL),
+        ErrorKind.CANCELLED:           Disposition(_ONCE,  _NOBODY, _NEUTRAL, _NEUTRAL),
     }
 )  # fmt: skip
 
-SUCCESS: Final = Disposition(0, _NOBODY, _OK, _OK, _OK)
+SUCCESS: Final = Disposition(_ONCE, _NOBODY, _OK, _OK, _OK)
 
 _RETRY_AFTER_MEANS_RATE: Final = frozenset({ErrorKind.SERVER, ErrorKind.OVERLOADED})  # routing.md §1: 503/529 with RA
 
@@ -99,5 +100,5 @@ def disposition(kind: ErrorKind | None, *, retry_after_s: float | None = None) -
         return SUCCESS
     row = DISPOSITIONS[kind]
     if kind in _RETRY_AFTER_MEANS_RATE and retry_after_s is not None:
-        return Disposition(row.retries, row.onward, row.provider, Outcome.RATE, row.shared)
+        return Disposition(row.again, row.onward, row.provider, Outcome.RATE, row.shared)
     return row

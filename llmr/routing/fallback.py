@@ -153,7 +153,7 @@ class FallbackHandler:
         return self._attempts + 1 >= self.policy.max_attempts
 
     def _retries(self, row: Disposition, error: ProviderError) -> int:
-        return 0 if error.should_retry is False else min(row.retries, self.policy.retries_per_candidate)
+        return self.policy.retries_per_candidate if row.again and error.should_retry is not False else 0
 
     def _fresh(self, elapsed_s: float) -> list[Candidate]:
         """Candidates in order that this request has not tried and may still try."""

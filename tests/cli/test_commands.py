@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from llmr.cli.signals import Signals
 from llmr.errors import OutputError
 from llmr.lab import Behavior, Fault, rate_limited
 from llmr.render.transcript import Transcript
-from llmr.router import Event
+from llmr.router import Event, Router
 
 DOWN = Behavior(status=500, error_message="on fire")
 SPEC = Behavior(text="Once upon a time")
@@ -408,10 +409,11 @@ def test_a_second_signal_within_two_seconds_leaves_at_once(run: Any, monkeypatch
 def test_a_cancellation_that_no_signal_caused_is_not_swallowed(shell: Any) -> None:
     shell.serve(a=[SPEC])
 
-    async def broken(*_: object) -> None:
+    async def broken(*_: object) -> AsyncGenerator[Event, None]:
         raise asyncio.CancelledError
+        yield
 
-    shell.monkeypatch.setattr("llmr.cli.chat._Run._stream", broken)
+    shell.monkeypatch.setattr(Router, "stream", broken)
     with pytest.raises(asyncio.CancelledError):
         shell("chat", "x")
 

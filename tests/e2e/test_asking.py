@@ -2,7 +2,6 @@
 
 import base64
 import os
-import subprocess
 import sysconfig
 from pathlib import Path
 
@@ -110,21 +109,6 @@ def test_b54_what_is_no_file_is_code_2_and_nobody_is_asked(here, name):
         ended = here.run("chat", "what?", *arguments)
         assert (ended.code, ended.raw, len(ended.err_lines)) == (2, b"", 1)
     assert here.lab.provider("a").requests == ()
-
-
-def test_b46_a_piped_prompt_is_in_no_command_line(here):
-    """The command line of the process, as `ps` has it, while the prompt waits on standard input."""
-    process = here.start("chat", stdin=subprocess.PIPE)
-    assert process.stdin is not None
-    process.stdin.write(b"a secret prompt")
-    process.stdin.flush()
-    with open(f"/proc/{process.pid}/cmdline", "rb") as file:
-        command = file.read()
-    with open(f"/proc/{process.pid}/environ", "rb") as file:
-        command += file.read()
-    assert b"secret prompt" not in command
-    assert here.end(process).code == 0
-    assert content(here) == "a secret prompt"
 
 
 def test_a_template_asks_with_what_is_piped_and_says_what_is_missing(here):

@@ -1,9 +1,9 @@
 """Proxies, authorities and TLS as a person meets them: T13, T14 of trust.md; cases B26, B38, B42."""
 
-import os
 import re
 import resource
 import ssl
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -145,19 +145,22 @@ def test_b42_whatever_goes_wrong_the_key_is_in_no_output_and_in_no_file(box, beh
 
 
 def test_b46_a_prompt_from_standard_input_is_in_no_process_list(box):
-    import subprocess
-
-    lab = box([LabProvider("a", [Behavior("hi", ttft_s=1.0)])])
+    """Looked at when it has read the prompt and sent it, and waits for the rest of the answer."""
+    lab = box([LabProvider("a", [Behavior("hi there", gate="looked", gate_at=1)])])
     process = lab.start("chat", "-", stdin=subprocess.PIPE)
     assert process.stdin is not None
     process.stdin.write(b"a-prompt-nobody-else-should-see")
     process.stdin.close()
     process.stdin = None
-    assert lab.lab.provider("a").wait_for_requests(1, timeout_s=60.0)  # it has read the prompt, and sent it
-    seen = [Path(f"/proc/{process.pid}/cmdline").read_bytes(), Path(f"/proc/{process.pid}/environ").read_bytes()]
-    assert lab.end(process).out == "hi"
+    assert process.stdout is not None
+    assert process.stdout.read(2) == b"hi"
+    seen = [Path(f"/proc/{process.pid}/{name}").read_bytes() for name in ("cmdline", "environ")]
+    lab.lab.provider("a").release("looked")
+    assert lab.end(process).code == 0
+    assert b"chat" in seen[0]
+    assert b"LLMR_CONFIG" in seen[1]
     assert not any(b"a-prompt-nobody" in text for text in seen)
-    assert os.fsencode("chat") in seen[0]
+    assert lab.lab.provider("a").requests[-1].json["messages"][-1]["content"] == "a-prompt-nobody-else-should-see"
 
 
 def test_b42_a_process_that_holds_a_key_leaves_no_core(box):

@@ -12,6 +12,7 @@ from fakes import Answer, FakeClock, ScriptedTransport, catalog, model, request
 from llmr.catalog import Catalog, Model, Strategy
 from llmr.chat import ChatRequest, Delta
 from llmr.errors import AllAttemptsFailed, LlmrError
+from llmr.exchange import Wires
 from llmr.registry import ProviderRegistry
 from llmr.router import Answering, AttemptFailed, AttemptStarted, Event, Finished, Router, Waiting
 from llmr.routing.circuit import BreakerState
@@ -74,6 +75,7 @@ class Rig:
         policy: Policy | None = None,
         rules: Sequence[Rule] = (),
         store: StateStore | None = None,
+        wires: Wires = wire_for,
         seed: int = 7,
     ) -> None:
         self.clock = clock
@@ -91,7 +93,7 @@ class Rig:
             policy=self.policy,
             registry=self.registry,
             transport=self.transport,
-            wires=wire_for,
+            wires=wires,
             clock=clock,
             chance=chance,
         )

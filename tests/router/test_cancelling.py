@@ -130,12 +130,10 @@ def test_a_bug_under_an_attempt_gives_the_permit_back_and_is_not_hidden(rig: Any
     class Bug(Exception):
         pass
 
-    rigged = _rigged(rig, {"a": says("x")})
-
     def broken(_: object) -> Any:
         raise Bug
 
-    rigged.router._asker._wires = broken
+    rigged = _rigged(rig, {"a": says("x")}, wires=broken)
     with pytest.raises(Bug):
         run(rigged.ask())
     assert rigged.outcomes() == ["cancelled"]

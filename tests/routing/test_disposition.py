@@ -60,11 +60,11 @@ def test_a_429_limits_the_model_and_the_shared_quota_and_counts_against_the_prov
 
 
 def test_nothing_that_cannot_heal_is_asked_again() -> None:
-    assert kinds(retries=0) == {
+    assert kinds(again=False) == {
         K.TLS, K.TOO_LARGE_FOR_LIMIT, K.QUOTA, K.AUTH, K.MODEL_NOT_FOUND, K.CONTEXT_LENGTH, K.UNSUPPORTED,
         K.CONTENT_FILTER, K.BAD_REQUEST, K.CANCELLED, K.NOT_SENT, K.BUDGET, K.NOT_ACCEPTED, K.DEADLINE,
     }  # fmt: skip
-    assert kinds(retries=1) == set(ErrorKind) - kinds(retries=0)
+    assert kinds(again=True) == set(ErrorKind) - kinds(again=False)
 
 
 @pytest.mark.parametrize("kind", [K.SERVER, K.OVERLOADED])
@@ -72,7 +72,7 @@ def test_a_503_that_says_when_to_come_back_limits_the_model(kind: ErrorKind) -> 
     assert disposition(kind).model is Outcome.ERROR
     row = disposition(kind, retry_after_s=3)
     assert row.model is Outcome.RATE
-    assert (row.provider, row.retries, row.onward) == (Outcome.ERROR, 1, Onward.ANYONE)
+    assert (row.provider, row.again, row.onward) == (Outcome.ERROR, True, Onward.ANYONE)
 
 
 def test_retry_after_changes_no_other_row() -> None:

@@ -96,7 +96,7 @@ def test_somebody_fresh_comes_before_a_retry_and_a_retry_before_the_end() -> Non
     on = handler(A, B)
     fail(on, A)
     fail(on, B)
-    assert tried(on, 1) == min((A, B), key=lambda one: on._tried[one.key].not_before_s)
+    assert waits(on).reason == f"before asking {tried(on, 1).key} again", "whoever may be asked first"
     fail(on, A, at_s=1)
     assert tried(on, 2) == B
     fail(on, B, at_s=2)
@@ -170,7 +170,7 @@ def test_it_remembers_whose_domain_is_in_doubt() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [k for k, row in DISPOSITIONS.items() if row.retries == 0 and row.onward is Onward.ANYONE]
+    "kind", [k for k, row in DISPOSITIONS.items() if not row.again and row.onward is Onward.ANYONE]
 )
 def test_what_cannot_heal_is_not_asked_again(kind: ErrorKind) -> None:
     on = handler(A)
@@ -213,7 +213,7 @@ def test_the_random_wait_is_spread_over_its_whole_range() -> None:
     for seed in range(200):
         on = FallbackHandler(selection([A]), FallbackPolicy(), Timeouts(), Random(seed))
         fail(on, A)
-        found.append(on._tried[A.key].not_before_s)
+        found.append(waits(on).seconds)
     assert min(found) < 0.05
     assert 0.45 < max(found) <= 0.5
     assert 0.2 < sum(found) / 200 < 0.3
@@ -222,12 +222,22 @@ def test_the_random_wait_is_spread_over_its_whole_range() -> None:
 def test_back_off_doubles_with_each_failure_and_has_a_cap() -> None:
     longest = [0.0] * 7
     for seed in range(100):
-        on = FallbackHandler(selection([A]), FallbackPolicy(), Timeouts(), Random(seed))
+        policy = FallbackPolicy(retries_per_candidate=20, max_attempts=20)
+        on = FallbackHandler(selection([A]), policy, Timeouts(), Random(seed))
         for attempt in range(7):
             fail(on, A)
-            longest[attempt] = max(longest[attempt], on._tried[A.key].not_before_s)
+            longest[attempt] = max(longest[attempt], waits(on).seconds)
     for found, bound in zip(longest, [0.5, 1, 2, 4, 8, 8, 8], strict=True):
         assert 0.9 * bound < found <= bound
+
+
+@pytest.mark.parametrize("retries", [0, 1, 3])
+def test_the_same_one_is_asked_again_as_often_as_the_user_says(retries: int) -> None:
+    on = handler(A, retries_per_candidate=retries)
+    for number in range(retries + 1):
+        assert tried(on, 9.0 * number) == A
+        fail(on, A, at_s=9.0 * number)
+    assert gives_up(on, 9.0 * retries + 9).ending is Ending.EXHAUSTED
 
 
 def test_a_short_retry_after_is_waited_for_when_nobody_else_can_serve() -> None:
@@ -498,6 +508,7 @@ def test_no_request_exceeds_its_bounds(data: st.DataObject, seed: int, deadline_
 
     on = FallbackHandler(ranking(), policy, Timeouts(deadline_s=deadline_s), Random(seed))
     elapsed_s, attempts, fatal = 0.0, 0, False
+    asked: set[str] = set()
     for _ in range(40):
         action = on.next_action(NOON + elapsed_s, elapsed_s)
         match action:
@@ -517,13 +528,14 @@ def test_no_request_exceeds_its_bounds(data: st.DataObject, seed: int, deadline_
                     on.refused(action.candidate, retry_at, NOON + elapsed_s, elapsed_s)
                 else:
                     attempts += 1
+                    asked.add(action.candidate.key)
                     assert attempts <= policy.max_attempts  # 19
                     elapsed_s += data.draw(st.floats(0, 8))
                     error = data.draw(errors)
                     fatal = DISPOSITIONS[error.kind].onward is Onward.NOBODY
                     on.failed(action.candidate, error, elapsed_s)
         on.selection = ranking()
-        assert len(on._tried) <= policy.max_candidates
+        assert len(asked) <= policy.max_candidates
 
 
 # WHAT IS TOLD AT THE END
