@@ -107,7 +107,7 @@ class Delivery:
         if self._wish.copy:
             from llmr.cli.clipboard import copied
 
-            yield copied(text, dumb=self._environment.dumb_terminal)
+            yield copied(text, self._environment)
 
     def cut_short(self, error: ErrorNote, redact: Redactor) -> Iterator[str]:
         """The answer broke, was interrupted, or never came; what to say of where it went. Raises OutputError, ClosedPipe."""

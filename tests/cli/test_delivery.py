@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from llmr.cli.clipboard import MOST_BYTES, copied
 from llmr.cli.delivery import extracted
 from llmr.cli.file_target import FileTarget
+from llmr.config.environment import Environment
 from llmr.errors import OutputError
 from llmr.lab import Behavior, Fault
 
@@ -165,17 +167,72 @@ def test_nothing_is_copied_where_there_is_no_terminal(shell) -> None:
     assert said.err_lines == ["llmr: --copy: nothing was copied, for there is no terminal to ask"]
 
 
+def world(**variables: str) -> Environment:
+    return Environment.of(variables, cwd=None)
+
+
 def test_too_long_a_text_is_not_copied_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("llmr.cli.clipboard._terminal", lambda: 1)
-    assert "nothing was copied: 74,995 bytes" in copied("x" * (MOST_BYTES + 1), dumb=False)
-    assert "no terminal" in copied("x", dumb=True)
+    assert "nothing was copied: 74,995 bytes" in copied("x" * (MOST_BYTES + 1), world())
+    assert "no terminal" in copied("x", world(TERM="dumb"))
 
 
 def test_a_terminal_that_is_gone_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     full = os.open("/dev/full", os.O_WRONLY)
     monkeypatch.setattr("llmr.cli.clipboard._terminal", lambda: full)
-    assert "No space left" in copied("x", dumb=False)
+    assert "No space left" in copied("x", world())
     os.close(full)
+
+
+def test_of_a_terminal_it_is_said_that_it_was_asked_and_not_that_it_did(
+    monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    monkeypatch.setattr("llmr.cli.clipboard._terminal", lambda: 1)
+    assert copied("hi", world(TERM="xterm")) == "asked the terminal to copy 2 characters (OSC 52)"
+    assert capfdbinary.readouterr().out == b"\x1b]52;c;aGk=\x07"
+    assert "with `set-clipboard on` only" in copied("hi", world(TERM="tmux-256color"))
+    capfdbinary.readouterr()
+    assert "nothing was copied: GNU screen" in copied("hi", world(TERM="screen", STY="1.pts"))
+    assert capfdbinary.readouterr().out == b""
+
+
+@pytest.fixture
+def tmux(tmp_path: Path) -> Callable[..., Environment]:
+    """The environment within a tmux that keeps what it is given in `buffer`."""
+
+    def make(*, features: str = "", code: int = 0) -> Environment:
+        program = tmp_path / "tmux"
+        program.write_text(
+            f"#!/bin/sh\necho $@ > {tmp_path}/said\ncat > {tmp_path}/buffer\necho {features}\nexit {code}\n"
+        )
+        program.chmod(0o700)
+        return world(
+            PATH=f"{tmp_path}:{os.environ['PATH']}", TMUX="/tmp/tmux,1,0", TERM="screen", OPENAI_API_KEY="sk-1"
+        )
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("features", "size", "words"),
+    [
+        ("256,clipboard", 3, "copied 3 characters to tmux's buffer, and asked its terminal to copy them"),
+        ("256", 3, "its terminal is not known to have a clipboard"),
+        ("256,clipboard", MOST_BYTES + 1, "terminals take 74,994 bytes of them at most"),
+    ],
+)
+def test_within_tmux_it_is_tmux_that_copies(tmux, tmp_path: Path, capfd, features: str, size: int, words: str) -> None:
+    text = "\x1b]" + "é" * (size - 2)
+    assert words in copied(text, tmux(features=features))
+    assert (tmp_path / "buffer").read_text() == text
+    assert (tmp_path / "said").read_text().startswith("load-buffer -w - ; display-message")
+    assert capfd.readouterr().out == ""
+
+
+def test_where_tmux_knows_no_such_thing_the_terminal_is_asked(tmux, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("llmr.cli.clipboard._terminal", lambda: None)
+    assert "no terminal to ask" in copied("hi", tmux(code=1))
+    assert "no terminal to ask" in copied("hi", world(TMUX="/tmp/tmux,1,0", PATH="/nowhere"))
 
 
 # --json, --jsonl

@@ -167,7 +167,7 @@ def test_the_answer_is_copied_through_the_terminal_in_base64(on_terminal: Any) -
     terminal.read()
     assert terminal.raw.count(b"\x1b]52;") == 1
     assert b"\x1b]52;c;" + base64.b64encode(b"a \x1b]52;c;evil\x07") + b"\x07" in terminal.raw
-    assert "copied 14 characters" in terminal.shown
+    assert "asked the terminal to copy 14 characters" in terminal.shown
 
 
 def test_an_interrupt_draws_what_is_open_and_leaves_with_130(on_terminal: Any) -> None:

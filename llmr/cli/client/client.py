@@ -266,7 +266,7 @@ class _Client:
         last = self._session.last
         if last is None or not last.answer_text:
             raise UsageError("there is no answer to copy")
-        self._say(copied(last.answer_text, dumb=self._environment.dumb_terminal))
+        self._say(copied(last.answer_text, self._environment))
 
     def _save(self, name: str) -> None:
         from llmr.cli.file_target import FileTarget
