@@ -47,6 +47,10 @@ class Answer(Protocol):
         """Somebody else wrote where the answer is: the terminal, which echoes `^C`. Raises OutputError, ClosedPipe."""
         ...
 
+    def moved(self) -> None:
+        """Somebody else wrote below it while we were stopped; the cursor is at the beginning of a line."""
+        ...
+
     def end(self) -> None:
         """No more comes. Raises OutputError, ClosedPipe."""
         ...
@@ -66,13 +70,20 @@ class AnswerText:
         self._put(self._neutralizer.feed(text) if self._neutralizer else text)
 
     def seam(self, event: BrokeOff) -> None:
-        """Mark the place. A continuation is marked on a terminal only: in a pipe the text must fit together. A new beginning
-        is marked everywhere, or the two halves would read as one answer."""
-        if event.then is not OnBreak.CONTINUE or self._terminal:
+        """Mark the place. A continuation is marked on a terminal only: in a pipe the text must fit together. There stderr has a
+        word to say about it, so the line ends. A new beginning is marked everywhere, or the two halves would read as one
+        answer."""
+        if event.then is not OnBreak.CONTINUE:
             self.write(seam_line(event))
+        elif self._terminal:
+            self.write(f"{seam_line(event)}\n")
 
     def disturbed(self) -> None:
         """It stands where it stands: nothing is taken back."""
+
+    def moved(self) -> None:
+        """It goes on where the cursor is."""
+        self._open_line = False
 
     def end(self) -> None:
         """Flush, and on a terminal start a new line for the prompt."""
@@ -97,6 +108,9 @@ class NoAnswer:
         """The transcript knows."""
 
     def disturbed(self) -> None:
+        """Nothing of it is there."""
+
+    def moved(self) -> None:
         """Nothing of it is there."""
 
     def end(self) -> None:

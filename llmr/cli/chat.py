@@ -26,7 +26,7 @@ from llmr.cli.output import ClosedPipe
 from llmr.cli.prompt import unread_files
 from llmr.cli.say import say
 from llmr.cli.schema import with_schema
-from llmr.cli.signals import Signals
+from llmr.cli.signals import Signals, undisturbed
 from llmr.cli.spinner import spinner_wanted
 from llmr.config.build import Config
 from llmr.config.environment import Environment
@@ -46,11 +46,8 @@ def run_chat(arguments: ChatArguments) -> int:
     run = _Run(arguments)
     try:
         return run.begin()
-    except ClosedPipe as gone:
-        run.left()
-        return int(gone.code)
     except LlmrError as error:
-        return run.failed(error)
+        return run.ended(error)
 
 
 class _Run:
@@ -154,15 +151,19 @@ class _Run:
             return await self._compare(app, request)
         delivery.start()
         asking = asyncio.get_running_loop().create_task(self._stream(app, request, delivery))
-        with Signals(asking) as signals:
+        with Signals(asking) as signals, undisturbed(delivery.moved):  # until all is told and kept
             try:
                 await asking
+                code = int(self._finish(delivery))
             except asyncio.CancelledError:
                 if signals.code is None:
                     raise
-                return self._interrupted(signals.code, delivery)
-            code = self._finish(delivery)
-            return int(signals.code or code)  # after the same books
+                code = self._interrupted(signals.code, delivery)
+            except NoProviderReady:  # nothing to keep, and what helps looks around with a loop of its own
+                raise
+            except LlmrError as error:
+                code = self.ended(error)
+            return int(signals.code or code)
 
     async def _stream(self, app: App, request: ChatRequest, delivery: Delivery) -> None:
         narrator = Narrator(self._transcript, self._say, self._arguments.loudness)
@@ -224,13 +225,16 @@ class _Run:
         self._tell_receipt()
         return int(code)
 
-    def left(self) -> None:
-        """The reader of stdout went away; what came until then is kept."""
+    def ended(self, error: LlmrError) -> int:
+        """The request failed, or the reader of stdout went away; what came until then is kept. The exit code."""
+        if not isinstance(error, ClosedPipe):
+            return self._failed(error)
         self._transcript.cancelled()
         self._keep(CANCELLED)
+        return int(error.code)
 
-    def failed(self, error: LlmrError) -> int:
-        """The request failed: tell it on stderr, and in the JSON where that was asked for."""
+    def _failed(self, error: LlmrError) -> int:
+        """Tell it on stderr, and in the JSON where that was asked for."""
         code = exit_code_of(error)
         self._transcript.total_s = self._clock.monotonic() - self._began_s
         if isinstance(error, StreamInterrupted):

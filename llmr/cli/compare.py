@@ -24,7 +24,7 @@ from llmr.cli.delivery import OutputWish
 from llmr.cli.exit_codes import ExitCode, exit_code_of_several
 from llmr.cli.keeping import Keeping
 from llmr.cli.live_rows import LiveRows
-from llmr.cli.signals import Signals
+from llmr.cli.signals import Signals, undisturbed
 from llmr.config.environment import Environment
 from llmr.dataclass import dataclass
 from llmr.errors import LlmrError, RequestDenied, StreamInterrupted, UsageError
@@ -66,7 +66,7 @@ class Comparison:
         view = live_view(self.everyone, lambda: app.clock.monotonic() - began_s, app.redact)
         live = LiveRows(view, lambda: terminal_size(self.environment), shown=self.live)
         asking = asyncio.get_running_loop().create_task(_ask_all(app, self.everyone, live))
-        with Signals(asking) as signals:
+        with Signals(asking) as signals, undisturbed(live.moved):
             try:
                 await asking
             except asyncio.CancelledError:

@@ -87,6 +87,10 @@ class Delivery:
         """The terminal has echoed an interrupt."""
         self._answer.disturbed()
 
+    def moved(self) -> None:
+        """Somebody else wrote on the terminal; the cursor is at the beginning of a line."""
+        self._answer.moved()
+
     def whole(self, redact: Redactor, refused: ErrorNote | None = None) -> Iterator[str]:
         """The whole answer came; what to say of where it went. `refused`: a content policy ended it. Raises OutputError,
         ClosedPipe."""

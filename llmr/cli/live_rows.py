@@ -49,6 +49,10 @@ class LiveRows:
             self._task = None
             self._put(())
 
+    def moved(self) -> None:
+        """Somebody else wrote below them; the cursor is at the beginning of a line. They stay, and painting goes on there."""
+        self._painted = ()
+
     async def _turn(self) -> None:
         await asyncio.sleep(2.5 * EVERY_S)  # what is over at once needs no picture
         while True:

@@ -45,6 +45,10 @@ class MarkdownAnswer:
         """The terminal has echoed an interrupt into the answer."""
         self._screen.disturbed()
 
+    def moved(self) -> None:
+        """What is open stays where it is, and goes on below."""
+        self._screen.moved()
+
     def end(self) -> None:
         """Draw what is open."""
         self._cancel()

@@ -12,6 +12,7 @@ import os
 import re
 import select
 import sys
+from collections.abc import Callable
 from typing import Final
 
 from llmr.cli.exit_codes import ExitCode
@@ -31,11 +32,17 @@ class ClosedPipe(OutputError):
         self.code = code
 
 
-class Ending:
-    """The signal that told this process to end, as an exit code; None: no one did. A fact of the process, as signal handlers
-    are, and so the process has one."""
+def nothing() -> None:
+    """Do nothing."""
 
-    code: ExitCode | None = None
+
+class Ending:
+    """The signal that told this process to end, as an exit code, None: no one did; and what is to be done before it ends at
+    once. Facts of the process, as signal handlers are, and so the process has one."""
+
+    def __init__(self) -> None:
+        self.code: ExitCode | None = None
+        self.give_back: Callable[[], object] = nothing
 
 
 told_to_end: Final = Ending()

@@ -1,21 +1,22 @@
 """Signals that end an answer: close the stream, keep the books, leave with the signal's own code.
 
 The first one cancels the task, so that every `finally` on the way runs: socket closed, attempt booked as cancelled. A
-second one within two seconds leaves at once, for the case that something on the way hangs. These are handlers of Python's
-own, which run in the middle of a write that waits for its reader; the event loop's do not. That write learns it from
-`told_to_end` (output.py) and gives up.
+second one within two seconds leaves at once, for the case that something on the way hangs; when the answer is over and its
+books are being kept, it changes nothing. These are handlers of Python's own, which run in the middle of a write that waits for
+its reader; the event loop's do not. That write learns it from `told_to_end` (output.py) and gives up.
 """
 
 import asyncio
 import os
 import signal
 from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType, TracebackType
 from typing import Any, Final, Self
 
 from llmr.cli.exit_codes import ExitCode
-from llmr.cli.output import told_to_end
+from llmr.cli.output import STDOUT, stdout_is_terminal, told_to_end
+from llmr.cli.say import say
 
 SECOND_WITHIN_S: Final = 2.0  # cli.md, Streams
 _ENDS: Final = {signal.SIGTERM: ExitCode.TERMINATED, signal.SIGHUP: ExitCode.HANGUP}
@@ -47,7 +48,11 @@ class Signals:
 
     def _received(self, number: int, _frame: FrameType | None) -> None:
         now_s = self._loop.time()
-        if self.code is not None and now_s - self._first_s < SECOND_WITHIN_S:
+        hangs = not self._task.done()  # else what is left are the books, and they take a moment
+        if self.code is not None and hangs and now_s - self._first_s < SECOND_WITHIN_S:
+            told_to_end.give_back()
+            if stdout_is_terminal():
+                say("")  # the shell's prompt on a line of its own
             os._exit(int(self.code))
         self.code, self._first_s = _CODES[signal.Signals(number)], now_s
         told_to_end.code = self.code
@@ -70,3 +75,14 @@ def ending(leave: Callable[[ExitCode], object]) -> Generator[None]:
 def _heard(numbers: Iterable[signal.Signals]) -> list[signal.Signals]:
     """Those that nobody has us ignore: nohup, and `&` in a script, mean it."""
     return [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+
+
+def undisturbed(moved: Callable[[], object]) -> AbstractContextManager[object]:
+    """Within an event loop: while the block lasts, a terminal that the answer goes to does not echo what is typed. `moved` is
+    called in the loop when a shell has written on it meanwhile."""
+    if not stdout_is_terminal():
+        return nullcontext()
+    from llmr.cli.quiet_terminal import QuietTerminal, unechoed
+
+    loop = asyncio.get_running_loop()
+    return QuietTerminal(STDOUT, unechoed, lambda: loop.call_soon_threadsafe(moved))

@@ -8,7 +8,7 @@ from fakes import catalog, model, provider, turn
 
 from llmr.chat import ChatRequest, Media, MediaKind, Message, Role, Text
 from llmr.cli.client.commands import COMMANDS, Ask, Do, Nothing, Shell, Verb, help_lines, parse
-from llmr.cli.client.reading import words_for
+from llmr.cli.client.reading import is_private, words_for
 from llmr.cli.client.session import Session
 from llmr.cli.client.shell import shell_output
 from llmr.cli.client.views import bottom_line, cost_lines
@@ -142,6 +142,19 @@ def test_cost_says_which_part_of_it_is_estimated():
     assert [*cost_lines(Session((replace(stopped, estimated_usd=0.5),)))][1].startswith("  ~$0.50, in 1 turn")
     assert "~$0.50" in bottom_line(Session((stopped,)), None, "m", ())
     assert Session((free, turn("unknown"))).cost_usd is None
+
+
+def test_what_was_typed_is_written_into_a_file_of_ours_alone_or_nowhere(tmp_path):
+    file = tmp_path / "state" / "llmr" / "prompts"
+    assert is_private(file)
+    file.chmod(0o644)
+    assert is_private(file)
+    assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    (file.parent / "link").symlink_to(tmp_path / "elsewhere")
+    assert not is_private(file.parent / "link")
+    file.parent.chmod(0o777)  # where anybody may put another file in its place
+    assert not is_private(file)
+    file.parent.chmod(0o700)
 
 
 def test_a_conversation_of_nothing_cost_nothing():

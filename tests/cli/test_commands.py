@@ -16,6 +16,8 @@ from llmr.chat import Delta
 from llmr.cli import COMMANDS, crashed, run
 from llmr.cli.exit_codes import ExitCode
 from llmr.cli.file_target import FileTarget
+from llmr.cli.keeping import Keeping
+from llmr.cli.output import told_to_end
 from llmr.cli.signals import Signals
 from llmr.errors import OutputError
 from llmr.lab import Behavior, Fault, rate_limited
@@ -390,8 +392,9 @@ def test_ctrl_c_of_a_json_run_is_a_document_with_what_came_its_id_and_how_long_i
 
 
 def test_a_second_signal_within_two_seconds_leaves_at_once(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    left: list[int] = []
+    left: list[int | str] = []
     monkeypatch.setattr("os._exit", left.append)
+    monkeypatch.setattr(told_to_end, "give_back", lambda: left.append("given back"))
 
     async def scenario() -> None:
         stubborn = asyncio.create_task(asyncio.Event().wait())
@@ -403,7 +406,39 @@ def test_a_second_signal_within_two_seconds_leaves_at_once(run: Any, monkeypatch
         assert signals.code is ExitCode.TERMINATED
 
     run(scenario())
-    assert left == [143]
+    assert left == ["given back", 143]
+
+
+def test_a_second_signal_does_not_interrupt_the_books_of_an_answer_that_is_over(run: Any, monkeypatch: Any) -> None:
+    left: list[int] = []
+    monkeypatch.setattr("os._exit", left.append)
+
+    async def scenario() -> None:
+        over = asyncio.create_task(asyncio.sleep(0))
+        with Signals(over) as signals:
+            await over
+            signals._received(signal.SIGINT, None)
+            signals._received(signal.SIGINT, None)
+            assert told_to_end.code is ExitCode.INTERRUPTED  # a write that nobody reads still ends
+        assert signals.code is ExitCode.INTERRUPTED
+
+    run(scenario())
+    assert left == []
+
+
+def test_an_interrupt_while_a_failure_is_being_told_does_not_lose_the_turn(shell: Any) -> None:
+    shell.monkeypatch.setenv("LLMR_SAVE", "1")
+    shell.serve(a=[Behavior(status=400)])
+    keep = Keeping.keep
+
+    def interrupted(*arguments: Any, **more: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        return keep(*arguments, **more)
+
+    shell.monkeypatch.setattr(Keeping, "keep", interrupted)
+    assert shell("chat", "hi").code == 130
+    (turn,) = shell("log", "show", "last", "--json").json["turns"]
+    assert turn["outcome"] == "bad_request"
 
 
 def test_a_cancellation_that_no_signal_caused_is_not_swallowed(shell: Any) -> None:

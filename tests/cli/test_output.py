@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from fakes import KEY
+from requests_told import GONE, A
 
 from llmr.cli.answers import Answer, AnswerText, SafeOutput, streamed_answer
 from llmr.cli.color import ColorWish, color_wish, colored
@@ -20,6 +21,8 @@ from llmr.cli.spinner import Spinner, spinner_wanted
 from llmr.config.environment import Environment
 from llmr.errors import OutputError, UsageError
 from llmr.render.markdown.screen import MarkdownScreen
+from llmr.router import BrokeOff
+from llmr.routing.policy import OnBreak
 from llmr.secret import Redactor, Secret
 
 EVIL = "a\x1b[31mb\u202e"
@@ -51,6 +54,15 @@ def test_a_pipe_gets_the_bytes_of_the_answer_and_no_more(capfd: pytest.CaptureFi
         answer.write(piece)
     answer.end()
     assert capfd.readouterr().out == f"Grüße {EVIL}\ufffd"
+
+
+def test_what_stderr_says_of_a_break_is_not_glued_to_the_text_on_a_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    broke = BrokeOff(A, GONE, 1.0, OnBreak.CONTINUE, 1)
+    for terminal, shown in ((True, "half ⟨a/m broke off⟩\n"), (False, "half ")):
+        answer = AnswerText(terminal=terminal, safe=terminal)
+        answer.write("half ")
+        answer.seam(broke)
+        assert capfd.readouterr().out == shown
 
 
 def test_a_terminal_gets_the_answer_harmless_and_a_line_end(capfd: pytest.CaptureFixture[str]) -> None:

@@ -202,6 +202,46 @@ def test_no_resize_loses_a_word(pieces: list[str], sizes: dict[int, tuple[int, i
     assert [word for word in words if word not in joined] == []
 
 
+_SHELL = "\n[1]+  Stopped\n$ fg\n"
+
+
+def test_what_is_open_when_a_shell_writes_below_it_goes_on_there_once() -> None:
+    terminal = FakeTerminal(60, 60)
+    screen = terminal.markdown()
+    screen.feed("done\n\nhalf a **sentence** of")
+    screen.paint()
+    terminal.put(_SHELL)
+    screen.moved()
+    for piece in (" words\n", "\n**last**\n"):
+        screen.feed(piece)
+        screen.paint()
+    screen.end()
+    shown = ["done", "", "half a **sentence** of", "[1]+  Stopped", "$ fg", " words", "", "last"]
+    assert terminal.lines == shown
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(["{} ", "{}\n\n", "\n- {} ", "**{}** ", "\n> {} ", "`{}`\n", "\n\n# {}\n", "{}\n"]), max_size=20
+    ),
+    st.sets(st.integers(0, 20)),
+)
+def test_no_shell_that_writes_below_loses_a_word_or_a_line_of_its_own(pieces: list[str], stops: set[int]) -> None:
+    terminal = FakeTerminal(60, 400)
+    screen = terminal.markdown()
+    for number, piece in enumerate(pieces):
+        screen.feed(piece.format(f"w{number}x"))
+        screen.paint()
+        if number in stops:
+            terminal.put(_SHELL)
+            screen.moved()
+    screen.end()
+    words = [f"w{number}x" for number, piece in enumerate(pieces) if "{}" in piece]
+    assert [word for word in words if word not in "".join(terminal.lines)] == []
+    assert terminal.lines.count("$ fg") == len([stop for stop in stops if stop < len(pieces)])
+
+
 def test_a_resize_in_a_list_repeats_no_item() -> None:
     terminal = FakeTerminal(60, 60)
     screen = terminal.markdown()

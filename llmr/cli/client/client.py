@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from llmr.app import App, opened
-from llmr.chat import Message, Role, Text
+from llmr.chat import ChatRequest, Message, Role, Text
 from llmr.cli.choices import check_strategy
 from llmr.cli.client.commands import Action, Ask, Do, Nothing, Shell, Verb, help_lines, parse
 from llmr.cli.client.files import with_files
@@ -141,26 +141,37 @@ class _Client:
     def _ask(self, session: Session, asked: tuple[Message, ...], candidate: str | None = None) -> ExitCode | None:
         """Ask; the session goes on from `session` where anybody was asked."""
         request = session.request(self._wish.base, asked, candidate)
-        self._told = told = self._runner.run(
-            tell(self._app, request, self._wish.output, self._environment, self._say, self._wish.loudness)
+        self._told = self._runner.run(
+            tell(
+                self._app,
+                request,
+                self._wish.output,
+                self._environment,
+                self._say,
+                self._wish.loudness,
+                lambda told: self._after(told, session, request, asked),
+            )
         )
+        if isinstance(self._told.error, NoProviderReady):
+            from llmr.cli.first_run import first_run_lines
+
+            for line in first_run_lines(self._told.error, self._app.config):
+                self._say(line)
+        return self._told.ended_by
+
+    def _after(self, told: Told, session: Session, request: ChatRequest, asked: tuple[Message, ...]) -> None:
+        """Tell what remains to be told of a turn, and keep it."""
         for line in receipt_lines(told.transcript) if self._wish.loudness >= 1 else ():
             self._say(line)
         write_stdout(b"\n")  # between the answer and what is typed next
-        if isinstance(told.error, NoProviderReady):
-            from llmr.cli.first_run import first_run_lines
-
-            for line in first_run_lines(told.error, self._app.config):
-                self._say(line)
         if told.transcript.request_id is None:  # nobody was asked
-            return told.ended_by
+            return
         system = (Message.text(Role.SYSTEM, session.new_system),) if session.new_system is not None else ()
         kept = replace(request, messages=(*system, *asked), model=session.model)
         turn = turn_of(kept, told.transcript, told.outcome, self._app.redact, told.began_at)
         for note in self._keeping.keep(turn, loud=self._wish.loud, line=session.line):
             self._say(note)
         self._session = session.went_on(self._keeping.line[-1], had_their_say(told.transcript))
-        return told.ended_by
 
     def _retry(self) -> ExitCode | None:
         """The last prompt, of the best candidate that has not been asked it yet; where all were, from the beginning."""

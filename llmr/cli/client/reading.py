@@ -5,8 +5,6 @@ where conversations are not kept, nothing is added to it. `llmr log purge --all`
 """
 
 import asyncio
-import os
-import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -19,9 +17,10 @@ from llmr.cli.editor import edited
 from llmr.cli.exit_codes import ExitCode
 from llmr.cli.signals import ending
 from llmr.config.environment import Environment
-from llmr.errors import LlmrError
+from llmr.errors import LlmrError, StateError
 from llmr.render.neutralize import neutralize
 from llmr.secret import Redactor
+from llmr.state.files import PrivateDirectory
 
 if TYPE_CHECKING:
     from prompt_toolkit.completion import CompleteEvent, Completion
@@ -207,24 +206,17 @@ def _history(path: Path | None, redact: Redactor, *, remembers: bool) -> "Histor
             if remembers:
                 super().store_string(redact(string))
 
-    usable = path is not None and (remembers or path.is_file()) and _is_private(path)
+    usable = path is not None and (remembers or path.is_file()) and is_private(path)
     return Masked(str(path)) if usable else InMemoryHistory()
 
 
-def _is_private(path: Path) -> bool:
+def is_private(path: Path) -> bool:
     """Whether the file is there, mine and 0600 now; made where it is missing."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
-    except OSError:
+        with PrivateDirectory(path.parent) as directory:
+            directory.own()  # two clients may begin at once
+            if directory.look(path.name) is None:
+                directory.create(path.name)
+    except StateError:
         return False
-    try:
-        facts = os.fstat(descriptor)
-        if not stat.S_ISREG(facts.st_mode) or facts.st_uid != os.geteuid():
-            return False
-        os.fchmod(descriptor, 0o600)
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
     return True

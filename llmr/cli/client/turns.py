@@ -5,9 +5,8 @@ same books.
 """
 
 import asyncio
-import termios
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from llmr.app import App
@@ -16,6 +15,7 @@ from llmr.cli.delivery import Delivery, OutputWish
 from llmr.cli.exit_codes import ExitCode
 from llmr.cli.failure import failure_lines, note_of, refusal_note
 from llmr.cli.narration import Narrator, carry, ending_line
+from llmr.cli.quiet_terminal import QuietTerminal, held_for_the_prompt
 from llmr.cli.signals import Signals
 from llmr.cli.spinner import spinner_wanted
 from llmr.config.environment import Environment
@@ -26,10 +26,6 @@ from llmr.render.chat_json import ErrorNote
 from llmr.render.transcript import Transcript
 
 _STDIN: Final = 0
-_INPUT_MODES: Final = (
-    0  # the places of iflag and lflag: https://docs.python.org/3/library/termios.html#termios.tcgetattr
-)
-_LOCAL_MODES: Final = 3
 
 Say = Callable[[str], None]
 
@@ -41,14 +37,21 @@ class Told:
     transcript: Transcript
     outcome: str
     began_at: float
-    ended_by: ExitCode | None = None
     error: LlmrError | None = None
+    ended_by: ExitCode | None = None
 
 
 async def tell(
-    app: App, request: ChatRequest, output: OutputWish, environment: Environment, say: Say, loudness: int
+    app: App,
+    request: ChatRequest,
+    output: OutputWish,
+    environment: Environment,
+    say: Say,
+    loudness: int,
+    done: Callable[[Told], None],
 ) -> Told:
-    """Ask, and write the answer to the terminal. Raises OutputError, ClosedPipe; a failed request is told, not raised."""
+    """Ask, and write the answer to the terminal. `done` keeps the books, before a Ctrl-C can end anything else. Raises
+    OutputError, ClosedPipe; a failed request is told, not raised."""
     transcript = Transcript(retry_after_cap_s=app.config.policy.breaker.retry_after_cap_s)
     failure: LlmrError | None = None
     began_at, began_s = app.clock.now(), app.clock.monotonic()
@@ -57,8 +60,10 @@ async def tell(
     narrator = Narrator(transcript, say, loudness)
     spinning = spinner_wanted(dumb=environment.dumb_terminal) and loudness >= 0
     carrying = carry(app, request, transcript, delivery, narrator, spinning=spinning)
-    asking = asyncio.get_running_loop().create_task(carrying)
-    with _no_echo(), Signals(asking) as signals:
+    loop = asyncio.get_running_loop()
+    asking = loop.create_task(carrying)
+    quiet = QuietTerminal(_STDIN, held_for_the_prompt, lambda: loop.call_soon_threadsafe(delivery.moved))
+    with Signals(asking) as signals, quiet:
         try:
             await asking
         except asyncio.CancelledError:
@@ -82,38 +87,17 @@ async def tell(
                 say(odd)
             refused = refusal_note(transcript.response)
             outcome = refused.kind if refused else OK
-    transcript.total_s = app.clock.monotonic() - began_s
-    left = signals.code if signals.code is not ExitCode.INTERRUPTED else None
-    return Told(transcript, outcome, began_at, left, failure)
+        transcript.total_s = app.clock.monotonic() - began_s
+        told = Told(transcript, outcome, began_at, failure)
+        done(told)
+        left = signals.code if signals.code is not ExitCode.INTERRUPTED else None
+        return replace(told, ended_by=left)
 
 
 def had_their_say(transcript: Transcript) -> frozenset[str]:
     """The candidates that answered or failed; whom the person stopped may be asked again."""
     stopped = ErrorKind.CANCELLED.value
     return frozenset(tried.candidate.key for tried in transcript.attempts if tried.outcome != stopped)
-
-
-@contextmanager
-def _no_echo() -> Generator[None]:
-    """What is typed while an answer comes waits for the next prompt; echoed, it would stand in the middle of the answer.
-
-    It waits as it was typed: Enter stays Enter (ICRNL would make a Ctrl-J of it), Ctrl-D stays Ctrl-D (ICANON would eat it),
-    and Ctrl-C throws nothing away.
-    """
-    try:
-        before = termios.tcgetattr(_STDIN)
-    except termios.error:  # no terminal, or it has gone
-        yield
-        return
-    quiet = [*before]
-    quiet[_INPUT_MODES] &= ~termios.ICRNL
-    quiet[_LOCAL_MODES] = quiet[_LOCAL_MODES] & ~(termios.ECHO | termios.ICANON) | termios.NOFLSH
-    termios.tcsetattr(_STDIN, termios.TCSANOW, quiet)
-    try:
-        yield
-    finally:
-        with suppress(termios.error):
-            termios.tcsetattr(_STDIN, termios.TCSANOW, before)
 
 
 def _cut_short(delivery: Delivery, note: ErrorNote, app: App, say: Say) -> None:

@@ -11,7 +11,7 @@ back is one synchronised update (`CSI ? 2026`), which terminals that know it sho
 After a resize, open rows that are shorter than both widths are still a row each, and are taken back as before. Longer ones
 the terminal has wrapped as it likes: nothing of them is taken back. The open block goes on as plain text until it ends, the
 next one is drawn to the new width; what turns out not to be the text that stands there (a table) is drawn below it. Text may
-come twice then, it is never lost.
+come twice then, it is never lost. The same holds where a shell has written below them, while Ctrl-Z had stopped us.
 """
 
 import re
@@ -81,6 +81,13 @@ class MarkdownScreen:
             self._shown = []
         else:
             self._shown = [row + _ECHO for row in self._shown]
+
+    def moved(self) -> None:
+        """Somebody else wrote below the open rows, and the cursor is at the beginning of a line: they stay, and go on there."""
+        if self._stuck is None and (self._shown or self._column) and self._plain is not None:
+            self._stuck = self._plain.rstrip(" ")
+        self._shown = []
+        self._column = self._start = 0
 
     def end(self) -> None:
         """Finish what is open; the cursor is at the beginning of a line."""

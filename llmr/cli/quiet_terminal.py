@@ -1,0 +1,114 @@
+"""A terminal that does not echo what is typed while an answer comes: echoed, it would stand in the middle of the answer.
+
+What was typed waits for whoever reads next, the shell or the client's prompt. The terminal is given back whatever ends the
+answer: its end, an exception, a signal that ends us, a second one that ends us at once (signals.py), Ctrl-Z. In the
+background it is somebody else's, and is left alone: a job that sets it from there would be stopped (SIGTTOU, tty_ioctl(4)).
+
+    typed into      quiet ──Ctrl-Z──▶ given back, stopped ──fg──▶ quiet, and what was shown has moved
+                                                          ──bg──▶ somebody else's
+"""
+
+import os
+import signal
+import termios
+from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType, TracebackType
+from typing import Any, Final, Self, final
+
+from llmr.cli.output import nothing, told_to_end
+
+# Places in what termios.tcgetattr gives: https://docs.python.org/3/library/termios.html#termios.tcgetattr
+_INPUT_MODES: Final = 0
+_LOCAL_MODES: Final = 3
+_HANDLED: Final = (signal.SIGTSTP, signal.SIGQUIT, signal.SIGCONT)
+
+Modes = list[Any]
+Change = Callable[[Modes], None]
+"""Makes of the modes that a terminal has those that it is to have."""
+
+
+def unechoed(modes: Modes) -> None:
+    """Typed lines wait for the shell, as they would under any program."""
+    modes[_LOCAL_MODES] &= ~termios.ECHO
+
+
+def held_for_the_prompt(modes: Modes) -> None:
+    """What is typed waits for the client's next prompt as it was typed: Enter stays Enter (ICRNL would make a Ctrl-J of it),
+    Ctrl-D stays Ctrl-D (ICANON would eat it), and Ctrl-C throws nothing away."""
+    modes[_INPUT_MODES] &= ~termios.ICRNL
+    modes[_LOCAL_MODES] = modes[_LOCAL_MODES] & ~(termios.ECHO | termios.ICANON) | termios.NOFLSH
+
+
+@final
+class QuietTerminal:
+    """While the block lasts, the terminal at `descriptor` is as `change` has it; where it is none, or not ours, nothing
+    happens. `moved` is called when somebody else wrote on it meanwhile."""
+
+    def __init__(self, descriptor: int, change: Change, moved: Callable[[], object]) -> None:
+        self._descriptor = descriptor
+        self._change = change
+        self._moved = moved
+        self._before: Modes | None = None  # the modes to give back; None: there is nothing to
+        self._handlers: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Self:
+        self._take()
+        if self._before is not None:
+            told_to_end.give_back = self.give_back
+            for number in _HANDLED:
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    handler = self._resumed if number is signal.SIGCONT else self._stopped
+                    self._handlers[number] = signal.signal(number, handler)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self.give_back()
+        told_to_end.give_back = nothing
+
+    def give_back(self) -> None:
+        """The terminal as it was."""
+        before, self._before = self._before, None
+        if before is not None:
+            self._set(before)
+
+    def _take(self) -> None:
+        try:
+            modes = termios.tcgetattr(self._descriptor)
+        except termios.error:  # no terminal, or it has gone
+            return
+        before = [*modes]
+        self._change(modes)
+        if self._set(modes) and self._before is None:
+            self._before = before
+
+    def _set(self, modes: Modes) -> bool:
+        """Whether it is ours to set. Somebody may take it between the look and the deed: then that fails, and stops nobody."""
+        with suppress(OSError, termios.error):
+            if os.tcgetpgrp(self._descriptor) == os.getpgrp():
+                handler = signal.signal(signal.SIGTTOU, lambda _number, _frame: None)
+                try:
+                    termios.tcsetattr(self._descriptor, termios.TCSANOW, modes)
+                finally:
+                    signal.signal(signal.SIGTTOU, signal.SIG_DFL if handler is None else handler)
+                return True
+        return False
+
+    def _stopped(self, number: int, _frame: FrameType | None) -> None:
+        """Ctrl-Z or Ctrl-\\: what it does to any program, with the terminal as it was."""
+        self.give_back()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+        signal.signal(number, self._stopped)  # here we go on
+        self._resumed(number, None)
+
+    def _resumed(self, _number: int, _frame: FrameType | None) -> None:
+        if self._before is None:
+            self._take()
+            self._moved()
+        else:  # it was stopped by a signal that nobody hears of: the shell has set the terminal
+            self._take()
