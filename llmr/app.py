@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from llmr.cache.store import AnswerStore
     from llmr.conversations.store import ConversationStore
     from llmr.router.cached import CachedRouter
+    from llmr.router.throttle import Throttle
     from llmr.transport import HttpTransport
     from llmr.transport.direct import DirectTransport
 
@@ -197,6 +198,7 @@ def opened(
             wires=wire_for,
             clock=clock,
             chance=chance,
+            throttle=_throttle(clock, chance) if serving else None,
         )
         redact = Redactor(config.secrets())
         try:
@@ -208,6 +210,12 @@ def opened(
                 yield app
         finally:
             registry.flush()
+
+
+def _throttle(clock: SystemClock, chance: random.Random) -> "Throttle":
+    from llmr.router.throttle import Throttle
+
+    return Throttle(clock.monotonic, chance)
 
 
 def _leave_no_core() -> None:

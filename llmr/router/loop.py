@@ -49,6 +49,7 @@ from llmr.state import RequestRecord
 
 if TYPE_CHECKING:
     from llmr.router.race import Race
+    from llmr.router.throttle import Throttle
 
 
 class Router:
@@ -65,13 +66,16 @@ class Router:
         wires: Wires,
         clock: Clock,
         chance: Random,
+        throttle: "Throttle | None" = None,
     ) -> None:
+        """`throttle`: turns requests away while nobody can answer; None: all are tried."""
         self._planner = Planner(catalog, rules, policy, registry, clock)
         self._registry = registry
         self._asker = Asker(registry, transport, wires, clock, policy)
         self._course = Course(self._planner, self._asker, policy, clock, chance)
         self._clock = clock
         self._chance = chance
+        self._throttle = throttle
 
     def rank(self, request: ChatRequest) -> Selection:
         """The order that `stream` would use now, without exploration. Writes nothing. Raises UsageError, RequestDenied."""
@@ -97,7 +101,10 @@ class Router:
         Raises UsageError, RequestDenied, NoProviderReady before anything is asked; AllAttemptsFailed when nobody answered;
         StreamInterrupted when the answer broke off after its first token. Closing the generator cancels the attempt.
         """
-        progress = self._course.begin(request, plan or self._planner.plan(request))
+        plan = plan or self._planner.plan(request)
+        if self._throttle is not None:
+            self._throttle.enter(request, plan)
+        progress = self._course.begin(request, plan)
         refuse_if_nobody_is_ready(progress.decided)
         try:
             yield Decided(progress.decided, progress.request_id, progress.bill)
@@ -266,6 +273,8 @@ class Router:
 
     def _record(self, progress: Progress, outcome: str, answer: Asking | None) -> None:
         progress.recorded = True
+        if self._throttle is not None and not progress.gave_up:
+            self._throttle.accepted(progress.request, progress.plan)
         self._registry.record(
             RequestRecord(
                 id=progress.request_id,
@@ -285,7 +294,8 @@ class Router:
     def _gave_up(self, progress: Progress, end: GiveUp) -> AllAttemptsFailed | StreamInterrupted:
         """Why nobody answered; where text was shown, the break that nobody could go on from."""
         last = next((failure.kind for failure in reversed(end.failures) if failure.error is not None), None)
+        error = all_failed(progress.plan.asked, end, self._clock.now())
+        if self._throttle is not None and progress.broken is None:
+            progress.gave_up = self._throttle.failed(progress.request, progress.plan, error)
         self._record(progress, last.value if last else "refused", None)
-        if progress.broken is not None:
-            return progress.broken
-        return all_failed(progress.plan.asked, end, self._clock.now())
+        return progress.broken or error

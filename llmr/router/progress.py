@@ -31,6 +31,7 @@ class Progress:
     hedges: bool
     attempts: int = 0
     recorded: bool = False
+    gave_up: bool = False  # nobody could, and not for anything in the request
     owner: Provider | None = None
     asked: set[str] = field(default_factory=set[str])  # keys
     kept: tuple[Delta, ...] = ()  # of answers that broke and are being continued

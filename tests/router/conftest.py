@@ -15,6 +15,7 @@ from llmr.errors import AllAttemptsFailed, LlmrError
 from llmr.exchange import Wires
 from llmr.registry import ProviderRegistry
 from llmr.router import Answering, AttemptFailed, AttemptStarted, Event, Finished, Router, Waiting
+from llmr.router.throttle import Throttle
 from llmr.routing.circuit import BreakerState
 from llmr.routing.policy import Policy
 from llmr.routing.rules import Rule, RulesEngine
@@ -77,6 +78,7 @@ class Rig:
         store: StateStore | None = None,
         wires: Wires = wire_for,
         seed: int = 7,
+        throttle: Throttle | None = None,
     ) -> None:
         self.clock = clock
         self.models = list(models or [model(name) for name in script])
@@ -96,6 +98,7 @@ class Rig:
             wires=wires,
             clock=clock,
             chance=chance,
+            throttle=throttle,
         )
 
     async def ask(self, asked: ChatRequest | None = None, on: Callable[[Event], None] = lambda _: None) -> Told:

@@ -1,8 +1,11 @@
 """Every kind of failure has a status, and what no waiting mends says so."""
 
+from random import Random
+
 import pytest
 
 from llmr.errors import AllAttemptsFailed, ErrorKind, Failure, NoProviderReady, ProviderError, RequestDenied, UsageError
+from llmr.lab import Behavior, LabProvider
 from llmr.secret import Redactor, Secret
 from llmr.server.problems import headers_of, problem_of
 
@@ -44,3 +47,35 @@ def test_the_router_s_refusals_have_statuses_of_their_own():
     ready = problem_of(NoProviderReady("nobody", missing=("A_KEY",)), Redactor())
     assert (ready.status, ready.should_retry) == (503, False)
     assert "A_KEY" in ready.message
+
+
+def test_while_nobody_can_answer_requests_are_turned_away_in_the_caller_s_words(serve):
+    lab = LabProvider("a", [Behavior(status=503)])
+    served = serve(lab, extra="[fallback]\nmax_wait_s = 0")
+    served.app.router._throttle._chance = Never()
+    for _ in range(12):
+        assert served.chat().status_code == 503
+    served.app.router._throttle._chance = Always()
+    asked = len(lab.requests)
+    reply = served.chat(stream=True)
+    assert (reply.status_code, reply.json()["error"]["code"]) == (503, "no_provider_available")
+    assert "turned away unasked" in reply.json()["error"]["message"]
+    assert int(reply.headers["retry-after"]) >= 1
+    assert "x-llmr-attempts" not in reply.headers
+    told = served.message().json()
+    assert (told["type"], told["error"]["type"]) == ("error", "api_error")
+    assert len(lab.requests) == asked
+
+
+class Never(Random):
+    """Chance that never strikes."""
+
+    def random(self) -> float:
+        return 1.0
+
+
+class Always(Random):
+    """Chance that always does."""
+
+    def random(self) -> float:
+        return 0.0
