@@ -83,14 +83,6 @@ class Router:
             request, self._planner.plan(request), seed=self._chance.getrandbits(64), explore=False
         )
 
-    async def chat(self, request: ChatRequest) -> Finished:
-        """The whole answer at once. Raises what `stream` raises."""
-        async with aclosing(self.stream(request)) as events:
-            async for event in events:
-                if isinstance(event, Finished):
-                    return event
-        raise AssertionError("a stream ends in Finished or raises")  # pragma: no cover
-
     def plan(self, request: ChatRequest) -> Plan:
         """What the rules make of it now. Raises UsageError, RequestDenied."""
         return self._planner.plan(request)

@@ -137,7 +137,7 @@ class AnswerDecoder:
             raise bad_response("the answer is larger than 64 MiB", self._held[0])
 
     def _read_events(self, chunk: bytes, out: list[Delta]) -> None:
-        for name, data, _ in self._sse.feed(chunk):
+        for name, data in self._sse.feed(chunk):
             if self._done or not data or data.isspace():
                 continue
             if data.strip() == "[DONE]":  # it ends the stream and proves nothing: `finish` does

@@ -7,7 +7,7 @@ ASCII, and text is decoded only once an event is whole, so that no character is 
 
 An event that no blank line closed when the body ended is dropped, as the standard asks, even where its data is complete
 JSON. It may be the last one of a cut stream (B14), and all SSE recordings end with a blank line, so nothing real is lost;
-whoever needs the end of an answer must have *seen* it.
+whoever needs the end of an answer must have *seen* it. `id` and `retry` are for whoever reconnects, which no answer allows.
 
 It works on whole chunks (`find`, `replace`, `split`), never byte by byte. What is kept between chunks is bounded: an event
 over 1 MiB is an error, and comments, which belong to no event, are thrown away before they can count as one.
@@ -23,21 +23,18 @@ _BOM: Final = b"\xef\xbb\xbf"
 
 
 class SseEvent(NamedTuple):
-    """One event. `name` is "message" where the stream gives none; `id` is the last one given so far, "" before that."""
+    """One event. `name` is "message" where the stream gives none."""
 
     name: str
     data: str
-    id: str = ""
 
 
 class SseParser:
-    """Feed it bytes, get the events they complete. `retry_ms` is the reconnection time the server asked for, or None."""
+    """Feed it bytes, get the events they complete."""
 
-    __slots__ = ("_at_start", "_event_id", "_held", "_held_bytes", "_skip_lf", "retry_ms")
+    __slots__ = ("_at_start", "_held", "_held_bytes", "_skip_lf")
 
     def __init__(self) -> None:
-        self.retry_ms: int | None = None
-        self._event_id = ""
         self._held: list[bytes] = []  # the pieces of the event that is still open, line ends already LF
         self._held_bytes = 0
         self._at_start = True
@@ -97,7 +94,7 @@ class SseParser:
             block = _without_comments(block)
             _refuse_over_limit(block)
         if block.startswith(b"data: ") and b"\n" not in block:  # nearly every event of every provider
-            return SseEvent("message", block[6:].decode("utf-8", "replace"), self._event_id)
+            return SseEvent("message", block[6:].decode("utf-8", "replace"))
         name = b""
         data: list[bytes] = []
         for line in block.split(b"\n"):
@@ -108,16 +105,12 @@ class SseParser:
                     data.append(value)
                 case b"event":
                     name = value
-                case b"id" if b"\0" not in value:
-                    self._event_id = value.decode("utf-8", "replace")
-                case b"retry" if value.isdigit() and len(value) < 10:  # 10 digits of milliseconds: four months
-                    self.retry_ms = int(value)
-                case _:  # a comment (empty field name) or a field of the future
+                case _:  # a comment (empty field name), or a field that says nothing of an answer
                     pass
         if not data:
             return None
         text = b"\n".join(data).decode("utf-8", "replace")
-        return SseEvent(name.decode("utf-8", "replace") or "message", text, self._event_id)
+        return SseEvent(name.decode("utf-8", "replace") or "message", text)
 
     def _shed_comments(self) -> None:
         """Drop the whole comment lines of the open event, then refuse it if it is still too large."""

@@ -29,12 +29,12 @@ def by_the_standard(stream: bytes) -> list[SseEvent]:
     """The standard's own algorithm, as plainly as it is written there."""
     text = stream.decode("utf-8", "replace").removeprefix("\ufeff")
     found: list[SseEvent] = []
-    name, lines, last_id = "", [], ""
+    name, lines = "", []
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     for line in text.split("\n")[:-1]:
         if line == "":
             if lines:
-                found.append(SseEvent(name or "message", "\n".join(lines), last_id))
+                found.append(SseEvent(name or "message", "\n".join(lines)))
             name, lines = "", []
             continue
         field, _, value = line.partition(":")
@@ -43,8 +43,6 @@ def by_the_standard(stream: bytes) -> list[SseEvent]:
             lines.append(value)
         elif field == "event":
             name = value
-        elif field == "id" and "\0" not in value:
-            last_id = value
     return found
 
 
@@ -108,17 +106,9 @@ def test_comments_and_unknown_fields_mean_nothing() -> None:
     assert data(b": OPENROUTER PROCESSING\n\n:\n\ndata: a\nfuture: b\n: c\n\n") == ["a"]
 
 
-def test_names_ids_and_the_reconnection_time_are_read() -> None:
-    parser = SseParser()
-    found = list(parser.feed(b"event: e\nid: 1\nretry: 1500\ndata: a\n\ndata: b\n\nid\ndata: c\n\n"))
-    assert found == [SseEvent("e", "a", "1"), SseEvent("message", "b", "1"), SseEvent("message", "c", "")]
-    assert parser.retry_ms == 1500
-
-
-def test_a_reconnection_time_that_is_no_number_is_ignored() -> None:
-    parser = SseParser()
-    assert list(parser.feed(b"retry: -1\n\nretry: 1e3\n\nretry: 99999999999\n\n")) == []
-    assert parser.retry_ms is None
+def test_names_are_read_and_what_reconnecting_would_need_is_not() -> None:
+    found = events(b"event: e\nid: 1\nretry: 1500\ndata: a\n\ndata: b\n\nid\nretry: x\n\n")
+    assert found == [SseEvent("e", "a"), SseEvent("message", "b")]
 
 
 def test_an_event_that_no_blank_line_closed_is_dropped() -> None:
