@@ -130,6 +130,19 @@ class Rig:
         key = {"p": f"b:p:{name}#0badcafe", "m": f"b:m:{name}#0badcafe/{model_id}", "s": f"b:s:{name}"}[scope]
         return BreakerState.from_row(self.store.read([key]).get(key))
 
+    def admit_theirs(self, asked: Model | None = None, *, token: str = "theirs", price_usd: float | None = None) -> Any:
+        """Another process's admission to `asked`, by default the first model."""
+        return self.registry.admit(
+            asked or self.models[0],
+            streamed=True,
+            prompt_tokens=9,
+            reasoning=False,
+            first_token_s=5.0,
+            token=token,
+            now=self.clock.now(),
+            price_usd=price_usd,
+        )
+
     def outcomes(self) -> list[str]:
         """Of each attempt in history."""
         return [attempt.outcome for attempt in self.store.attempts()]

@@ -249,16 +249,8 @@ def test_a_candidate_whose_admission_is_refused_is_passed_over(rig: Any, run: An
 
     def meanwhile(told: object) -> None:
         if isinstance(told, Decided):
-            self_taken = rigged.registry.admit(
-                rigged.models[0],
-                streamed=True,
-                prompt_tokens=1,
-                reasoning=False,
-                first_token_s=5.0,
-                token="theirs",
-                now=rigged.clock.now(),
-            )
-            assert not hasattr(self_taken, "retry_at")
+            taken = rigged.admit_theirs()
+            assert not hasattr(taken, "retry_at")
 
     told = run(rigged.ask(on=meanwhile))
     assert (told.tried, told.text) == (["b"], "b")
@@ -272,17 +264,7 @@ def test_a_lone_candidate_whose_admission_is_refused_is_waited_for(rig: Any, run
 
     def meanwhile(told: object) -> None:
         if isinstance(told, Decided):
-            theirs.append(
-                rigged.registry.admit(
-                    rigged.models[0],
-                    streamed=True,
-                    prompt_tokens=1,
-                    reasoning=False,
-                    first_token_s=5.0,
-                    token="theirs",
-                    now=rigged.clock.now(),
-                )
-            )
+            theirs.append(rigged.admit_theirs())
         if isinstance(told, Waiting) and len(theirs) == 1:
             theirs.append(None)
             from llmr.registry import Attempt
@@ -390,15 +372,7 @@ def test_the_verdict_of_another_process_s_probe_is_waited_for_a_second_at_a_time
     rigged = rig({"a": [fails(401), says("back")]}, policy=impatient)
     run(rigged.ask())
     clock.advance(901)
-    theirs = rigged.registry.admit(
-        rigged.models[0],
-        streamed=True,
-        prompt_tokens=1,
-        reasoning=False,
-        first_token_s=5.0,
-        token="theirs",
-        now=rigged.clock.now(),
-    )
+    theirs = rigged.admit_theirs()
     waited: list[float] = []
 
     def meanwhile(told: object) -> None:
@@ -592,9 +566,7 @@ def test_after_a_failure_a_stranger_is_asked_before_a_sibling_of_the_one_that_fa
     asked = partial(request, strategy="latency")
     for known, ttft_s in ((one, 0.3), (sibling, 0.4), (stranger, 0.6)):
         for _ in range(30):
-            permit = at.registry.admit(
-                known, streamed=True, prompt_tokens=9, reasoning=False, first_token_s=5, token="t", now=clock.now()
-            )
+            permit = at.admit_theirs(known)
             at.registry.report(permit, Attempt("r", clock.now(), True, 1.0, ttft_s=ttft_s))
     ranked = [r.candidate.key for r in at.router.rank(asked()).ranked]
     assert ranked == ["a/x", "a/y", "b/m"]

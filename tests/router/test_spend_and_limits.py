@@ -102,10 +102,7 @@ def test_two_at_once_do_not_both_spend_the_last_of_it(rig: Any) -> None:
     rigged = rig({"a": spent()}, models=[model("a", price=DEAR)], policy=limited(0.5))
 
     def admitted(token: str) -> Any:
-        return rigged.registry.admit(
-            rigged.models[0], streamed=True, prompt_tokens=10, reasoning=False, first_token_s=5.0, token=token,
-            now=rigged.clock.now(), price_usd=0.3,
-        )  # fmt: skip
+        return rigged.admit_theirs(token=token, price_usd=0.3)
 
     assert not hasattr(admitted("one"), "retry_at")
     assert admitted("two").why == "budget"
@@ -181,15 +178,7 @@ def test_what_is_left_is_counted_down_between_two_answers(rig: Any) -> None:
     from llmr.registry import Attempt
 
     def admit(token: str) -> Any:
-        return rigged.registry.admit(
-            owner,
-            streamed=True,
-            prompt_tokens=10,
-            reasoning=False,
-            first_token_s=5.0,
-            token=token,
-            now=rigged.clock.now(),
-        )
+        return rigged.admit_theirs(owner, token=token)
 
     first = admit("0")
     told_limits = LimitsTold(Window(2, 120, 59.0))
@@ -202,8 +191,5 @@ def test_an_account_with_plenty_left_costs_no_write_before_a_request(rig: Any, r
     run(rigged.ask())
     key = next(iter(rigged.store.scan("w:")))
     before = rigged.store.read([key])
-    rigged.registry.admit(
-        rigged.models[0], streamed=True, prompt_tokens=10, reasoning=False, first_token_s=5.0, token="t",
-        now=rigged.clock.now(),
-    )  # fmt: skip
+    rigged.admit_theirs()
     assert rigged.store.read([key]) == before

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from encoded import Encoder
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,7 +35,6 @@ from llmr.chat import (
 from llmr.errors import ErrorKind, ProviderError
 from llmr.secret import Secret
 from llmr.wire import wire_for
-from llmr.wire.contract import HttpRequest
 
 HELLO = (Message.text(Role.USER, "hi"),)
 
@@ -44,25 +44,13 @@ def model(model_id: str = "claude-sonnet-4-5", most: int | None = None, **provid
     return Model(made, model_id, capabilities=Capabilities(max_output_tokens=most))
 
 
-def encode(request: ChatRequest, to: Model | None = None) -> HttpRequest:
-    return wire_for(WireFormat.ANTHROPIC).encode(request, to or model())
-
-
-def body(request: ChatRequest, to: Model | None = None) -> dict[str, Any]:
-    said: dict[str, Any] = json.loads(encode(request, to).body)
-    return said
+encode = Encoder(WireFormat.ANTHROPIC, model)
+body, refused = encode.body, encode.refused
 
 
 def turns(*messages: Message) -> list[dict[str, Any]]:
     said: list[dict[str, Any]] = body(ChatRequest(messages))["messages"]
     return said
-
-
-def refused(request: ChatRequest, to: Model | None = None) -> str:
-    with pytest.raises(ProviderError) as failed:
-        encode(request, to)
-    assert failed.value.kind is ErrorKind.UNSUPPORTED
-    return failed.value.message
 
 
 # --- requests

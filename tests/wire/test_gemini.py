@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from encoded import Encoder
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,7 +34,6 @@ from llmr.chat import (
 from llmr.errors import ErrorKind, ProviderError
 from llmr.secret import Secret
 from llmr.wire import wire_for
-from llmr.wire.contract import HttpRequest
 
 HELLO = (Message.text(Role.USER, "hi"),)
 
@@ -42,25 +42,13 @@ def model(model_id: str = "gemini-2.5-flash", **provider: Any) -> Model:
     return Model(Provider("google", WireFormat.GEMINI, "https://g.example/v1beta", **provider), model_id)
 
 
-def encode(request: ChatRequest, to: Model | None = None) -> HttpRequest:
-    return wire_for(WireFormat.GEMINI).encode(request, to or model())
-
-
-def body(request: ChatRequest, to: Model | None = None) -> dict[str, Any]:
-    said: dict[str, Any] = json.loads(encode(request, to).body)
-    return said
+encode = Encoder(WireFormat.GEMINI, model)
+body, refused = encode.body, encode.refused
 
 
 def contents(*messages: Message, to: Model | None = None) -> list[dict[str, Any]]:
     said: list[dict[str, Any]] = body(ChatRequest(messages), to)["contents"]
     return said
-
-
-def refused(request: ChatRequest, to: Model | None = None) -> str:
-    with pytest.raises(ProviderError) as failed:
-        encode(request, to)
-    assert failed.value.kind is ErrorKind.UNSUPPORTED
-    return failed.value.message
 
 
 # --- requests

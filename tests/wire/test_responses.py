@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from encoded import Encoder
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,7 +35,6 @@ from llmr.chat import (
 from llmr.errors import ErrorKind, ProviderError
 from llmr.secret import Secret
 from llmr.wire import wire_for
-from llmr.wire.contract import HttpRequest
 
 HELLO = (Message.text(Role.USER, "hi"),)
 ITEM = {"type": "message", "role": "user", "content": "hi"}
@@ -44,25 +44,13 @@ def model(model_id: str = "gpt-4o", **provider: Any) -> Model:
     return Model(Provider("openai", WireFormat.RESPONSES, "https://api.openai.com/v1", **provider), model_id)
 
 
-def encode(request: ChatRequest, to: Model | None = None) -> HttpRequest:
-    return wire_for(WireFormat.RESPONSES).encode(request, to or model())
-
-
-def body(request: ChatRequest, to: Model | None = None) -> dict[str, Any]:
-    said: dict[str, Any] = json.loads(encode(request, to).body)
-    return said
+encode = Encoder(WireFormat.RESPONSES, model)
+body, refused = encode.body, encode.refused
 
 
 def items(role: Role, *parts: Part) -> list[dict[str, Any]]:
     said: list[dict[str, Any]] = body(ChatRequest((Message(role, parts),)))["input"]
     return said
-
-
-def refused(request: ChatRequest) -> str:
-    with pytest.raises(ProviderError) as failed:
-        encode(request)
-    assert failed.value.kind is ErrorKind.UNSUPPORTED
-    return failed.value.message
 
 
 # --- requests
