@@ -5,9 +5,11 @@ a stream of one. `ChatResponse` is what the deltas add up to: there is one way t
 JSON that belongs to someone else (tool schemas, tool arguments) is kept as JSON text, untouched.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from enum import StrEnum
+from itertools import groupby
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -309,6 +311,34 @@ class Delta:
     def has_content(self) -> bool:
         """Whether this is a token of the answer: what stops the first-token clock and commits the router."""
         return bool(self.text or self.reasoning or self.refusal or self.tool_calls or self.redacted_reasoning)
+
+
+_BESIDE_TEXT: Final = attrgetter(*(name for name in Delta.__slots__ if name not in ("text", "reasoning")))
+_NOTHING_BESIDE: Final = _BESIDE_TEXT(Delta())
+
+
+def merged(deltas: Sequence[Delta]) -> Sequence[Delta]:
+    """The same answer in fewer pieces: neighbours that are text and nothing else become one, reasoning likewise.
+
+    For deltas that came at one moment: whoever hands each of them on pays twenty times for what is seen at once.
+    """
+    if len(deltas) < 2:
+        return deltas
+    kept: list[Delta] = []
+    for (text, reasoning), group in groupby(deltas, _is_only):
+        if text:
+            kept.append(Delta(text="".join(delta.text for delta in group)))
+        elif reasoning:
+            kept.append(Delta(reasoning="".join(delta.reasoning for delta in group)))
+        else:
+            kept.extend(group)
+    return kept
+
+
+def _is_only(delta: Delta) -> tuple[bool, bool]:
+    """Whether the delta is text and nothing else, and whether it is reasoning and nothing else."""
+    bare = _BESIDE_TEXT(delta) == _NOTHING_BESIDE
+    return bare and not delta.reasoning, bare and not delta.text and bool(delta.reasoning)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from typing import Final, Protocol, TypeVar
 
 from llmr.catalog import Model, Provider, WireFormat
-from llmr.chat import ChatRequest, Delta
+from llmr.chat import ChatRequest, Delta, merged
 from llmr.dataclass import dataclass
 from llmr.errors import ErrorKind, ProviderError
 from llmr.wire.contract import HttpRequest, Wire
@@ -185,7 +185,7 @@ async def exchange(
         chunks = await stack.enter_async_context(aclosing(reply.chunks()))
         while (chunk := await _next(chunks, watchdog)) is not None:
             for piece in (chunk, b""):  # b"": an error behind this chunk's deltas is told now, not with the next byte
-                for delta in decoder.feed(piece):
+                for delta in merged(decoder.feed(piece)):
                     watchdog.saw(delta)
                     yield delta
         for delta in decoder.end():

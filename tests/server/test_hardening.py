@@ -288,7 +288,8 @@ def test_b62_more_requests_than_there_is_room_for_are_told_when_to_come_back(ser
 
 
 def test_b62_a_reader_that_stops_reading_is_let_go_and_holds_up_nobody(serve):
-    lab = LabProvider("a", lambda n, _: Behavior(tokens=400_000) if n == 1 else Behavior())
+    endless = " ".join(["x" * 20_000] * 1_000)  # 20 MB: more than any socket holds
+    lab = LabProvider("a", lambda n, _: Behavior(endless) if n == 1 else Behavior())
     served = serve(lab, limits=SMALL)
     body = BODY[:-1] + b', "stream": true}'
     with socket.socket() as slow:
