@@ -30,14 +30,13 @@ class Throttle:
         self._again_at_s: dict[Key, float] = {}
 
     def enter(self, request: ChatRequest, plan: Plan) -> None:
-        """Count a request. Raises AllAttemptsFailed for one that is turned away."""
+        """Raises AllAttemptsFailed for a request that is turned away. One that is let through counts when it is over: as long
+        as it is under way, it has not failed, and a minute's answer is no failure."""
         key, now_s = _key(request, plan), self._monotonic()
         load = self._loads.get(key, Load()).as_of(now_s)
-        self._loads[key] = load.asked()
-        if len(self._loads) > _MOST_KEYS:
-            self._forget(now_s)
         share = turned_away_share(load)
         if share > 0.0 and self._chance.random() < share:
+            self._note(key, load.asked())
             again_s = max(_AGAIN_S, self._again_at_s.get(key, now_s) - now_s)
             told = f"nobody has been able to answer for {plan.asked!r}, so {share:.0%} of its requests are turned away unasked"
             raise AllAttemptsFailed(told, failures=(), retry_after_s=again_s)
@@ -45,18 +44,23 @@ class Throttle:
     def accepted(self, request: ChatRequest, plan: Plan) -> None:
         """Somebody took a request that was let through."""
         key = _key(request, plan)
-        load = self._loads.get(key)
-        if load is not None:
-            self._loads[key] = load.accepted()
-            self._again_at_s.pop(key, None)
+        self._note(key, self._loads.get(key, Load()).as_of(self._monotonic()).asked().accepted())
+        self._again_at_s.pop(key, None)
 
     def failed(self, request: ChatRequest, plan: Plan, error: AllAttemptsFailed) -> bool:
         """Whether `error` says that nobody could; else the request itself was at fault, and that is an answer."""
         if verdict(error.failures) not in NOBODY_COULD:
             return False
+        key, now_s = _key(request, plan), self._monotonic()
+        self._note(key, self._loads.get(key, Load()).as_of(now_s).asked())
         if error.retry_after_s is not None:
-            self._again_at_s[_key(request, plan)] = self._monotonic() + error.retry_after_s
+            self._again_at_s[key] = now_s + error.retry_after_s
         return True
+
+    def _note(self, key: Key, load: Load) -> None:
+        self._loads[key] = load
+        if len(self._loads) > _MOST_KEYS:
+            self._forget(load.at_s)
 
     def _forget(self, now_s: float) -> None:
         """Drop what has faded; where that is not enough, the oldest half."""

@@ -111,3 +111,10 @@ def test_what_is_remembered_is_bounded_and_the_newest_of_it_stays(run, throttled
     throttle = rigged.router._throttle
     assert len(throttle._loads) <= 1024
     assert ("t1499",) in {tags for _, _, tags in throttle._loads}
+
+
+def test_requests_under_way_are_no_failures(throttled, clock):
+    """A burst of slow answers is no outage: it was taken for one when a request counted from its beginning."""
+    throttle, plan = Throttle(clock.monotonic, Dice(0.0)), throttled(says("hi")).router.plan(request())
+    for _ in range(200):
+        throttle.enter(request(), plan)
