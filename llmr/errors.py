@@ -70,15 +70,30 @@ class UsageError(LlmrError):
     """What was typed cannot be used."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """One thing that is wrong with the settings, as a line for people and in its parts. `file` is a file's name or a
+    variable's; `line` counts from 1, None: it is not about a line; `key` "": not about one key; `suggestion`: what was
+    probably meant."""
+
+    text: str
+    file: str = ""
+    line: int | None = None
+    key: str = ""
+    message: str = ""
+    suggestion: str | None = None
+
+
 class ConfigError(LlmrError):
     """A setting is wrong. The message names file, line or key path, what was found and what is known.
 
-    `every` has one message for each thing that is wrong, in their order, where there are several; else it is empty.
+    `every` is each thing that is wrong, in their order; `more`: how many others were left out of it.
     """
 
-    def __init__(self, message: str, *, every: Sequence[str] = ()) -> None:
+    def __init__(self, message: str, *, every: Sequence[Wrong] = (), more: int = 0) -> None:
         super().__init__(message)
-        self.every = tuple(every)
+        self.every = tuple(every) or (Wrong(message, message=message),)
+        self.more = more
 
 
 class TrustError(ConfigError):

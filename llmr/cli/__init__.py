@@ -166,12 +166,16 @@ def _unwritten(error: OSError) -> int:
 
 def _told(error: "LlmrError") -> int:
     from llmr.cli.exit_codes import exit_code_of
+    from llmr.cli.failure import check_hint
     from llmr.cli.output import ClosedPipe
-    from llmr.cli.say import complain
+    from llmr.cli.say import complain, say
+    from llmr.errors import ConfigError
 
     if isinstance(error, ClosedPipe):
         return int(error.code)
     complain(error)
+    if isinstance(error, ConfigError) and (hint := check_hint(error)) is not None:
+        say(f"  {hint}")
     return int(exit_code_of(error))
 
 

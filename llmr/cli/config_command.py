@@ -22,21 +22,26 @@ def path(config: Annotated[str | None, typer.Option(help="As chat --config.")] =
 
 
 @app.command()
-def check(config: Annotated[str | None, typer.Option(help="As chat --config.")] = None) -> None:
-    """Read everything, strictly; say what is wrong, where, and what to write instead."""
-    from llmr.cli.config import run_check
+def check(
+    file: Annotated[str | None, typer.Argument(help="This file alone; default: what is in force here.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    config: Annotated[str | None, typer.Option(metavar="FILE", help="As chat --config.")] = None,
+) -> None:
+    """Read everything, strictly; say all that is wrong, where, and what to write instead."""
+    from llmr.cli.config_check import run_check
 
-    raise typer.Exit(run_check(config))
+    raise typer.Exit(run_check(file, config_file=config, as_json=as_json))
 
 
 @app.command()
 def trust(
     file: Annotated[str | None, typer.Argument(help="The project's routing.toml; default: the one here.")] = None,
+    look: Annotated[bool, typer.Option("--show", help="Only show what that would change; trust nothing.")] = False,
 ) -> None:
-    """Let a project's routing.toml speak as your own, until its content changes."""
-    from llmr.cli.config import run_trust
+    """Let a project's routing.toml speak as your own, until its content changes. Says what that changes, before and after."""
+    from llmr.cli.config_trust import run_trust
 
-    raise typer.Exit(run_trust(file))
+    raise typer.Exit(run_trust(file, look=look))
 
 
 @app.command()

@@ -6,7 +6,7 @@ Everything that could be a secret is masked: header values whole, and whatever e
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from llmr.cli.exit_codes import ExitCode
 from llmr.cli.output import print_line
@@ -19,6 +19,9 @@ from llmr.errors import UsageError
 from llmr.render.ink import Line, Tone, ink
 from llmr.render.table import Column, table
 from llmr.secret import MASK, Redactor
+
+if TYPE_CHECKING:
+    from llmr.config.settle import Settled
 
 SCHEMA: Final = "llmr.config/1"
 _OURS: Final = frozenset({Scope.KNOWN, Scope.SHIPPED})
@@ -55,7 +58,7 @@ def run_show(prefix: str, *, origin: bool, everything: bool, as_json: bool, conf
         show(table(_COLUMNS, [_cells(row) for row in shown], on.width), on)
     else:
         for path, value, _, _ in shown:
-            print_line(f"{dotted(path)} = {_toml(value)}")
+            print_line(f"{dotted(path)} = {as_toml(value)}")
     return int(ExitCode.OK)
 
 
@@ -65,6 +68,11 @@ def _rows(environment: Environment, config_file: Path | None) -> Iterator[Row]:
     settled = settle(find(environment, config_file), environment)
     for notice in settled.notices:
         say(f"llmr: {notice}")
+    return rows_of(settled)
+
+
+def rows_of(settled: "Settled") -> Iterator[Row]:
+    """Every value that is in force, masked."""
     redact = Redactor()
     for path, value in _leaves(settled.settings.model_dump(exclude_unset=True, by_alias=True), ()):
         speaker, place = settled.origins.speaker(path), settled.origins.place(path)
@@ -105,9 +113,9 @@ def _begins(key: str, prefix: str) -> bool:
 
 def _cells(row: Row) -> Sequence[Line]:
     path, value, scope, where = row
-    return ink(dotted(path)), ink(_toml(value), Tone.STRONG), ink(scope.value), ink(where, Tone.FAINT)
+    return ink(dotted(path)), ink(as_toml(value), Tone.STRONG), ink(scope.value), ink(where, Tone.FAINT)
 
 
-def _toml(value: Any) -> str:
+def as_toml(value: Any) -> str:
     """As it would stand in the file; JSON's strings, numbers and lists are TOML's."""
     return json.dumps(value, ensure_ascii=False)

@@ -6,6 +6,7 @@ from llmr.chat import ChatResponse, FinishReason
 from llmr.cli.exit_codes import ExitCode, exit_code_of
 from llmr.errors import (
     AllAttemptsFailed,
+    ConfigError,
     ErrorKind,
     Failure,
     LlmrError,
@@ -52,8 +53,15 @@ def note_of(error: LlmrError) -> ErrorNote:
             return ErrorNote("denied", str(error), int(code))
         case StateError():
             return ErrorNote("state", str(error), int(code))
+        case ConfigError():
+            return ErrorNote(_KINDS.get(code, "unexpected"), str(error), int(code), None, check_hint(error))
         case _:
             return ErrorNote(_KINDS.get(code, "unexpected"), str(error), int(code))
+
+
+def check_hint(error: ConfigError) -> str | None:
+    """Where all of it is told; None for what is not about a file's text."""
+    return "`llmr config check` tells everything that is wrong" if error.every[0].file else None
 
 
 def refusal_note(response: ChatResponse) -> ErrorNote | None:
@@ -73,6 +81,8 @@ def failure_lines(error: LlmrError) -> Iterator[str]:
             yield from (f"  {failure.candidate}: {_reason(failure)}" for failure in _each_once(error.failures))
             if error.retry_after_s and error.retry_after_s >= 0.5:  # less is a poll, and no time to be told
                 yield f"  the first of them may be asked again in {left(error.retry_after_s)}"
+        case ConfigError() if (hint := check_hint(error)) is not None:
+            yield f"  {hint}"
         case _:
             pass
     hint = _HINTS.get(exit_code_of(error))

@@ -123,6 +123,10 @@ llmr keys list --json, keys test --json: llmr.keys/1; no document holds a key
   missing [variable], unused [variable]
   tests [{provider, variable, outcome, http, ms, models, error}]   outcome: ok, rejected, unclear, down or no_key
 
+llmr config check --json: llmr.check/1
+  ok, files, errors [{file, line, key, message, suggestion}], more   ok false: the exit code is 3; more: errors left out
+  providers, providers_on, rules             where ok
+
 llmr config show --json: llmr.config/1
   settings [{key, value, scope, where}]     scope: known, shipped, user, given, project or environment
 

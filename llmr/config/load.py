@@ -6,7 +6,7 @@ from llmr.config.build import Config, build
 from llmr.config.environment import Environment, disable_pydantic_plugins
 from llmr.config.search import find
 from llmr.config.snapshot import read_snapshot, snapshot_key, write_snapshot
-from llmr.errors import TrustError
+from llmr.errors import TrustError, Wrong
 
 
 def load(environment: Environment, *, config_file: Path | None = None, strict: bool = False) -> Config:
@@ -30,5 +30,5 @@ def load(environment: Environment, *, config_file: Path | None = None, strict: b
         write_names(environment, normal)
     refused = (*found.notices, *normal["protected"])
     if strict and refused:
-        raise TrustError(refused[0])
+        raise TrustError(refused[0], every=[Wrong(line, message=line) for line in refused])
     return build(normal, environment, notices=found.notices, sources=(file.path for file in found.files))

@@ -4,6 +4,7 @@ Nothing is put in place that llmr could not read afterwards: a wrong file of one
 are often links) is followed to the file that is meant, if it is the user's; what was there is kept beside it.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from llmr.config.environment import Environment, disable_pydantic_plugins
@@ -22,7 +23,7 @@ def own_file(environment: Environment) -> Path:
     return path
 
 
-def check_own(text: str, environment: Environment) -> tuple[str, ...]:
+def check_own(text: str, environment: Environment) -> Sequence[str]:
     """What would be wrong if the user's own file said this; nothing: it is right."""
     disable_pydantic_plugins()
     from llmr.config.settle import settle  # imports pydantic
@@ -33,7 +34,7 @@ def check_own(text: str, environment: Environment) -> tuple[str, ...]:
     try:
         settle(Found((*others, file)), environment)
     except ConfigError as error:
-        return error.every or (str(error),)
+        return [wrong.text for wrong in error.every]
     return ()
 
 

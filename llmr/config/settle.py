@@ -1,28 +1,28 @@
 """What the files and variables say together, when it is not known yet: parse, lay over each other, validate, check.
 
-The slow half of loading: it imports pydantic and tomllib, and load.py imports it only when the snapshot does not fit. All
-messages about settings are worded here: `routing.toml:12: providers.work.base_ur: unknown key; did you mean base_url?`
+The slow half of loading: it imports pydantic and tomllib, and load.py imports it only when the snapshot does not fit. What is
+wrong is found and worded in judgement.py: `routing.toml:12: providers.work.base_ur: unknown key; did you mean base_url?`
 """
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from llmr.config.binding import Consent
-from llmr.config.checks import faults_in
 from llmr.config.environment import PREFIX, RESERVED, Environment
+from llmr.config.judgement import Judged, judged, raise_all
 from llmr.config.merge import merged
 from llmr.config.model_files import named_facts
 from llmr.config.normal import Normal, normal_form
-from llmr.config.origin import Fault, KeyPath, Layer, Origins, Place, TomlTable, dotted
+from llmr.config.origin import KeyPath, Layer, Origins, TomlTable
 from llmr.config.project import restricted
 from llmr.config.schema import RoutingFile
 from llmr.config.search import Found, FoundFile, Scope
-from llmr.config.validation import is_known, keys_at, validated, variable_path, variables_table
+from llmr.config.validation import is_known, keys_at, variable_path, variables_table
 from llmr.config.wording import did_you_mean, plain
 from llmr.dataclass import dataclass
-from llmr.errors import ConfigError, TrustError
+from llmr.errors import ConfigError, Wrong
 
 _NOTICES: Final = 20
 _POSITION: Final = re.compile(r"^(.*) \(at (?:line (\d+), column \d+|end of document)\)$", re.DOTALL)
@@ -40,29 +40,49 @@ class Settled:
 
 
 def settle(found: Found, environment: Environment) -> Settled:
-    """Raises ConfigError, or TrustError for what is not trusted, naming the first thing wrong and how many more."""
-    files = [parsed(file) for file in found.files]
+    """Raises ConfigError, or TrustError for what is not trusted, naming the first thing wrong and keeping all the others."""
+    files = _all_parsed(found.files)
     variables, notices = _variables_layer(environment)
     user_layers = [layer for layer in (*files, variables) if layer.scope is not Scope.PROJECT]
     user_table, user_origins = merged(user_layers)
     projects = [restricted(layer, user_table) for layer in files if layer.scope is Scope.PROJECT]
-    if not projects:
-        settings, origins = _valid(user_table, user_origins), user_origins
-        user_settings = settings
-    else:
-        user_settings = _valid(user_table, user_origins)
-        table, origins = merged([*user_layers[:-1], *(layer for layer, _ in projects), variables])
-        settings = _valid(table, origins)
-    consent = Consent.given_by(_valid(files[0].table, Origins(files[:1])), user_settings)
-    _raise_first(consent.faults_in(settings), origins)
+    own = whole = judged(user_table, user_origins)
+    if projects:
+        whole = judged(*merged([*user_layers[:-1], *(layer for layer, _ in projects), variables]))
+    known = judged(files[0].table, Origins(files[:1]))
+    raise_all((known, own, whole, *_unconsented(known, own, whole)))
+    assert known.settings is not None and own.settings is not None and whole.settings is not None  # noqa: S101, PT018 - no fault
     remarks = [remark for _, those in projects for remark in those]
     return Settled(
-        settings,
-        origins,
-        consent,
+        whole.settings,
+        whole.origins,
+        Consent.given_by(known.settings, own.settings),
         notices=(*notices, *_listed([remark.notice for remark in remarks])),
         protected=tuple(remark.notice for remark in remarks if remark.protected)[:_NOTICES],
     )
+
+
+def _unconsented(known: Judged, own: Judged, whole: Judged) -> Iterator[Judged]:
+    """Every key that would go where nobody said it may, as far as the URLs are such that it can be told."""
+    if known.sound is not None and own.sound is not None and whole.sound is not None:
+        consent = Consent.given_by(known.sound, own.sound)
+        yield Judged(whole.settings, tuple(consent.faults_in(whole.sound)), whole.origins)
+
+
+def _all_parsed(files: Sequence[FoundFile]) -> list[Layer]:
+    """The files as layers. Raises ConfigError for those that are no TOML, all of them."""
+    layers: list[Layer] = []
+    errors: list[ConfigError] = []
+    for file in files:
+        try:
+            layers.append(parsed(file))
+        except ConfigError as error:
+            errors.append(error)
+    if not errors:
+        return layers
+    every = [wrong for error in errors for wrong in error.every]
+    counted = f" (and {len(every) - 1} more error{'s' if len(every) > 2 else ''})" if len(every) > 1 else ""
+    raise ConfigError(f"{errors[-1]}{counted}", every=[*reversed(every)])
 
 
 def _listed(notices: Sequence[str]) -> Sequence[str]:
@@ -92,58 +112,26 @@ def parsed(file: FoundFile) -> Layer:
         table = tomllib.loads(text)
     except UnicodeDecodeError as error:
         line = file.content.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{plain(file.label)}:{line}: is not UTF-8 text") from error
+        raise _unreadable(file, line, "is not UTF-8 text") from error
     except RecursionError as error:
-        raise ConfigError(f"{plain(file.label)}: is nested too deeply") from error
+        raise _unreadable(file, None, "is nested too deeply") from error
     except ValueError as error:  # TOMLDecodeError, and int() for a number of more than 4,300 digits
-        raise ConfigError(_toml_message(file.label, error)) from error
+        raise _no_toml(file, error) from error
     return Layer(file.scope, file.label, table, file.path, text, file.trusted)
 
 
-def _toml_message(label: str, error: ValueError) -> str:
+def _no_toml(file: FoundFile, error: ValueError) -> ConfigError:
     found = _POSITION.match(str(error))
     if found is None:
-        return f"{plain(label)}: is not valid TOML"
-    place = f"{plain(label)}:{found[2]}" if found[2] else f"{plain(label)}, at its end"
-    return f"{place}: is not valid TOML: {plain(found[1][:1].lower() + found[1][1:])}"
+        return _unreadable(file, None, "is not valid TOML")
+    said = f"is not valid TOML: {plain(found[1][:1].lower() + found[1][1:])}"
+    return _unreadable(file, int(found[2]) if found[2] else None, said, at="" if found[2] else ", at its end")
 
 
-def _valid(table: TomlTable, origins: Origins) -> RoutingFile:
-    settings = validated(table)
-    if isinstance(settings, RoutingFile):
-        _raise_first(faults_in(settings, origins), origins)
-        return settings
-    raise _first(settings, origins)
-
-
-def _raise_first(faults: Iterable[Fault], origins: Origins) -> None:
-    found = tuple(faults)
-    if found:
-        raise _first(found, origins)
-
-
-def _first(faults: Sequence[Fault], origins: Origins) -> ConfigError:
-    """The error for the fault that stands first, in the strongest file but one's own variables; it counts the others, and
-    keeps what is wrong with the first of them."""
-    labels = [layer.label for layer in origins.layers]
-    placed = [(origins.place(fault.path) or Place(labels[-1], None), fault) for fault in faults]
-    placed.sort(key=lambda pair: (_rank(pair[0], labels), pair[0].line or 0))
-    messages = [_message(place, fault, origins) for place, fault in placed[:_NOTICES]]
-    more = len(placed) - 1
-    counted = "" if not more else f" (and {more} more error{'s' if more > 1 else ''})"
-    kind = TrustError if placed[0][1].distrust else ConfigError
-    return kind(messages[0] + counted, every=messages if more else ())
-
-
-def _message(place: Place, fault: Fault, origins: Origins) -> str:
-    setting = (
-        "" if place.line is None and place.label.startswith(PREFIX) else f" {dotted(origins.as_said(fault.path))}:"
-    )
-    return f"{place}:{setting} {fault.worded()}"
-
-
-def _rank(place: Place, labels: Sequence[str]) -> int:
-    return labels.index(place.label) if place.label in labels else len(labels)
+def _unreadable(file: FoundFile, line: int | None, said: str, *, at: str = "") -> ConfigError:
+    label = plain(file.label)
+    text = f"{label}{at}{f':{line}' if line is not None else ''}: {said}"
+    return ConfigError(text, every=[Wrong(text, label, line, message=said)])
 
 
 def _variables_layer(environment: Environment) -> tuple[Layer, list[str]]:

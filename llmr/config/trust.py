@@ -15,10 +15,17 @@ from llmr.errors import ConfigError, TrustError
 
 
 def trust(path: Path | None, environment: Environment) -> Trusted:
-    """Remember that the user stands for this routing.toml (a file, its directory, or None: the one found from here).
+    """Remember that the user stands for this routing.toml. Raises as `trustable` does, and StateError where it cannot be
+    remembered."""
+    entry = trustable(path, environment)
+    remember(entry, environment)
+    return entry
 
-    Raises TrustError for what may never be trusted, ConfigError where there is nothing to trust, StateError where it
-    cannot be remembered.
+
+def trustable(path: Path | None, environment: Environment) -> Trusted:
+    """What trusting would stand for: a file, that of a directory, or None: the one found from here.
+
+    Raises TrustError for what may never be trusted, ConfigError where there is nothing to trust.
     """
     file = _meant(path, environment)
     label = plain(str(file))
@@ -29,9 +36,7 @@ def trust(path: Path | None, environment: Environment) -> Trusted:
     content = read_config(file, label, follow_links=False, owner=environment.uid)
     if content is None:
         raise ConfigError(f"{label}: no such file")
-    entry = Trusted(file, sha256_of(content))
-    remember(entry, environment)
-    return entry
+    return Trusted(file, sha256_of(content))
 
 
 def _meant(path: Path | None, environment: Environment) -> Path:

@@ -253,7 +253,7 @@ def test_everything_that_is_wrong_is_told_with_its_line(shell):
     shell.configure('stratgy = "cost"\n\n[timeouts]\nstall_s = "soon"\n[providers.x]\nbase_url = "ftp://x"\n')
     said = shell("config", "check")
     assert said.code == 3
-    assert [line.split(": ")[1].rpartition(":")[2] for line in said.err_lines] == ["1", "4"]
+    assert [line.split(": ")[1].rpartition(":")[2] for line in said.err_lines] == ["1", "4", "6"]
     shell.configure('[providers.x]\nbase_url = "ftp://x"\n[providers.y]\nwire = "smtp"\n')
     said = shell("config", "check")
     assert "routing.toml:4: providers.y.wire" in said.err
