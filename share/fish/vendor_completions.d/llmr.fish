@@ -226,7 +226,7 @@ complete -c llmr -n '__llmr_at \' serve\'' -l quiet -s q -d 'No line per request
 complete -c llmr -n '__llmr_at \' serve\'' -l config -r -d 'A routing.toml to use instead of yours; it is trusted'
 complete -c llmr -n '__llmr_at \' serve\'' -l config -r -F
 complete -c llmr -n '__llmr_at \' config\'' -a path -d 'The files that speak, weakest first'
-complete -c llmr -n '__llmr_at \' config\'' -a check -d 'Read everything, strictly; say what is wrong, where, and what to write instead'
+complete -c llmr -n '__llmr_at \' config\'' -a check -d 'Read everything, strictly; say all that is wrong, where, and what to write instead'
 complete -c llmr -n '__llmr_at \' config\'' -a trust -d 'Let a project\'s routing.toml speak as your own, until its content changes'
 complete -c llmr -n '__llmr_at \' config\'' -a show -d 'The settings that are in force, all sources laid over each other'
 complete -c llmr -n '__llmr_at \' config\'' -a init -d 'Write a routing.toml of your own, commented'
@@ -234,8 +234,11 @@ complete -c llmr -n '__llmr_at \' config\'' -a edit -d 'Open your own routing.to
 complete -c llmr -n '__llmr_at \' config\'' -a schema -d 'The JSON Schema of routing.toml, for your editor\'s completion'
 complete -c llmr -n '__llmr_at \' config path\'' -l config -r -d 'As chat --config'
 complete -c llmr -n '__llmr_at \' config path\'' -l config -r -F
+complete -c llmr -n '__llmr_at \' config check\'' -l json -d 'One JSON document'
 complete -c llmr -n '__llmr_at \' config check\'' -l config -r -d 'As chat --config'
 complete -c llmr -n '__llmr_at \' config check\'' -l config -r -F
+complete -c llmr -n '__llmr_at \' config check\'' -F
+complete -c llmr -n '__llmr_at \' config trust\'' -l show -d 'Only show what that would change; trust nothing'
 complete -c llmr -n '__llmr_at \' config trust\'' -F
 complete -c llmr -n '__llmr_at \' config show\'' -l origin -d 'Who says it, and where: file and line, or variable'
 complete -c llmr -n '__llmr_at \' config show\'' -l all -s a -d 'What llmr itself ships too'
