@@ -188,7 +188,8 @@ class ChatRequest:
     `hedge` and `provider` steer routing and never leave the machine; a tag `k=v` and metadata `{k: v}` are the same to a
     rule. `max_price_usd` caps what it may be expected to cost, `deadline_s` how long it may take. `extra` is passed through to
     an OpenAI-wire provider as it is. `accept` judges a whole answer: what is wrong with it, None: nothing. Until it has judged
-    nothing is shown, and an answer it refuses is a failure: the next candidate is asked.
+    nothing is shown, and an answer it refuses is a failure: the next candidate is asked. `enough_characters`: the rest of a
+    longer answer is not waited for; that is no failure, and counts as an answer. None: it is heard to its end.
     """
 
     messages: tuple[Message, ...]
@@ -215,6 +216,7 @@ class ChatRequest:
     max_price_usd: float | None = None
     deadline_s: float | None = None
     cache: CacheWish = CacheWish()
+    enough_characters: int | None = None
 
     @property
     def wants_images(self) -> bool:

@@ -105,6 +105,13 @@ _OF_SEVERAL: Final = (  # cli.md: what came is told first, then the most retryab
 )
 
 
+def worst_of(codes: Collection[ExitCode]) -> ExitCode:
+    """The code of a run that asked after several: of what no waiting mends, if anything is of that kind; OK of nothing."""
+    return next(
+        (code for code in reversed(_OF_SEVERAL) if code in codes), ExitCode.UNEXPECTED if codes else ExitCode.OK
+    )
+
+
 def exit_code_of_several(codes: Collection[ExitCode]) -> ExitCode:
     """The code of a run that asked several at once, of what each of them would have ended with: OK where one is whole."""
     if ExitCode.OK in codes:

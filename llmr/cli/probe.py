@@ -6,11 +6,12 @@ circuit, a spent budget and the user's rules hold here too, and are told instead
 retry, no second provider: the question is how *this* one is.
 
 The model is the cheapest that the settings name at that provider. Servers on this machine are asked only when they are up.
+Each is told when it is over, and nobody is waited for longer than the time limit.
 """
 
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, Final
@@ -18,24 +19,24 @@ from typing import Any, Final
 from llmr.app import App, opened
 from llmr.catalog import Catalog, Model, Provider, Strategy
 from llmr.chat import ChatRequest, Message, Role
-from llmr.cli.exit_codes import ExitCode, exit_code_of
+from llmr.cli.exit_codes import exit_code_of, worst_of
 from llmr.cli.keys import provider_of
 from llmr.cli.listing import configured, told
 from llmr.cli.model_list import Outcome, ask
 from llmr.cli.output import print_line
-from llmr.cli.screen import screen, show
+from llmr.cli.screen import Screen, screen, show
 from llmr.config.build import Config
 from llmr.dataclass import dataclass
 from llmr.errors import AllAttemptsFailed, Failure, LlmrError, NoProviderReady, StreamInterrupted
 from llmr.render.figures import dollars, seconds
 from llmr.render.ink import Line, Tone, ink, wrapped_line
-from llmr.render.table import Align, Column, table
 from llmr.router import Answering, AttemptStarted, Finished
 from llmr.routing.policy import FallbackPolicy, HedgingPolicy
 
 SCHEMA: Final = "llmr.probe/1"
 PROMPT: Final = "Reply with the one word: ok"
 MOST_TOKENS: Final = 1024  # a word needs two; a reasoning model thinks first, and an answer without a word is none
+ENOUGH_CHARACTERS: Final = 16  # more than the word that was asked for: who tells a story is not heard to its end
 LIST_S: Final = 5.0  # how long a provider's list of models is waited for, where the settings name none
 LOCAL_S: Final = 0.5  # a server on this machine that lists no models by then is not up
 
@@ -66,8 +67,9 @@ class Probe:
         return reason.removeprefix(f"{self.model.key}: ")
 
 
-def run_probe(names: Sequence[str], *, config_file: str | None, as_json: bool) -> int:
-    """Ask, and print how each did. Raises LlmrError. The code: 0 if all answered, else that of the first who did not."""
+def run_probe(names: Sequence[str], *, config_file: str | None, as_json: bool, within_s: float) -> int:
+    """Ask, and tell of each as soon as it is known. `within_s` is how long anybody is waited for. Raises LlmrError. The code:
+    0 if all answered, else that of the worst."""
     config = configured(config_file)
     patient = replace(
         config.policy,
@@ -77,41 +79,60 @@ def run_probe(names: Sequence[str], *, config_file: str | None, as_json: bool) -
         hedging=HedgingPolicy(enabled=False),
     )
     named = [provider_of(config, name) for name in names]
+    providers = named or _ready(config)
     with opened(replace(config, policy=patient)) as app:
-        probes, absent = asyncio.run(_probe_all(app, named or _ready(config), explicit=bool(named)))
-        if as_json:
+        told_as_it_comes = None if as_json else _AsItComes(app, providers, screen())
+        prober = _Prober(app, within_s, explicit=bool(named), tell=told_as_it_comes)
+        probes, absent = asyncio.run(prober.everybody(providers))
+        if told_as_it_comes is not None:
+            told_as_it_comes.close(absent)
+        else:
             rows = [_row_json(probe, app) for probe in probes]
             print_line(json.dumps({"schema": SCHEMA, "probes": rows, "not_up": absent}, allow_nan=False))
-        else:
-            on = screen()
-            show(_lines(probes, absent, app, on.width), on)
         told(app)
     if not probes:
         raise NoProviderReady("no provider is ready to be probed; llmr keys set PROVIDER", missing=config.missing_keys)
-    return int(next((exit_code_of(probe.error) for probe in probes if probe.error is not None), ExitCode.OK))
+    return int(worst_of({exit_code_of(probe.error) for probe in probes if probe.error is not None}))
 
 
 def _ready(config: Config) -> list[Provider]:
     return [provider for provider in config.catalog.providers.values() if provider.off_reason is None]
 
 
-async def _probe_all(app: App, providers: Sequence[Provider], *, explicit: bool) -> tuple[list[Probe], list[str]]:
-    """The probes, and who could not be asked for anything."""
-    async with app.transport:
-        models = await asyncio.gather(*(_model_for(app, provider, explicit=explicit) for provider in providers))
-        probes = await asyncio.gather(*(_probe(app, model) for model in models if model is not None))
-    absent = [provider.name for provider, model in zip(providers, models, strict=True) if model is None]
-    return list(probes), absent
+@dataclass(frozen=True, slots=True)
+class _Prober:
+    """Asks everybody at once. `explicit`: they were asked about by name; `tell` hears of each when it is over."""
+
+    app: App
+    within_s: float
+    explicit: bool
+    tell: "Callable[[Probe], None] | None"
+
+    async def everybody(self, providers: Sequence[Provider]) -> tuple[list[Probe], list[str]]:
+        """The probes in the providers' order, and who could not be asked for anything."""
+        async with self.app.transport:
+            probes = await asyncio.gather(*map(self._one, providers))
+        absent = [provider.name for provider, probe in zip(providers, probes, strict=True) if probe is None]
+        return [probe for probe in probes if probe is not None], absent
+
+    async def _one(self, provider: Provider) -> Probe | None:
+        model = await _model_for(self.app, provider, explicit=self.explicit, within_s=self.within_s)
+        if model is None:
+            return None
+        probe = await _probe(self.app, model, self.within_s)
+        if self.tell is not None:
+            self.tell(probe)
+        return probe
 
 
-async def _model_for(app: App, provider: Provider, *, explicit: bool) -> Model | None:
+async def _model_for(app: App, provider: Provider, *, explicit: bool, within_s: float) -> Model | None:
     """The model to ask for: the cheapest that the settings name, else one that the provider lists. None: a local server that
     is not up (and that nobody asked about by name), or a provider that says of no model."""
     catalog = app.config.catalog
     cheapest = min(_named(catalog, provider), key=_price, default=None)
     if cheapest is not None and not provider.local:
         return cheapest
-    answer = await ask(app.transport, provider, within_s=LOCAL_S if provider.local else LIST_S)
+    answer = await ask(app.transport, provider, within_s=min(LOCAL_S if provider.local else LIST_S, within_s))
     if answer.models:
         served = [model for model in answer.models if f"{provider.name}/{model}" in catalog.models]
         return catalog.model(f"{provider.name}/{(served or list(answer.models))[0]}")
@@ -130,9 +151,14 @@ def _price(model: Model) -> float:
     return model.price.output_usd if model.price is not None else float("inf")
 
 
-async def _probe(app: App, model: Model) -> Probe:
+async def _probe(app: App, model: Model, within_s: float) -> Probe:
     request = ChatRequest(
-        messages=(Message.text(Role.USER, PROMPT),), model=model.key, max_output_tokens=MOST_TOKENS, on_break="fail"
+        messages=(Message.text(Role.USER, PROMPT),),
+        model=model.key,
+        max_output_tokens=MOST_TOKENS,
+        on_break="fail",
+        deadline_s=within_s,
+        enough_characters=ENOUGH_CHARACTERS,
     )
     probe = Probe(model, asked=False)
     try:
@@ -154,37 +180,62 @@ async def _probe(app: App, model: Model) -> Probe:
     return probe
 
 
-_COLUMNS: Final = (
-    Column("model"),
-    Column(""),
-    Column("first token", Align.RIGHT),
-    Column("total", Align.RIGHT, rank=1),
-    Column("cost", Align.RIGHT, rank=2),
-)
+_STATE_WIDTH: Final = len("not asked")
+_FIGURES: Final = ("first token", "    total", "     cost")  # as wide as what stands below them
 
 
-def _lines(probes: Sequence[Probe], absent: Sequence[str], app: App, width: int | None) -> Iterator[Line]:
-    """The table, and below it what needs a sentence."""
-    if probes:
-        yield from table(_COLUMNS, [_row(probe) for probe in probes], width)
-    for probe in probes:
+class _AsItComes:
+    """A line for each as soon as it is over, in columns whose widths are known before: what went wrong stands below its own."""
+
+    def __init__(self, app: App, providers: Sequence[Provider], on: Screen) -> None:
+        self._app = app
+        self._on = on
+        keys = [_likely_key(app.config.catalog, provider) for provider in providers]
+        self._name_width = max(map(len, (*keys, "model")))
+        self._begun = False
+
+    def __call__(self, probe: Probe) -> None:
+        """Tell of one."""
+        show(self._lines(probe), self._on)
+
+    def _lines(self, probe: Probe) -> Iterator[Line]:
+        if not self._begun:
+            self._begun = True
+            yield self._row("model", "", Tone.FAINT, _FIGURES, Tone.FAINT)
+        word, tone = (
+            ("ok", Tone.GOOD) if probe.ok else ("failed", Tone.BAD) if probe.asked else ("not asked", Tone.WARN)
+        )
+        first = seconds(probe.ttft_s) if probe.ttft_s is not None else ""
+        total = seconds(probe.total_s) if probe.total_s is not None else ""
+        cost = dollars(probe.cost_usd) if probe.cost_usd is not None else ""
+        yield self._row(probe.model.key, word, tone, (first, total, cost))
         if not probe.ok:
-            said = f"{probe.model.key}: {_status(probe)}{app.redact(probe.why)}"
-            yield from wrapped_line((*ink("  "), *ink(said)), width)
-    if absent:
+            said = f"{probe.model.key}: {_status(probe)}{self._app.redact(probe.why)}"
+            yield from wrapped_line((*ink("  "), *ink(said)), self._on.width)
+
+    def _row(
+        self, name: str, word: str, tone: Tone, figures: tuple[str, str, str], figure_tone: Tone = Tone.PLAIN
+    ) -> Line:
+        room = self._on.width
+        cells = [f"  {text:>{len(head)}}" for text, head in zip(figures, _FIGURES, strict=True)]
+        while room is not None and len(cells) > 1 and self._name_width + 2 + _STATE_WIDTH + sum(map(len, cells)) > room:
+            cells.pop()
+        return (
+            *ink(f"{name:<{self._name_width}}  ", Tone.FAINT if figure_tone is Tone.FAINT else Tone.PLAIN),
+            *ink(f"{word:<{_STATE_WIDTH}}", tone),
+            *ink("".join(cells), figure_tone),
+        )
+
+    def close(self, absent: Sequence[str]) -> None:
+        """Tell who was not asked at all."""
         said = f"not up, or without a model to ask for: {', '.join(absent)}"
-        yield from wrapped_line(ink(said, Tone.FAINT), width, indent="  ")
+        show(wrapped_line(ink(said, Tone.FAINT), self._on.width, indent="  ") if absent else (), self._on)
 
 
-def _row(probe: Probe) -> tuple[Line, ...]:
-    word, tone = ("ok", Tone.GOOD) if probe.ok else ("failed", Tone.BAD) if probe.asked else ("not asked", Tone.WARN)
-    return (
-        ink(probe.model.key),
-        ink(word, tone),
-        ink(seconds(probe.ttft_s) if probe.ttft_s is not None else ""),
-        ink(seconds(probe.total_s) if probe.total_s is not None else ""),
-        ink(dollars(probe.cost_usd) if probe.cost_usd is not None else ""),
-    )
+def _likely_key(catalog: Catalog, provider: Provider) -> str:
+    """What will be asked for there, as far as the settings say."""
+    cheapest = min(_named(catalog, provider), key=_price, default=None)
+    return provider.name if cheapest is None else cheapest.key
 
 
 def _status(probe: Probe) -> str:

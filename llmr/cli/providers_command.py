@@ -71,6 +71,9 @@ def probe(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="[PROVIDER]", help="Providers' names; default: all that are ready.")
     ] = None,
+    within_s: Annotated[
+        float, typer.Option("--time-out", metavar="SECONDS", min=0.1, help="How long anybody is waited for.")
+    ] = 20.0,
     as_json: Json = False,
     config: Config = None,
 ) -> None:
@@ -80,4 +83,4 @@ def probe(
     """
     from llmr.cli.probe import run_probe
 
-    raise typer.Exit(run_probe(tuple(names or ()), config_file=config, as_json=as_json))
+    raise typer.Exit(run_probe(tuple(names or ()), config_file=config, as_json=as_json, within_s=within_s))

@@ -222,6 +222,7 @@ class Router:
     async def _answer(self, progress: Progress, leader: Asking, race: "Race | None") -> AsyncGenerator[Event, None]:
         """The answer of one attempt, from first token to Finished. Raises ProviderError."""
         buffered = progress.on_break is OnBreak.BUFFER
+        enough, heard = progress.request.enough_characters, 0
         spoke = False
         async with aclosing(leader.deltas()) as deltas:
             async for delta in deltas:
@@ -239,6 +240,9 @@ class Router:
                 if begins and race is not None:  # behind the first text: the losers may wait, a reader not
                     self._book_losers(progress, race)
                     await race.close()
+                heard += len(delta.text)
+                if enough is not None and heard >= enough:
+                    break
         finished = self._finished(progress, leader)
         refuse_unless_accepted(progress.request, finished.response)
         self._asker.report(progress, leader, None)

@@ -17,7 +17,7 @@ def test_each_provider_is_asked_once_and_told_as_it_did(shell):
         d=[html_page()],
     )
     said = shell("providers", "probe", "a", "b", "c", "d")
-    assert said.code == 5  # the first who did not answer
+    assert said.code == 5  # of a limit and a fault, what waiting does not mend
     lines = {line.split()[0]: line for line in said.out.splitlines()[1:]}
     assert lines["a/lab-model"].split()[1] == "ok"
     assert [lines[f"{name}/lab-model"].split()[1] for name in "bcd"] == ["failed"] * 3
@@ -112,3 +112,34 @@ def test_a_provider_whose_models_nobody_named_is_asked_for_one_that_it_lists(she
     shell.configure(f'[providers.c]\nbase_url = "{lab.url("a")}"\n')
     said = shell("providers", "probe", "c", "--json")
     assert (said.code, _rows(said)["c"]["model"]) == (0, "lab-model")
+
+
+def test_who_tells_a_story_is_not_heard_to_its_end_and_has_answered_all_the_same(shell):
+    lab = shell.serve(a=[Behavior("once upon a time there was a model", gate="never", gate_at=5)])
+    said = shell("providers", "probe", "a", "--json")
+    assert (said.code, _rows(said)["a"]["ok"]) == (0, True)
+    assert _rows(said)["a"]["ttft_ms"] is not None
+    (provider,) = [p for p in shell("providers", "status", "--json").json["providers"] if p["name"] == "a"]
+    assert (provider["models"][0]["attempts"], provider["models"][0]["success"]) == (1, 1.0)
+    assert len(lab.provider("a").requests) == 1
+
+
+def test_nobody_is_waited_for_longer_than_was_said(shell):
+    shell.serve(a=[Behavior("late", gate="never")], b=[Behavior("ok")])
+    said = shell("providers", "probe", "--time-out", "0.3", "a", "b", "--json")
+    assert said.code == 7
+    assert [_rows(said)[name]["ok"] for name in "ab"] == [False, True]
+    assert _rows(said)["a"]["kind"] in {"deadline", "first_token_timeout"}
+
+
+def test_each_is_told_when_it_is_over_and_not_in_their_order(shell):
+    shell.serve(slow=[Behavior("ok", ttft_s=0.4)], fast=[Behavior("ok")])
+    said = shell("providers", "probe", "slow", "fast")
+    assert [line.split()[0] for line in said.out.splitlines()] == ["model", "fast/lab-model", "slow/lab-model"]
+    assert len({len(line) for line in said.out.splitlines()}) <= 2, "columns that line up before all is known"
+
+
+def test_of_several_that_failed_the_code_is_of_what_no_waiting_mends(shell):
+    shell.serve(a=[rate_limited("12")], b=[Behavior(status=401)], c=[Behavior(status=500)])
+    assert shell("providers", "probe", "a", "b", "c").code == 4
+    assert shell("providers", "probe", "c", "--json").code == 5
