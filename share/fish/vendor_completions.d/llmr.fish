@@ -170,6 +170,7 @@ complete -c llmr -n '__llmr_at \' providers open\'' -a '(__llmr_names providers)
 complete -c llmr -n '__llmr_at \' providers close\'' -l config -r -d 'A routing.toml to use instead of yours; it is trusted'
 complete -c llmr -n '__llmr_at \' providers close\'' -l config -r -F
 complete -c llmr -n '__llmr_at \' providers close\'' -a '(__llmr_names providers)'
+complete -c llmr -n '__llmr_at \' providers probe\'' -l time-out -x -d 'How long anybody is waited for'
 complete -c llmr -n '__llmr_at \' providers probe\'' -l json -d 'One JSON document'
 complete -c llmr -n '__llmr_at \' providers probe\'' -l config -r -d 'A routing.toml to use instead of yours; it is trusted'
 complete -c llmr -n '__llmr_at \' providers probe\'' -l config -r -F
