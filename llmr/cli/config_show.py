@@ -13,8 +13,8 @@ from llmr.cli.output import print_line
 from llmr.cli.say import say
 from llmr.cli.screen import screen, show
 from llmr.config.environment import Environment, disable_pydantic_plugins
-from llmr.config.origin import KeyPath, dotted
 from llmr.config.search import Scope, find
+from llmr.config.toml_lines import KeyPath, dotted
 from llmr.errors import UsageError
 from llmr.render.ink import Line, Tone, ink
 from llmr.render.table import Column, table

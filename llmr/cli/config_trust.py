@@ -15,8 +15,8 @@ from llmr.cli.output import print_line
 from llmr.cli.say import say
 from llmr.cli.screen import Screen, screen, show
 from llmr.config.environment import Environment, disable_pydantic_plugins
-from llmr.config.origin import dotted
 from llmr.config.search import Found, Scope, find
+from llmr.config.toml_lines import dotted
 from llmr.config.trust import trust, trustable
 from llmr.errors import ConfigError
 from llmr.render.figures import NOTHING

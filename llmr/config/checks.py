@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from llmr.config.name_checks import default_model_faults, named_model_faults
-from llmr.config.origin import Fault, KeyPath, Origins
+from llmr.config.origin import Fault, Origins
 from llmr.config.provider_checks import file_name_faults, provider_faults
 from llmr.config.rule_checks import rule_faults
 from llmr.config.schema import RoutingFile, SpendTable
+from llmr.config.toml_lines import KeyPath
 from llmr.routing.policy import Policy
 
 

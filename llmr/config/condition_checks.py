@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from llmr.config.origin import Fault, KeyPath
+from llmr.config.origin import Fault
 from llmr.config.schema_rules import DollarRangeTable, TokenRangeTable, WhenTable
 from llmr.config.schema_types import DAY, HOURS
+from llmr.config.toml_lines import KeyPath
 from llmr.config.wording import show
 from llmr.routing.rules.condition import WEEKDAYS
 

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from llmr.config.checks import faults_in
 from llmr.config.environment import PREFIX
-from llmr.config.origin import Fault, KeyPath, Origins, Place, TomlTable, dotted, exists
+from llmr.config.origin import Fault, Origins, Place, TomlTable, exists
 from llmr.config.schema import RoutingFile
+from llmr.config.toml_lines import KeyPath, dotted
 from llmr.config.validation import validated
 from llmr.config.wording import did_you_mean, plain
 from llmr.dataclass import dataclass

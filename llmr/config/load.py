@@ -31,4 +31,5 @@ def load(environment: Environment, *, config_file: Path | None = None, strict: b
     refused = (*found.notices, *normal["protected"])
     if strict and refused:
         raise TrustError(refused[0], every=[Wrong(line, message=line) for line in refused])
-    return build(normal, environment, notices=found.notices, sources=(file.path for file in found.files))
+    sources = (file.path for file in found.files)
+    return build(normal, environment, notices=found.notices, sources=sources, strict=strict)

@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from llmr.config.origin import Fault, KeyPath
+from llmr.config.origin import Fault
 from llmr.config.provider_checks import model_id_faults
 from llmr.config.schema import NameTable, RoutingFile
+from llmr.config.toml_lines import KeyPath
 from llmr.config.wording import show
 
 MODEL_NAME: Final = re.compile(r"[A-Za-z0-9._:@+-]{1,64}")  # no slash: that is provider/model-id

@@ -8,10 +8,11 @@ from typing import Any
 
 from llmr.config.binding import Consent
 from llmr.config.condition_checks import days_of, minutes_of
-from llmr.config.origin import KeyPath, Origins
+from llmr.config.origin import Origins
 from llmr.config.schema import FromVariable, ModelFacts, NameTable, ProviderTable, RoutingFile
 from llmr.config.schema_rules import HedgeTable, RuleTable
 from llmr.config.schema_types import Table
+from llmr.config.toml_lines import KeyPath
 from llmr.config.urls import address_of
 
 Normal = dict[str, Any]

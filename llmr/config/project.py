@@ -16,7 +16,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from llmr.config.merge import is_list, is_table
-from llmr.config.origin import KeyPath, Layer, TomlTable, dotted
+from llmr.config.origin import Layer, TomlTable
+from llmr.config.toml_lines import KeyPath, dotted
 from llmr.config.validation import keys_at
 from llmr.config.wording import show
 from llmr.dataclass import dataclass

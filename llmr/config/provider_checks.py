@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from llmr.catalog import CREDENTIAL_HEADERS, FRAMING_HEADERS
-from llmr.config.origin import Fault, KeyPath
+from llmr.config.origin import Fault
 from llmr.config.schema import FromVariable, ProviderTable
+from llmr.config.toml_lines import KeyPath
 from llmr.config.urls import Address, UnfitUrl, address_of, origin_of
 from llmr.config.wording import show
 from llmr.secret import MASK, Redactor

@@ -9,10 +9,11 @@ from typing import Final
 from llmr.catalog import Timeouts
 from llmr.config.condition_checks import condition_faults
 from llmr.config.name_checks import served_name_faults
-from llmr.config.origin import Fault, KeyPath, Origins
+from llmr.config.origin import Fault, Origins
 from llmr.config.schema import RoutingFile, SpendTable
 from llmr.config.schema_rules import RuleTable, WhenTable
 from llmr.config.search import Scope
+from llmr.config.toml_lines import KeyPath
 from llmr.config.wording import show
 
 _WILDCARDS: Final = re.compile(r"[*?\[]")

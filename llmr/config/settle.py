@@ -15,10 +15,11 @@ from llmr.config.judgement import Judged, judged, raise_all
 from llmr.config.merge import merged
 from llmr.config.model_files import named_facts
 from llmr.config.normal import Normal, normal_form
-from llmr.config.origin import KeyPath, Layer, Origins, TomlTable
+from llmr.config.origin import Layer, Origins, TomlTable
 from llmr.config.project import restricted
 from llmr.config.schema import RoutingFile
 from llmr.config.search import Found, FoundFile, Scope
+from llmr.config.toml_lines import KeyPath
 from llmr.config.validation import is_known, keys_at, variable_path, variables_table
 from llmr.config.wording import did_you_mean, plain
 from llmr.dataclass import dataclass

@@ -13,8 +13,9 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
 
 from llmr.config.environment import PREFIX
-from llmr.config.origin import Fault, KeyPath, TomlTable, exists
+from llmr.config.origin import Fault, TomlTable, exists
 from llmr.config.schema import RoutingFile
+from llmr.config.toml_lines import KeyPath
 from llmr.config.wording import kind_of, show
 
 

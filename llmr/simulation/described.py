@@ -33,7 +33,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, cast
 
-from llmr.config.origin import KeyPath, dotted, key_lines
+from llmr.config.toml_lines import KeyPath, dotted, key_lines
 from llmr.config.wording import kind_of, plain, show, suggestion
 from llmr.dataclass import dataclass
 from llmr.errors import UsageError

@@ -118,14 +118,45 @@ def test_a_variable_that_outranks_the_stored_key_is_told(shell, monkeypatch):
     assert (said.code, "unset it" in said.err) == (2, True)
 
 
-def test_b45_an_unsafe_file_stops_every_command_with_the_mend(shell):
+def test_b45_an_unsafe_file_stops_who_needs_a_key_from_it_with_the_mend(shell):
     shell("keys", "set", "openai", stdin=KEY.encode())
     file = shell.home / ".config/llmr/credentials.toml"
     file.chmod(0o644)
-    for arguments in (["keys", "list"], ["keys", "set", "groq"], ["chat", "hi"]):
+    for arguments in (
+        ["keys", "list"],
+        ["keys", "set", "groq"],
+        ["chat", "-m", "openai/gpt-4o", "hi"],
+        ["config", "check"],
+    ):
         said = shell(*arguments, stdin=b"sk-other-123456")
         assert said.code == 3
         assert f"run: chmod 600 {file}" in said.err
+
+
+def test_b45_an_unsafe_file_is_a_line_to_who_needs_no_key_from_it(shell):
+    shell("keys", "set", "openai", stdin=KEY.encode())
+    file = shell.home / ".config/llmr/credentials.toml"
+    lab = shell.serve(a=[Behavior("hi")])
+    file.chmod(0o644)
+    for arguments in (["chat", "hi"], ["log"], ["stats"], ["models"], ["providers", "status"], ["explain"], ["rank"]):
+        said = shell(*arguments)
+        assert said.code == 0
+        assert sum(f"run: chmod 600 {file}" in line for line in said.err_lines) == 1
+        assert KEY not in said.out + said.err
+    assert len(lab.provider("a").requests) == 1
+
+
+def test_b45_no_key_is_sent_from_a_file_that_others_could_read(shell):
+    lab = shell.serve(a=[Behavior("hi")])
+    settings = shell.home / ".config/llmr/routing.toml"
+    shell.configure(settings.read_text() + '\napi_key_env = "A_KEY"\n')
+    file = shell.home / ".config/llmr/credentials.toml"
+    file.write_text(f'A_KEY = "{KEY}"\n')
+    file.chmod(0o640)
+    assert shell("chat", "hi").code == 3
+    assert lab.provider("a").requests == ()
+    file.chmod(0o600)
+    assert shell("chat", "hi").code == 0
 
 
 # import

@@ -244,7 +244,7 @@ def test_a_stored_key_counts_where_the_variable_is_not_set(world: World) -> None
 def test_b45_a_credentials_file_that_others_can_read_is_refused_with_the_mend(world: World) -> None:
     path = _credentials(world, f'OPENAI_API_KEY = "{KEY}"\n', 0o644)
     with pytest.raises(TrustError) as caught:
-        world.load()
+        world.load(strict=True)
     assert str(caught.value) == f"{path}: mode 0644 lets others at your keys; run: chmod 600 {path}"
 
 
@@ -253,23 +253,33 @@ def test_b45_a_link_a_directory_and_a_foreign_file_are_refused(world: World, tmp
     if os.geteuid() == 0:
         os.chown(path, 12345, -1)
         with pytest.raises(TrustError, match="another user; run: chown 0 "):
-            world.load()
+            world.load(strict=True)
     path.unlink()
     path.symlink_to(tmp_path)
     with pytest.raises(TrustError, match="is a symbolic link"):
-        world.load()
+        world.load(strict=True)
     path.unlink()
     path.mkdir()
     with pytest.raises(TrustError, match="is not a regular file"):
-        world.load()
+        world.load(strict=True)
     path.rmdir()
     os.mkfifo(path)
     with pytest.raises(TrustError, match="is not a regular file"):
-        world.load()
+        world.load(strict=True)
 
 
 def test_a_line_that_is_no_key_is_named_and_not_shown(world: World) -> None:
     _credentials(world, f"\nOPENAI_API_KEY = {KEY}\n")
     with pytest.raises(ConfigError) as caught:
-        world.load()
+        world.load(strict=True)
     assert str(caught.value).endswith('credentials.toml:2: expected a line such as OPENAI_API_KEY = "…"')
+
+
+def test_b45_without_strictness_a_file_that_is_unfit_is_a_notice_and_who_wants_a_key_from_it_is_off(world: World) -> None:
+    path = _credentials(world, f'OPENAI_API_KEY = "{KEY}"\n', 0o644)
+    config = world.load(GROQ_API_KEY=KEY)
+    (notice,) = config.notices
+    assert notice.startswith(f"{path}: mode 0644 lets others at your keys; run: chmod 600 {path}")
+    assert config.catalog.providers["groq"].off_reason is None
+    assert f"chmod 600 {path}" in (config.catalog.providers["openai"].off_reason or "")
+    assert "OPENAI_API_KEY" not in config.missing_keys, "it may well be there"

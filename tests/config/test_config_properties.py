@@ -12,9 +12,10 @@ from llmr.config.build import Config
 from llmr.config.environment import Environment
 from llmr.config.load import load
 from llmr.config.merge import merged
-from llmr.config.origin import Layer, exists, key_lines
+from llmr.config.origin import Layer, exists
 from llmr.config.project import OPEN, restricted
 from llmr.config.search import Scope, shipped_routing_file
+from llmr.config.toml_lines import key_lines
 from llmr.errors import ConfigError
 
 World = Any  # the fixture, see conftest.py

@@ -125,7 +125,7 @@ def test_b35_text_that_is_no_toml_is_code_3_without_its_content(cloned, content)
     project(cloned, content)
     ended = ask(cloned)
     assert (ended.code, ended.out) == (3, "")
-    assert len(ended.err_lines) == 1
+    assert len(ended.err_lines) == 2, "what is wrong, and what tells all of it"
     assert "root" not in ended.err
     assert cloned.lab.provider("a").requests == ()
 
