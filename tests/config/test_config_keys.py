@@ -275,7 +275,9 @@ def test_a_line_that_is_no_key_is_named_and_not_shown(world: World) -> None:
     assert str(caught.value).endswith('credentials.toml:2: expected a line such as OPENAI_API_KEY = "…"')
 
 
-def test_b45_without_strictness_a_file_that_is_unfit_is_a_notice_and_who_wants_a_key_from_it_is_off(world: World) -> None:
+def test_b45_without_strictness_a_file_that_is_unfit_is_a_notice_and_who_wants_a_key_from_it_is_off(
+    world: World,
+) -> None:
     path = _credentials(world, f'OPENAI_API_KEY = "{KEY}"\n', 0o644)
     config = world.load(GROQ_API_KEY=KEY)
     (notice,) = config.notices
