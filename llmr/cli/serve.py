@@ -35,8 +35,12 @@ def run_serve(
 
     config = configured(config_file)
     _refuse_if_nobody_is_ready(config)
-    token = server_token(Environment.from_process())
-    options = run.Options(host, port, hosts, origins, behind_tls, log_requests, workers)
+    environment = Environment.from_process()
+    token = server_token(environment)
+    traced = environment.variable(run.TRACING) == "1"
+    options = run.Options(host, port, hosts, origins, behind_tls, log_requests, traced=traced, workers=workers)
+    if traced:
+        run.tracer_kind()  # said now, and not by every worker
 
     def again() -> Config:
         return load(Environment.from_process(), config_file=Path(config_file) if config_file else None)

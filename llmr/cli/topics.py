@@ -185,6 +185,7 @@ _ENV: Final[Mapping[str, str]] = MappingProxyType(
         "LLMR_DEBUG": "1: a traceback for what is unexpected",
         "LLMR_EDITOR": "the editor, over VISUAL and EDITOR; it gets no keys",
         "LLMR_LOG": "off: no history of requests is kept",
+        "LLMR_OTEL": "1: `llmr serve` sends spans by OpenTelemetry, whose own OTEL_… variables say where to",
         "LLMR_PAGER": "nothing yet: no view starts a pager; pipe it (llmr log show | less)",
         "LLMR_SAVE": "0: conversations are not saved",
         "LLMR_SERVE_TOKEN": "what clients of `llmr serve` must show",

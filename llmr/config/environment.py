@@ -25,6 +25,7 @@ RESERVED: Final = frozenset(
         "LLMR_DEBUG",
         "LLMR_EDITOR",
         "LLMR_LOG",
+        "LLMR_OTEL",
         "LLMR_PAGER",
         "LLMR_SAVE",
         "LLMR_SERVE_TOKEN",

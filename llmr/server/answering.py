@@ -55,6 +55,8 @@ class _Answer:
 
     async def event(self, event: Event) -> None:
         """Anything else that happens."""
+        if self.call.trace is not None:
+            self.call.trace.event(event)
         match event:
             case LookedUp():
                 self.call.request_id = event.request_id or self.call.request_id

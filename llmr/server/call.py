@@ -7,11 +7,14 @@ and `piece`) and carries the same headers.
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+if TYPE_CHECKING:
+    from llmr.server.trace import Trace
 
 _ALWAYS: Final = (
     (b"cache-control", b"no-store"),
@@ -28,7 +31,7 @@ class Call:
 
     __slots__ = (
         "_left", "_receive", "_send", "attempts", "cached", "headers", "host", "method", "model", "origin", "outcome", "path",
-        "provider", "query", "request_id", "sent_bytes", "started_s", "status", "told",
+        "provider", "query", "request_id", "sent_bytes", "started_s", "status", "told", "trace",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, *, request_id: str, started_s: float) -> None:
@@ -52,6 +55,7 @@ class Call:
         self.model: str | None = None
         self.outcome: str | None = None
         self.cached: str | None = None  # hit, miss; None: the cache was not asked
+        self.trace: Trace | None = None
 
     def values(self, name: bytes) -> list[bytes]:
         """Every value of this header; names are lower-case."""

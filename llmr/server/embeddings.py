@@ -12,7 +12,6 @@ from llmr.app import App
 from llmr.chat import ChatRequest, Message, Role, Usage
 from llmr.router import AttemptStarted, Decided, Finished
 from llmr.server.call import Call
-from llmr.server.hints import hinted
 from llmr.wire import json_text
 from llmr.wire.embeddings import FIELDS, vectors_of
 
@@ -33,11 +32,12 @@ def embeddings_request(body: Mapping[str, Any]) -> ChatRequest:
     )
 
 
-async def answer_embeddings(call: Call, app: App, body: Mapping[str, Any]) -> None:
+async def answer_embeddings(call: Call, app: App, request: ChatRequest) -> None:
     """Ask and answer. Raises LlmrError, Gone."""
-    request = hinted(embeddings_request(body), call)
     async with call.while_there(), aclosing(app.embedder().stream(request)) as events:
         async for event in events:
+            if call.trace is not None:
+                call.trace.event(event)
             match event:
                 case Decided():
                     call.request_id = event.request_id or call.request_id

@@ -33,6 +33,7 @@ from llmr.server.problems import headers_of, problem_of, refuse
 from llmr.server.route import Route
 from llmr.server.routes import ROUTES, dialect_of, found
 from llmr.server.schema import check_shape
+from llmr.server.trace import Tracer
 
 
 @dataclass(slots=True)
@@ -45,6 +46,7 @@ class Gateway:
     metrics: Metrics
     chance: Random
     limits: Limits = LIMITS
+    tracer: Tracer | None = None
     under_way: int = field(default=0, init=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,6 +62,8 @@ class Gateway:
             finally:
                 took_s = app.clock.monotonic() - started_s
                 self.log.ended(call, now=app.clock.now(), took_s=took_s)
+                if call.trace is not None:
+                    call.trace.end(call)
                 self.metrics.ended(call, app, path=row, took_s=took_s)
 
     async def _answered(self, call: Call, app: App, row: str | None) -> None:

@@ -9,6 +9,7 @@ from llmr.app import App
 from llmr.dataclass import dataclass
 from llmr.server.call import Call
 from llmr.server.metrics import Metrics
+from llmr.server.trace import Tracer
 from llmr.wire.serving import Dialect
 
 
@@ -20,6 +21,9 @@ class Counts(Protocol):
 
     @property
     def metrics(self) -> Metrics: ...
+
+    @property
+    def tracer(self) -> Tracer | None: ...
 
 
 Serve = Callable[[Counts, Call, App, Mapping[str, Any]], Awaitable[None]]

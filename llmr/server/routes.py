@@ -10,7 +10,7 @@ from typing import Any, Final
 from llmr.app import App
 from llmr.server.answering import LEFT_OUT, answer, asked_with
 from llmr.server.call import Call
-from llmr.server.embeddings import answer_embeddings
+from llmr.server.embeddings import answer_embeddings, embeddings_request
 from llmr.server.hints import hinted
 from llmr.server.listings import HEALTHY, model_body, models_body, rank_body, tokens_body
 from llmr.server.metrics import CONTENT_TYPE
@@ -63,23 +63,29 @@ def dialect_of(route: Route | None, call: Call) -> Dialect:
     return route.dialect or (_ANTHROPIC if _by_anthropic(call) else _OPENAI)
 
 
-async def _chat(call: Call, app: App, dialect: Dialect, body: Body) -> None:
+async def _chat(counts: Counts, call: Call, app: App, dialect: Dialect, body: Body) -> None:
     asked = dialect.request(body)
     if asked.unsaid:
         call.told[LEFT_OUT] = ", ".join(asked.unsaid)
-    await answer(call, app, asked_with(asked, hinted(asked.request, call)), dialect)
+    request = hinted(asked.request, call)
+    if counts.tracer is not None:
+        call.trace = counts.tracer.begin(call, request, "chat")
+    await answer(call, app, asked_with(asked, request), dialect)
 
 
-async def _completions(_counts: Counts, call: Call, app: App, body: Body) -> None:
-    await _chat(call, app, _OPENAI, body)
+async def _completions(counts: Counts, call: Call, app: App, body: Body) -> None:
+    await _chat(counts, call, app, _OPENAI, body)
 
 
-async def _messages(_counts: Counts, call: Call, app: App, body: Body) -> None:
-    await _chat(call, app, _ANTHROPIC, body)
+async def _messages(counts: Counts, call: Call, app: App, body: Body) -> None:
+    await _chat(counts, call, app, _ANTHROPIC, body)
 
 
-async def _embeddings(_counts: Counts, call: Call, app: App, body: Body) -> None:
-    await answer_embeddings(call, app, body)
+async def _embeddings(counts: Counts, call: Call, app: App, body: Body) -> None:
+    request = hinted(embeddings_request(body), call)
+    if counts.tracer is not None:
+        call.trace = counts.tracer.begin(call, request, "embeddings")
+    await answer_embeddings(call, app, request)
 
 
 async def _count_tokens(_counts: Counts, call: Call, _app: App, body: Body) -> None:

@@ -20,7 +20,7 @@ import uvicorn
 from llmr.app import SystemClock
 from llmr.config.build import Config
 from llmr.dataclass import dataclass
-from llmr.errors import UsageError
+from llmr.errors import ConfigError, UsageError
 from llmr.server.access_log import AccessLog, to_stdout
 from llmr.server.gateway import Gateway
 from llmr.server.generations import Generations
@@ -30,8 +30,10 @@ from llmr.server.metrics import Metrics
 from llmr.server.protocol import BoundedProtocol
 from llmr.server.reload import Load, follow
 from llmr.server.token import ServerToken
+from llmr.server.trace import Tracer
 from llmr.server.workers import Workers
 
+TRACING: Final = "LLMR_OTEL"
 _BACKLOG: Final = 512
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
@@ -39,6 +41,8 @@ _GC_THRESHOLDS: Final = (10_000, 20, 50)  # a request makes some 3,000 objects, 
 _SWITCH_S: Final = (
     0.0005  # how long the thread that writes history may keep the loop waiting; Python's own is ten times that
 )
+
+_COMPLAINING: Final = ("uvicorn.error", "opentelemetry")
 
 Say = Callable[[str], None]
 
@@ -53,6 +57,7 @@ class Options:
     origins: tuple[str, ...] = ()
     behind_tls: bool = False
     log_requests: bool = True
+    traced: bool = False
     workers: int = 1
 
 
@@ -116,6 +121,8 @@ async def _serving(
             _settle_down()
             await Server(gateway).serve(sockets=[listener])
             following.cancel()
+            if gateway.tracer is not None:
+                gateway.tracer.close()
         app = generations.app
     for notice in app.notices:
         say(notice)
@@ -141,7 +148,18 @@ def gateway_for(
     """The ASGI application."""
     hosts = (*options.hosts, *(() if options.host in (*_LOOPBACK, "0.0.0.0", "::") else (options.host,)))  # noqa: S104 - not bound here
     guard = Guard(token, port, tuple(host.lower() for host in hosts), options.origins)
-    return Gateway(generations, guard, log, Metrics(), random.Random(), limits)  # noqa: S311 - ids of requests, no secrets
+    chance = random.Random()  # noqa: S311 - ids of requests, no secrets
+    tracer = tracer_kind()() if options.traced else None
+    return Gateway(generations, guard, log, Metrics(), chance, limits, tracer)
+
+
+def tracer_kind() -> Callable[[], Tracer]:
+    """What makes a tracer. Raises ConfigError where its packages are missing."""
+    try:
+        from llmr.server.tracing import OtelTracer  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise ConfigError(f"{TRACING}=1 needs more packages ({error.name}): pip install 'llmr[otel]'") from None
+    return OtelTracer
 
 
 class Server(uvicorn.Server):
@@ -191,7 +209,7 @@ class Server(uvicorn.Server):
 
 @contextmanager
 def _complaints(say: Say) -> Generator[None]:
-    """What uvicorn has to say, a bug's traceback included, goes through ours: redacted, a line each."""
+    """What uvicorn and OpenTelemetry have to say, a bug's traceback included, goes through ours: redacted, a line each."""
 
     class _Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
@@ -199,12 +217,15 @@ def _complaints(say: Say) -> Generator[None]:
                 say(line)
 
     handler = _Handler(logging.ERROR)
-    logger = logging.getLogger("uvicorn.error")
-    logger.addHandler(handler)
-    propagated, logger.propagate = logger.propagate, False
-    logger.setLevel(logging.ERROR)
+    loggers = [logging.getLogger(name) for name in _COMPLAINING]
+    propagated = [logger.propagate for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.propagate = False
+        logger.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        logger.removeHandler(handler)
-        logger.propagate = propagated
+        for logger, was in zip(loggers, propagated, strict=True):
+            logger.removeHandler(handler)
+            logger.propagate = was
