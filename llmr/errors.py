@@ -35,6 +35,7 @@ class ErrorKind(StrEnum):
     DEADLINE = "deadline"  # the caller's own time was up before what the provider may usually take
     STALL = "stall"  # silence between two tokens
     SERVER = "server"  # 5xx, 408, gateway text
+    GATEWAY = "gateway"  # a 5xx that is a page of HTML: of what stands before the provider, and before all its models
     OVERLOADED = "overloaded"  # 529, "at capacity"
     RATE_LIMIT = "rate_limit"
     TOO_LARGE_FOR_LIMIT = "too_large_for_limit"  # a 429 that no waiting mends

@@ -52,6 +52,7 @@ BY_KIND: Final[Mapping[ErrorKind, ExitCode]] = MappingProxyType(
         ErrorKind.DEADLINE: ExitCode.TIMEOUT,
         ErrorKind.STALL: ExitCode.TIMEOUT,
         ErrorKind.SERVER: ExitCode.ALL_DOWN,
+        ErrorKind.GATEWAY: ExitCode.ALL_DOWN,
         ErrorKind.OVERLOADED: ExitCode.ALL_DOWN,
         ErrorKind.RATE_LIMIT: ExitCode.RATE_LIMITED,
         ErrorKind.TOO_LARGE_FOR_LIMIT: ExitCode.REJECTED,

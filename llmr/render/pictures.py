@@ -76,6 +76,7 @@ MARKS: Final[Mapping[str, Mark]] = MappingProxyType(
         ErrorKind.DEADLINE: _TIME_OUT,
         ErrorKind.STALL: _TIME_OUT,
         ErrorKind.SERVER: _SERVER,
+        ErrorKind.GATEWAY: _SERVER,
         ErrorKind.OVERLOADED: _SERVER,
         ErrorKind.RATE_LIMIT: _LIMIT,
         ErrorKind.TOO_LARGE_FOR_LIMIT: _LIMIT,

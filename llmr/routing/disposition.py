@@ -56,6 +56,7 @@ DISPOSITIONS: Final[Mapping[ErrorKind, Disposition]] = MappingProxyType(
         ErrorKind.DEADLINE:            Disposition(_ONCE,  _ANYONE, _NEUTRAL, _NEUTRAL),
         ErrorKind.STALL:               Disposition(_AGAIN, _ANYONE, _ERROR, _ERROR),
         ErrorKind.SERVER:              Disposition(_AGAIN, _ANYONE, _ERROR, _ERROR),
+        ErrorKind.GATEWAY:             Disposition(_AGAIN, _ANYONE, _ERROR, _NEUTRAL),
         ErrorKind.OVERLOADED:          Disposition(_AGAIN, _ANYONE, _ERROR, _ERROR),
         ErrorKind.RATE_LIMIT:          Disposition(_AGAIN, _ANYONE, _ERROR, _RATE, _RATE),
         ErrorKind.TOO_LARGE_FOR_LIMIT: Disposition(_ONCE,  _ANYONE, _NEUTRAL, _NEUTRAL),

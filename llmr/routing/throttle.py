@@ -25,7 +25,13 @@ FADES_S: Final = 15.0  # mean age of what is counted, as of a window of 30 s
 
 NOBODY_COULD: Final = frozenset(
     {ErrorKind.CONNECT, ErrorKind.TLS, ErrorKind.SERVER, ErrorKind.OVERLOADED, ErrorKind.RATE_LIMIT, ErrorKind.STALL}
-    | {ErrorKind.CONNECT_TIMEOUT, ErrorKind.FIRST_TOKEN_TIMEOUT, ErrorKind.BAD_RESPONSE, ErrorKind.INCOMPLETE}
+    | {
+        ErrorKind.CONNECT_TIMEOUT,
+        ErrorKind.FIRST_TOKEN_TIMEOUT,
+        ErrorKind.GATEWAY,
+        ErrorKind.BAD_RESPONSE,
+        ErrorKind.INCOMPLETE,
+    }
 )
 """Ends that tell of the providers. Every other end was an answer of sorts, or the request's own doing: a deadline of its own,
 a limit of the user's, a prompt that is too long."""

@@ -16,7 +16,7 @@ _CLASSES: Final[Sequence[frozenset[ErrorKind]]] = (  # the most retryable first
     frozenset({ErrorKind.CONNECT_TIMEOUT, ErrorKind.FIRST_TOKEN_TIMEOUT, ErrorKind.STALL, ErrorKind.DEADLINE}),
     frozenset(
         {ErrorKind.CONNECT, ErrorKind.TLS, ErrorKind.SERVER, ErrorKind.OVERLOADED}
-        | {ErrorKind.BAD_RESPONSE, ErrorKind.INCOMPLETE}
+        | {ErrorKind.GATEWAY, ErrorKind.BAD_RESPONSE, ErrorKind.INCOMPLETE}
     ),
     frozenset({ErrorKind.BUDGET}),  # it is full again tomorrow
     frozenset({ErrorKind.AUTH}),

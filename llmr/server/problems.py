@@ -48,6 +48,7 @@ _BY_KIND: Final[Mapping[ErrorKind, tuple[int, str, bool | None]]] = MappingProxy
         ErrorKind.CONNECT:             (503, "no_provider_available", None),
         ErrorKind.TLS:                 (503, "no_provider_available", None),
         ErrorKind.SERVER:              (503, "no_provider_available", None),
+        ErrorKind.GATEWAY:             (503, "no_provider_available", None),
         ErrorKind.OVERLOADED:          (503, "no_provider_available", None),
         ErrorKind.BAD_RESPONSE:        (502, "bad_provider_response", None),
         ErrorKind.INCOMPLETE:          (502, "incomplete_provider_response", None),

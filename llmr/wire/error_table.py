@@ -12,17 +12,10 @@ from typing import Final
 from llmr.dataclass import dataclass
 from llmr.errors import ErrorKind as K
 
+HTML: Final = "<html>"  # the word for a body that is a page: no code looks like it
 _ANY: Final = range(600)
 _4XX: Final = range(400, 500)
-_REQUEST: Final = (
-    400,
-    404,
-    413,
-    422,
-    500,
-    501,
-    *range(200, 300),
-)  # llama.cpp says 500 for the client's mistakes
+_REQUEST: Final = (*range(200, 300), 400, 404, 413, 422, 500, 501)  # llama.cpp says 500 for the client's mistakes
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +109,7 @@ ROWS: Final = (
     Row(K.UNSUPPORTED, (501,)),
     Row(K.BAD_REQUEST, (500,), phrases=("cannot use both", "cannot make get request")),  # llama.cpp, see §A.2
     # how the provider is
+    Row(K.GATEWAY, range(500, 600), words=(HTML,)),  # an API says JSON: this is a proxy, whatever is behind it
     Row(K.SERVER, words=("unavailable", "internal")),  # Google: "overloaded" in prose, but its class is SERVER (§A.4)
     Row(K.OVERLOADED, (498, 529)),  # 498: Groq flex capacity
     Row(K.OVERLOADED, words=(

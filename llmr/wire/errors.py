@@ -13,7 +13,7 @@ from typing import Any, Final
 from llmr.dataclass import dataclass
 from llmr.errors import ErrorKind, ProviderError
 from llmr.wire import json_text
-from llmr.wire.error_table import kind_of
+from llmr.wire.error_table import HTML, kind_of
 from llmr.wire.json_text import list_of, object_of, text_of
 from llmr.wire.retry_delay import retry_delay_s
 
@@ -110,7 +110,7 @@ class _Said:
             status=number if 200 <= status < 300 and number else status,
             message=message,
             code=(named or next(iter(codes), None)),
-            words=frozenset(word.lower() for word in (*codes, *more)),
+            words=frozenset(word.lower() for word in (*codes, *more, *([HTML] if _html_title(text) else []))),
             prose=prose.lower(),
             is_error=bool(error) or top.get("type") == "error" or top.get("object") == "error",
             upstream=upstream,

@@ -48,7 +48,7 @@ def test_dead_keys_and_empty_purses_are_the_accounts_and_a_missing_model_the_mod
 
 
 def test_the_network_is_the_providers_and_what_came_of_the_model_is_both_their_fault() -> None:
-    assert kinds(provider=Outcome.ERROR, model=Outcome.NEUTRAL) == {K.CONNECT, K.CONNECT_TIMEOUT, K.TLS}
+    assert kinds(provider=Outcome.ERROR, model=Outcome.NEUTRAL) == {K.CONNECT, K.CONNECT_TIMEOUT, K.TLS, K.GATEWAY}
     assert kinds(provider=Outcome.ERROR, model=Outcome.ERROR) == {
         K.FIRST_TOKEN_TIMEOUT, K.STALL, K.SERVER, K.OVERLOADED, K.BAD_RESPONSE, K.INCOMPLETE,
     }  # fmt: skip

@@ -115,6 +115,14 @@ def quota(quota_id: str) -> dict[str, Any]:
                      quota("GenerateContentPaidTierInputTokensPerModelPerMinute")), K.RATE_LIMIT),
         (429, b"Too many requests.", K.RATE_LIMIT),
         (429, {"code": "request_quota_exceeded", "type": "too_many_requests_error", "message": "m"}, K.RATE_LIMIT),
+        # what stands before the provider
+        (502, b"<html><title>502 Bad Gateway</title></html>", K.GATEWAY),
+        (500, b"<!DOCTYPE html><h1>nginx</h1>", K.GATEWAY),
+        (529, b"<html>overloaded</html>", K.GATEWAY),
+        (502, b"upstream connect error", K.SERVER),
+        (502, {"error": {"message": "<html>x</html>"}}, K.SERVER),
+        (429, b"<html>slow down</html>", K.RATE_LIMIT),
+        (404, b"<html>openresty</html>", K.BAD_REQUEST),
         # models
         (404, {"error": {"message": "model: x", "type": "not_found_error"}}, K.MODEL_NOT_FOUND),
         (404, google(404, "NOT_FOUND", "models/x is not found for API version v1beta, or is not supported"), K.MODEL_NOT_FOUND),
@@ -230,7 +238,7 @@ def test_a_redirect_names_the_host_and_nothing_secret(location: str, shown: str)
 def test_a_page_of_html_shows_its_title_only() -> None:
     error = said(502, b"<!DOCTYPE html><html><head><TITLE lang=x>502 Bad\n  Gateway</title></head><body>secret</body>")
     assert error.message == "HTTP 502: a page of HTML, not an answer: 502 Bad Gateway"
-    assert error.kind is K.SERVER
+    assert error.kind is K.GATEWAY
     assert said(502, b"<html><body>x</body>").message.endswith("no title")
     assert len(said(502, b"<html><title>" + b"t" * 9000).message) < 260
 
