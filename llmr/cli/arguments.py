@@ -1,7 +1,11 @@
 """The command line of `chat`, understood: the values that chat.py works with."""
 
+from dataclasses import replace
+from typing import Self
+
 from llmr.chat import CacheWish, ChatRequest
-from llmr.cli.asking import Asking
+from llmr.cli.asking import Asking, asking_of, request_of
+from llmr.cli.chat_command import ChatOptions
 from llmr.cli.delivery import OutputWish
 from llmr.cli.keeping import Speaking
 from llmr.dataclass import dataclass
@@ -9,42 +13,56 @@ from llmr.dataclass import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ChatArguments:
-    """One for every option. `loudness` −2: silent, −1: errors, 0: events, 1: receipt, 2: decision."""
+    """`request` is without its messages: what of it is routing's business. `loudness` −2: silent, −1: errors, 0: events,
+    1: receipt, 2: decision."""
 
     asking: Asking
     speaking: Speaking
-    model: str | None
-    provider: str | None
-    strategy: str | None
-    on_break: str | None
-    hedge: bool | None
-    cache: bool
+    request: ChatRequest
     system: str | None
-    stream: bool
     output: OutputWish
+    cache: bool
     debug: bool
     schema: str | None
     compare: str | None
     times: int | None
-    max_output_tokens: int | None
-    temperature: float | None
-    tags: tuple[str, ...]
     config_file: str | None
     demo: bool
     loudness: int
 
-    def request(self) -> ChatRequest:
-        """The request without its messages: what of it is routing's business."""
-        return ChatRequest(
-            messages=(),
-            model=self.model or "",
-            stream=self.stream,
-            max_output_tokens=self.max_output_tokens,
-            temperature=self.temperature,
-            provider=self.provider,
-            strategy=self.strategy,
-            on_break=self.on_break,
-            hedge=self.hedge,
-            cache=CacheWish(use=True) if self.cache else CacheWish(),
-            tags=self.tags,
+    @classmethod
+    def of(cls, typed: ChatOptions) -> Self:
+        return cls(
+            asking=replace(asking_of(typed), edit=typed.edit),
+            speaking=Speaking(typed.continue_last, typed.conversation, typed.save),
+            request=replace(
+                request_of(typed),
+                temperature=typed.temperature,
+                on_break=typed.on_break,
+                cache=CacheWish(use=True if typed.cache else None),
+            ),
+            system=typed.system,
+            output=_output(typed),
+            cache=typed.cache,
+            debug=typed.debug,
+            schema=typed.schema,
+            compare=typed.compare,
+            times=typed.times,
+            config_file=typed.config,
+            demo=typed.demo,
+            loudness=typed.verbose - typed.quiet,
         )
+
+
+def _output(typed: ChatOptions) -> OutputWish:
+    return OutputWish(
+        as_json=typed.as_json,
+        as_jsonl=typed.as_jsonl,
+        raw=typed.raw or typed.debug,  # lines on stderr would tear what is drawn
+        color=typed.color,
+        safe_output=typed.safe_output,
+        extract=typed.extract,
+        file=None if typed.out == "-" else typed.out,
+        copy=typed.copy,
+        schema=typed.schema is not None,
+    )

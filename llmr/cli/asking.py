@@ -12,6 +12,8 @@ from llmr.dataclass import dataclass
 from llmr.errors import UsageError
 
 if TYPE_CHECKING:
+    from llmr.cli.chat_command import ChatOptions
+    from llmr.cli.rank_command import RankOptions
     from llmr.templates import Template
 
 
@@ -27,6 +29,32 @@ class Asking:
     parameters: tuple[str, ...] = ()
     attach_urls: bool | None = None
     may_be_empty: bool = False
+
+
+def asking_of(typed: "ChatOptions | RankOptions") -> Asking:
+    """What is asked, as far as both commands can say it."""
+    return Asking(
+        words=typed.prompt,
+        attach=typed.attach,
+        prompt_file=typed.prompt_file,
+        template=typed.template,
+        parameters=typed.parameter,
+        attach_urls=typed.attach_urls,
+    )
+
+
+def request_of(typed: "ChatOptions | RankOptions") -> ChatRequest:
+    """Whom it is asked, likewise; without messages."""
+    return ChatRequest(
+        messages=(),
+        model=typed.model or "",
+        stream=not typed.no_stream,
+        max_output_tokens=typed.max_tokens,
+        provider=typed.provider,
+        strategy=typed.strategy,
+        hedge=typed.hedge,
+        tags=typed.tag,
+    )
 
 
 def request_for(asking: Asking, request: ChatRequest, system: str | None, environment: Environment) -> ChatRequest:

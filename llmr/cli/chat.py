@@ -73,7 +73,7 @@ class _Run:
         arguments = self._arguments
         if self._is_a_talk():
             return self._talk()
-        request = with_schema(arguments.request(), arguments.schema)
+        request = with_schema(arguments.request, arguments.schema)
         request = request_for(arguments.asking, request, arguments.system, self._environment)
         for name in unread_files(arguments.asking.words):
             self._note(f"@{name} was sent as it is: put it outside of the quotes")
@@ -116,7 +116,7 @@ class _Run:
 
         said = self._arguments
         return talk(
-            said.request(),
+            said.request,
             system=said.system,
             speaking=said.speaking,
             output=said.output,

@@ -4,173 +4,118 @@ from typing import Annotated
 
 import typer
 
+from llmr.cli.options import Attach, ConfigFile, MaxTokens, Model, Parameters, PromptFile, System, Tags, Template, takes
+from llmr.dataclass import dataclass
+
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
 
 
-@app.command()
-def chat(
+@dataclass(frozen=True, slots=True)
+class ChatOptions:
+    """What was typed; arguments.py says what it means."""
+
     prompt: Annotated[
-        list[str] | None,
+        tuple[str, ...],
         typer.Argument(
             help="What to ask. Standard input is added below it; `-` puts it in its place; @FILE is that file's text."
         ),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option("--model", "-m", metavar="MODEL", help="A name from routing.toml, or provider/model-id."),
-    ] = None,
+    ] = ()
+    model: Model = None
     provider: Annotated[
         str | None, typer.Option("--provider", "-p", metavar="PROVIDER", help="Ask only this provider.")
-    ] = None,
+    ] = None
     strategy: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="priority, cost, latency, balanced, quality, round_robin or weighted."),
-    ] = None,
+    ] = None
     on_break: Annotated[
         str | None, typer.Option(metavar="WHAT", help="When the answer breaks off: fail, restart, continue or buffer.")
-    ] = None,
+    ] = None
     hedge: Annotated[
         bool | None, typer.Option("--hedge/--no-hedge", help="Ask a second candidate when the first is late.")
-    ] = None,
-    system: Annotated[
-        str | None, typer.Option("--system", "-s", metavar="TEXT", help="Instructions to the model.")
-    ] = None,
-    attach: Annotated[
-        list[str] | None,
-        typer.Option("--attach", "-a", metavar="FILE", help="Send a file along: image, PDF, sound, text; `-`: stdin."),
-    ] = None,
+    ] = None
+    system: System = None
+    attach: Attach = ()
     attach_urls: Annotated[
         bool | None,
         typer.Option("--attach-urls/--no-attach-urls", help="Let -a name URLs, which the provider fetches."),
-    ] = None,
-    prompt_file: Annotated[str | None, typer.Option(metavar="FILE", help="Read the prompt from a file.")] = None,
-    edit: Annotated[bool, typer.Option("--edit", help="Write the prompt in your editor.")] = False,
-    template: Annotated[
-        str | None, typer.Option("--template", "-t", metavar="NAME", help="Ask as a template of yours says.")
-    ] = None,
-    parameter: Annotated[
-        list[str] | None, typer.Option("--parameter", "-P", metavar="NAME=VALUE", help="Fill a place of the template.")
-    ] = None,
+    ] = None
+    prompt_file: PromptFile = None
+    edit: Annotated[bool, typer.Option("--edit", help="Write the prompt in your editor.")] = False
+    template: Template = None
+    parameter: Parameters = ()
     continue_last: Annotated[
         bool, typer.Option("--continue", "-c", help="Go on with the last conversation of this terminal.")
-    ] = False,
+    ] = False
     conversation: Annotated[
         str | None, typer.Option(metavar="ID", help="Go on with this conversation; `last`: the newest of all.")
-    ] = None,
-    save: Annotated[bool | None, typer.Option("--save/--no-save", help="Keep this turn in `llmr log`, or not.")] = None,
+    ] = None
+    save: Annotated[bool | None, typer.Option("--save/--no-save", help="Keep this turn in `llmr log`, or not.")] = None
     cache: Annotated[
         bool,
         typer.Option("--cache", help="The answer that was given to the same before, if there is one; keep this one."),
-    ] = False,
-    no_stream: Annotated[bool, typer.Option("--no-stream", help="Ask for the answer in one piece.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document, failures included.")] = False,
-    as_jsonl: Annotated[bool, typer.Option("--jsonl", help="Write a line of JSON per event, as it happens.")] = False,
-    extract: Annotated[bool, typer.Option("--extract", "-x", help="Only the first code block of the answer.")] = False,
+    ] = False
+    no_stream: Annotated[bool, typer.Option("--no-stream", help="Ask for the answer in one piece.")] = False
+    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document, failures included.")] = False
+    as_jsonl: Annotated[bool, typer.Option("--jsonl", help="Write a line of JSON per event, as it happens.")] = False
+    extract: Annotated[bool, typer.Option("--extract", "-x", help="Only the first code block of the answer.")] = False
     out: Annotated[
         str | None,
         typer.Option("-o", "--out", metavar="FILE", help="Write the answer to FILE, whole or not at all; `-`: stdout."),
-    ] = None,
-    copy: Annotated[bool, typer.Option("--copy", help="Copy the answer to the terminal's clipboard too.")] = False,
+    ] = None
+    copy: Annotated[bool, typer.Option("--copy", help="Copy the answer to the terminal's clipboard too.")] = False
     schema: Annotated[
         str | None, typer.Option(metavar="FILE|JSON", help="JSON that meets this schema; who does not is passed over.")
-    ] = None,
+    ] = None
     compare: Annotated[
         str | None,
         typer.Option(metavar="A,B,…", help="Ask these models at once, answers side by side; code 0 if any is whole."),
-    ] = None,
+    ] = None
     times: Annotated[
         int | None, typer.Option("--n", metavar="N", min=2, max=8, help="Ask the same one so many times at once.")
-    ] = None,
-    raw: Annotated[bool, typer.Option("--raw", help="On a terminal: the text as it came, no Markdown drawn.")] = False,
+    ] = None
+    raw: Annotated[bool, typer.Option("--raw", help="On a terminal: the text as it came, no Markdown drawn.")] = False
     color: Annotated[
         str | None, typer.Option(metavar="WHEN", help="auto, always (Markdown in a pipe too) or never.")
-    ] = None,
+    ] = None
     safe_output: Annotated[
         str,
         typer.Option(metavar="WHEN", help="Make control characters visible: auto (on a terminal), always or never."),
-    ] = "auto",
-    max_tokens: Annotated[int | None, typer.Option(metavar="N", min=1, help="The longest answer, in tokens.")] = None,
-    temperature: Annotated[
-        float | None, typer.Option(metavar="NUMBER", min=0.0, help="The provider's own scale.")
-    ] = None,
-    tag: Annotated[
-        list[str] | None,
-        typer.Option(metavar="TAG", help="A tag for rules to match, plain or key=value; may be repeated."),
-    ] = None,
-    config: Annotated[
-        str | None, typer.Option(metavar="FILE", help="A routing.toml to use instead of yours; it is trusted.")
-    ] = None,
-    demo: Annotated[
-        bool, typer.Option("--demo", help="Ask three demo providers inside llmr: no key, no network.")
-    ] = False,
+    ] = "auto"
+    max_tokens: MaxTokens = None
+    temperature: Annotated[float | None, typer.Option(metavar="NUMBER", min=0.0, help="The provider's own scale.")] = (
+        None
+    )
+    tag: Tags = ()
+    config: ConfigFile = None
+    demo: Annotated[bool, typer.Option("--demo", help="Ask three demo providers inside llmr: no key, no network.")] = (
+        False
+    )
     debug: Annotated[
         bool, typer.Option("--debug", help="What goes over the wire on stderr, without keys; implies --raw.")
-    ] = False,
+    ] = False
     quiet: Annotated[
         int,
         typer.Option(
             "--quiet", "-q", count=True, show_default=False, help="Only errors on stderr; twice: nothing at all."
         ),
-    ] = 0,
+    ] = 0
     verbose: Annotated[
         int,
         typer.Option(
             "--verbose", "-v", count=True, show_default=False, help="The receipt on stderr; twice: the decision too."
         ),
-    ] = 0,
-) -> None:
+    ] = 0
+
+
+@app.command()
+@takes(ChatOptions)
+def chat(options: ChatOptions) -> int:
     """Ask. The answer streams to stdout, and nothing else does.
 
     If a provider fails before its first token, the next one is asked. Everything but the answer goes to stderr.
     """
     from llmr.cli.arguments import ChatArguments
-    from llmr.cli.asking import Asking
     from llmr.cli.chat import run_chat
-    from llmr.cli.delivery import OutputWish
-    from llmr.cli.keeping import Speaking
 
-    raise typer.Exit(
-        run_chat(
-            ChatArguments(
-                asking=Asking(
-                    words=tuple(prompt or ()),
-                    attach=tuple(attach or ()),
-                    prompt_file=prompt_file,
-                    edit=edit,
-                    template=template,
-                    parameters=tuple(parameter or ()),
-                    attach_urls=attach_urls,
-                ),
-                speaking=Speaking(continue_last, conversation, save),
-                model=model,
-                provider=provider,
-                strategy=strategy,
-                on_break=on_break,
-                hedge=hedge,
-                cache=cache,
-                system=system,
-                stream=not no_stream,
-                output=OutputWish(
-                    as_json=as_json,
-                    as_jsonl=as_jsonl,
-                    raw=raw or debug,  # lines on stderr would tear what is drawn
-                    color=color,
-                    safe_output=safe_output,
-                    extract=extract,
-                    file=None if out == "-" else out,
-                    copy=copy,
-                    schema=schema is not None,
-                ),
-                debug=debug,
-                schema=schema,
-                compare=compare,
-                times=times,
-                max_output_tokens=max_tokens,
-                temperature=temperature,
-                tags=tuple(tag or ()),
-                config_file=config,
-                demo=demo,
-                loudness=verbose - quiet,
-            )
-        )
-    )
+    return run_chat(ChatArguments.of(options))

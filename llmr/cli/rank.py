@@ -6,14 +6,13 @@ Where nobody can be asked, or a rule refuses, the exit code is the one that `cha
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from math import inf
 from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from llmr.app import App, opened
-from llmr.chat import ChatRequest
-from llmr.cli.asking import Asking, check_urls, request_for
+from llmr.cli.asking import asking_of, check_urls, request_for, request_of
 from llmr.cli.exit_codes import ExitCode, exit_code_of
 from llmr.cli.failure import note_of
 from llmr.cli.listing import configured, told, unknown_tags
@@ -34,26 +33,22 @@ from llmr.routing.policy import Policy
 from llmr.routing.rules import DeniedByRule, RuleTrace
 from llmr.routing.selection import Selection
 
+if TYPE_CHECKING:
+    from llmr.cli.rank_command import RankOptions
+
 _NO_CHANCE: Final = 0  # nothing is drawn
 
 
-def run_rank(
-    asking: Asking,
-    request: ChatRequest,
-    *,
-    system: str | None,
-    schema: str | None,
-    config_file: str | None,
-    as_json: bool,
-    verbose: bool,
-) -> int:
+def run_rank(typed: "RankOptions") -> int:
     """Print the decision. Raises LlmrError. The code says whether anyone could be asked."""
-    if schema is not None:
+    request = request_of(typed)
+    if typed.schema is not None:
         from llmr.cli.schema import with_schema
 
-        request = with_schema(request, schema)
-    request = request_for(asking, request, system, Environment.from_process())
-    config = configured(config_file)
+        request = with_schema(request, typed.schema)
+    asking = replace(asking_of(typed), may_be_empty=True)
+    request = request_for(asking, request, typed.system, Environment.from_process())
+    config = configured(typed.config)
     check_urls(request, asking, config)
     for notice in unknown_tags(request, config):
         say(f"llmr: {notice}")
@@ -61,14 +56,14 @@ def run_rank(
         try:
             selection = app.router.rank(request)
         except DeniedByRule as denied:
-            _tell_denial(denied, as_json=as_json, verbose=verbose)
+            _tell_denial(denied, as_json=typed.as_json, verbose=typed.verbose)
             raise
         error = nobody_to_ask(selection, config.policy, app.clock.now())
-        if as_json:
+        if typed.as_json:
             note = None if error is None else asdict(note_of(error))
             print_line(json.dumps({**decision_json(selection), "error": note}, allow_nan=False))
         else:
-            _tell(selection, app, verbose=verbose)
+            _tell(selection, app, verbose=typed.verbose)
         told(app)
     return int(ExitCode.OK if error is None else exit_code_of(error))
 
