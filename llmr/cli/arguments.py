@@ -1,5 +1,6 @@
 """The command line of `chat`, understood: the values that chat.py works with."""
 
+import sys
 from dataclasses import replace
 from typing import Self
 
@@ -8,7 +9,9 @@ from llmr.cli.asking import Asking, asking_of, request_of
 from llmr.cli.chat_command import ChatOptions
 from llmr.cli.delivery import OutputWish
 from llmr.cli.keeping import Speaking
+from llmr.cli.output import stdout_is_terminal
 from llmr.dataclass import dataclass
+from llmr.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,14 @@ class ChatArguments:
             loudness=typed.verbose - typed.quiet,
         )
 
+    def refuse_contradictions(self) -> None:
+        """Raise UsageError for what `--demo` has no use for."""
+        speaking = self.speaking
+        if self.demo and (speaking.continues or speaking.conversation is not None or speaking.save):
+            raise UsageError(
+                "--demo keeps nothing, so there is nothing to go on with: leave -c, --conversation and --save out"
+            )
+
 
 def _output(typed: ChatOptions) -> OutputWish:
     return OutputWish(
@@ -66,3 +77,12 @@ def _output(typed: ChatOptions) -> OutputWish:
         copy=typed.copy,
         schema=typed.schema is not None,
     )
+
+
+def is_a_talk(said: ChatArguments) -> bool:
+    """Whether this is the interactive client: nothing was asked, and a person sits at both ends."""
+    asking, output = said.asking, said.output
+    asked = asking.words or asking.attach or asking.prompt_file or asking.edit or asking.template or asking.parameters
+    shaped = said.schema is not None or said.compare is not None or said.times is not None or output.held or output.copy
+    typed = sys.stdin is not None and sys.stdin.isatty()  # pyright: ignore[reportUnnecessaryComparison] - after `<&-`
+    return not asked and not shaped and typed and stdout_is_terminal()

@@ -1,7 +1,7 @@
 """The command line of `chat` → the request, before anything is looked up: prompt, attachments, template, editor."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from llmr.chat import ChatRequest, Media, Message, Role
 from llmr.cli.choices import check_on_break, check_strategy
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from llmr.cli.chat_command import ChatOptions
     from llmr.cli.rank_command import RankOptions
     from llmr.templates import Template
+
+URLS_ARE_OFF: Final = (
+    "attached URLs are off: the provider would fetch them. Say --attach-urls, or [attachments] urls = true, or "
+    "download it and attach the file"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,8 @@ def request_for(asking: Asking, request: ChatRequest, system: str | None, enviro
     ConfigError."""
     check_strategy(request.strategy)
     check_on_break(request.on_break)
+    if asking.parameters and asking.template is None:
+        raise UsageError("-P fills the places of a template; name one with -t")
     prompt = read_prompt(
         asking.words,
         asking.attach,
@@ -76,8 +83,6 @@ def request_for(asking: Asking, request: ChatRequest, system: str | None, enviro
         prompt, system = replace(prompt, text=filled.prompt), system or filled.system
         request = _over(request, template)
         check_strategy(request.strategy)
-    elif asking.parameters:
-        raise UsageError("-P fills the places of a template; name one with -t")
     if asking.edit:
         from llmr.cli.editor import edited
 
@@ -85,14 +90,17 @@ def request_for(asking: Asking, request: ChatRequest, system: str | None, enviro
     return replace(request, messages=_messages(prompt, system, may_be_empty=asking.may_be_empty))
 
 
+def sends_urls(asking: Asking, config: Config) -> bool:
+    """Whether URLs may be attached."""
+    return config.sends_urls if asking.attach_urls is None else asking.attach_urls
+
+
 def check_urls(request: ChatRequest, asking: Asking, config: Config) -> None:
     """Raises UsageError where a URL is attached and that was not allowed: a provider would fetch it, and learn of it."""
-    allowed = config.sends_urls if asking.attach_urls is None else asking.attach_urls
-    if not allowed and any(isinstance(part, Media) and part.url for one in request.messages for part in one.parts):
-        raise UsageError(
-            "attached URLs are off: the provider would fetch them. Say --attach-urls, or [attachments] urls = true, or "
-            "download it and attach the file"
-        )
+    if not sends_urls(asking, config) and any(
+        isinstance(part, Media) and part.url for one in request.messages for part in one.parts
+    ):
+        raise UsageError(URLS_ARE_OFF)
 
 
 def parameters(given: tuple[str, ...]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from llmr.app import App, SystemClock, opened
 from llmr.chat import ChatRequest
-from llmr.cli.arguments import ChatArguments
+from llmr.cli.arguments import ChatArguments, is_a_talk
 from llmr.cli.asking import check_urls, request_for
 from llmr.cli.delivery import Delivery
 from llmr.cli.exit_codes import ExitCode, exit_code_of
@@ -71,8 +71,11 @@ class _Run:
         """Everything before the first byte leaves, then the request. Raises LlmrError."""
         self._delivery = delivery = Delivery(self._arguments.output, self._environment, self._transcript, self._clock)
         arguments = self._arguments
-        if self._is_a_talk():
-            return self._talk()
+        arguments.refuse_contradictions()
+        if is_a_talk(arguments):
+            from llmr.cli.client.start import talk
+
+            return talk(arguments)
         request = with_schema(arguments.request, arguments.schema)
         request = request_for(arguments.asking, request, arguments.system, self._environment)
         for name in unread_files(arguments.asking.words):
@@ -101,29 +104,6 @@ class _Run:
         finally:  # after the flush, and however the request ended
             if app is not None:
                 self._tell_notices(app)
-
-    def _is_a_talk(self) -> bool:
-        """Whether this is the interactive client: nothing was asked, and a person sits there."""
-        said = self._arguments
-        if said.asking.words or said.schema is not None or said.compare is not None or said.times is not None:
-            return False
-        from llmr.cli.client.start import is_meant
-
-        return is_meant(said.asking, said.output)
-
-    def _talk(self) -> int:
-        from llmr.cli.client.start import talk
-
-        said = self._arguments
-        return talk(
-            said.request,
-            system=said.system,
-            speaking=said.speaking,
-            output=said.output,
-            config_file=said.config_file,
-            demo=said.demo,
-            loudness=said.loudness,
-        )
 
     def _keep(self, outcome: str) -> list[str]:
         """Keep what was asked and what came, whole or not, before the JSON names the conversation; what to say of that."""

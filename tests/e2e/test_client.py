@@ -488,3 +488,44 @@ def test_loudness_is_as_in_one_shot_chat(here):
     loud.until("\n>")
     loud.ask("hi", " in all · ")
     assert "b/lab-model ok, first token after" in loud.text
+
+
+def test_urls_and_the_cache_are_as_the_command_line_says(here, at):
+    screen = at("--attach-urls", "--cache", columns=120)
+    screen.type("/attach https://example.org/cat.png" + ENTER)
+    screen.until("goes along with the next prompt")
+    screen.ask("what is it?", "Hello from the lab.")
+    (image,) = (part for part in asked(here)[-1][-1]["content"] if part["type"] == "image_url")
+    assert image["image_url"]["url"] == "https://example.org/cat.png"
+    for number in (1, 2):
+        screen.type("/new" + ENTER)
+        screen.until("a new conversation", number)
+        screen.ask("again", "Hello from the lab.", number + 1)
+    screen.until("from the cache: a/lab-model answered it")
+
+
+def test_the_wire_is_told_in_the_client_too(here, at):
+    screen = at("--debug", columns=120)
+    screen.ask("hi", "data: [DONE]")
+    assert "POST http://127.0.0.1" in screen.text
+
+
+def test_urls_are_off_in_the_client_too(at):
+    screen = at()
+    screen.type("/attach https://example.org/cat.png" + ENTER)
+    assert "Say --attach-urls" in " ".join(screen.until("attach the file").split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--demo", "-c"], "--demo keeps nothing"),
+        (["--demo", "--save", "hi"], "--demo keeps nothing"),
+        (["--demo", "--conversation", "last", "hi"], "--demo keeps nothing"),
+        (["-P", "name=value"], "-P fills the places of a template"),
+    ],
+)
+def test_what_has_no_meaning_is_refused_and_not_passed_over(here, arguments, words):
+    screen = Terminal(here, *arguments, columns=120)
+    screen.until(words)
+    assert screen.ended() == 2

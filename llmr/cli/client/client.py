@@ -5,22 +5,23 @@ turn. Everything but answers is said on stderr, where one-shot chat says it.
 """
 
 import asyncio
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from llmr.app import App, opened
 from llmr.chat import ChatRequest, Message, Role, Text
-from llmr.cli.choices import check_strategy
-from llmr.cli.client.commands import Action, Ask, Do, Nothing, Shell, Verb, help_lines, parse
-from llmr.cli.client.files import with_files
+from llmr.cli.client.commands import Action, Ask, Do, Nothing, Shell, Verb, parse
+from llmr.cli.client.files import attachment, with_files
+from llmr.cli.client.giving import copied_answer, saved_as
 from llmr.cli.client.reading import HISTORY_FILE, Ended, Reader, reader_for
+from llmr.cli.client.reports import report_lines
 from llmr.cli.client.session import Session
+from llmr.cli.client.settings import with_setting
 from llmr.cli.client.shell import shell_output
 from llmr.cli.client.start import Wish
 from llmr.cli.client.turns import Told, had_their_say, tell
-from llmr.cli.client.views import bottom_line, cost_lines, where_it_stands
+from llmr.cli.client.views import bottom_line, where_it_stands
 from llmr.cli.exit_codes import ExitCode
 from llmr.cli.keeping import Keeping, turn_of
 from llmr.cli.output import write_stdout
@@ -28,14 +29,30 @@ from llmr.cli.say import say
 from llmr.config.build import Config
 from llmr.config.environment import Environment
 from llmr.errors import LlmrError, NoProviderReady, OutputError, RequestDenied, UsageError
+from llmr.exchange import Transport
 from llmr.render.figures import counted
 from llmr.render.transcript import receipt_lines
 from llmr.routing.selection import Barrier
+from llmr.secret import Redactor
 
 
 def run_client(config: Config, environment: Environment, wish: Wish, keeping: Keeping) -> int:
     """Talk until the person leaves. The exit code. Raises OutputError, ClosedPipe."""
-    with opened(config) as app, asyncio.Runner() as runner:
+    redact = Redactor()
+
+    def tap(transport: Transport) -> Transport:
+        from llmr.cli.wire_tap import WireTap
+
+        def masked(text: str) -> str:
+            return redact(text)  # as it is by then: the app has its own
+
+        return WireTap(transport, lambda line: say(f"  {line}", redact), masked)
+
+    cached = wish.base.cache.use is True
+    with opened(config, tap=tap if wish.debug else None, with_cache=cached) as app, asyncio.Runner() as runner:
+        redact = app.redact
+        if cached and app.cached is None and wish.loud:
+            say("llmr: --cache: nothing is kept here ([state] path, LLMR_LOG)")
         runner.run(app.transport.__aenter__())
         try:
             return _Client(app, runner, environment, wish, keeping).talk()
@@ -224,37 +241,22 @@ class _Client:
                 held = "; the instructions of before still hold (/system shows them)" if self._session.system else ""
                 self._say(f"a new conversation{held}")
             case Verb.COPY:
-                self._copy()
+                self._say(copied_answer(self._session, self._environment))
             case Verb.SAVE:
-                self._save(argument)
+                self._say(saved_as(argument, self._session, self._keeping.conversation_id or ""))
             case Verb.WHY | Verb.STATUS | Verb.COST | Verb.HELP | Verb.RETRY | Verb.QUIT:  # pragma: no branch
-                for line in self._report(verb):
+                for line in report_lines(verb, self._app, self._session, self._told):
                     say(line, self._app.redact)
 
     def _set(self, verb: Verb, argument: str) -> None:
         """What holds from now on. Raises UsageError for a name nobody knows."""
-        session = self._session
-        match verb:
-            case Verb.MODEL:
-                self._session = self._checked(replace(session, model=argument))
-                self._say(f"asking {argument or 'the default model'} from now on")
-            case Verb.PROVIDER:
-                self._session = self._checked(replace(session, provider=argument or None))
-                self._say(f"asking {f'only {argument}' if argument else 'any provider'} from now on")
-            case Verb.STRATEGY:
-                check_strategy(argument or None)
-                self._session = replace(session, strategy=argument or None)
-                self._say(f"ranking {f'by {argument}' if argument else 'as configured'} from now on")
-            case _ if argument:
-                self._session = replace(session, new_system=argument)
-                self._say("said with the next prompt, and from then on")
-            case _:
-                self._say(session.system or "no instructions")
+        session, words = with_setting(self._session, verb, argument)
+        self._session = self._checked(session) if verb in (Verb.MODEL, Verb.PROVIDER) else session
+        self._say(words)
 
     def _attach(self, name: str) -> None:
-        from llmr.attachments import from_file
-
-        part = from_file(_path(name))
+        allowed = self._app.config.sends_urls if self._wish.attach_urls is None else self._wish.attach_urls
+        part = attachment(name, sends_urls=allowed)
         self._session = replace(self._session, attached=(*self._session.attached, part))
         self._say(f"{name} goes along with the next prompt")
 
@@ -271,50 +273,6 @@ class _Client:
         self._edited = replace(self._session.before_last(), attached=(*parts, *self._session.attached))
         self._begin_with = last.prompt_text
 
-    def _copy(self) -> None:
-        from llmr.cli.clipboard import copied
-
-        last = self._session.last
-        if last is None or not last.answer_text:
-            raise UsageError("there is no answer to copy")
-        self._say(copied(last.answer_text, self._environment))
-
-    def _save(self, name: str) -> None:
-        from llmr.cli.file_target import FileTarget
-        from llmr.render.conversation import markdown_lines
-
-        if not self._session.line:
-            raise UsageError("there is nothing to save")
-        path = _path(name)
-        if path.exists():
-            raise UsageError(f"{name} is there already; name another file")
-        lines = markdown_lines(self._keeping.conversation_id or "", self._session.line)
-        try:
-            FileTarget(str(path)).write(("\n".join(lines) + "\n").encode("utf-8", "replace"))
-        except LlmrError as error:
-            raise UsageError(str(error)) from error
-        self._say(f"saved as {name}")
-
-    def _report(self, verb: Verb) -> Iterator[str]:
-        match verb:
-            case Verb.WHY:
-                from llmr.cli.screen import screen
-                from llmr.render.decision import PIPE_WIDTH, why_lines
-
-                selection = self._told.transcript.selection if self._told is not None else None
-                if selection is None:
-                    raise UsageError("nothing was asked yet")
-                width = screen().width
-                yield from (f"  {line}" for line in why_lines(selection, width - 2 if width else PIPE_WIDTH))
-            case Verb.STATUS:
-                from llmr.cli.providers import show_status
-
-                show_status(self._app)
-            case Verb.COST:
-                yield from cost_lines(self._session)
-            case _:
-                yield from help_lines()
-
     def _bottom(self) -> str:
         return bottom_line(self._session, self._told, self._app.config.catalog.default_model, self._open)
 
@@ -329,11 +287,3 @@ class _Client:
 
     def _say(self, line: str) -> None:
         say(line if line.startswith("  ") else f"llmr: {line}", self._app.redact)
-
-
-def _path(name: str) -> Path:
-    """The file that was typed, `~` understood. Raises UsageError."""
-    try:
-        return Path(name).expanduser()
-    except RuntimeError as error:  # the home of a user that does not exist
-        raise UsageError(f"{name}: there is no such home directory") from error

@@ -1,5 +1,6 @@
-"""`@FILE` in a prompt of the client: the words stay as they were typed, the file goes along below them, as `/attach` sends it.
+"""Files that go along: those that `/attach` names, and those that a prompt does.
 
+`@FILE` in a prompt: the words stay as they were typed, the file goes along below them, as `/attach` sends it.
 On the shell's command line every `@word` is a file or an error, for the shell has told words apart from prose. Here a prompt
 is prose, in which people, decorators and diffs begin with @: only what is there as a file is sent, and `@@FILE` is the
 name `@FILE` of one that is there.
@@ -10,8 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from llmr.chat import Part
+from llmr.cli.asking import URLS_ARE_OFF
 from llmr.cli.prompt import file_named
 from llmr.dataclass import dataclass
+from llmr.errors import UsageError
 
 _WORD: Final = re.compile(r"(?<!\S)@(@?\S+)")
 
@@ -28,6 +31,25 @@ def with_files(text: str) -> tuple[str, tuple[Sent, ...]]:
     """What is asked, and the files that it names, each once. Raises UsageError for one that cannot be sent."""
     names = dict.fromkeys(name for word in _WORD.findall(text) if (name := file_named(word)) is not None)
     return _WORD.sub(_unmarked, text), tuple(map(_sent, names))
+
+
+def attachment(name: str, *, sends_urls: bool) -> Part:
+    """What `/attach` names: a file, or a URL where those may be sent. Raises UsageError."""
+    from llmr.attachments import by_url, from_file, is_url
+
+    if not is_url(name):
+        return from_file(path_named(name))
+    if not sends_urls:
+        raise UsageError(URLS_ARE_OFF)
+    return by_url(name)
+
+
+def path_named(name: str) -> Path:
+    """The file that was typed, `~` understood. Raises UsageError."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError as error:  # the home of a user that does not exist
+        raise UsageError(f"{name}: there is no such home directory") from error
 
 
 def _unmarked(word: re.Match[str]) -> str:

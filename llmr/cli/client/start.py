@@ -1,15 +1,13 @@
-"""When `llmr chat` is the interactive client, and how it begins."""
+"""How the interactive client begins."""
 
 import random
-import sys
 from pathlib import Path
 
 from llmr.chat import ChatRequest
-from llmr.cli.asking import Asking
+from llmr.cli.arguments import ChatArguments
 from llmr.cli.choices import check_on_break, check_strategy
 from llmr.cli.delivery import OutputWish
 from llmr.cli.keeping import Keeping, Speaking
-from llmr.cli.output import stdout_is_terminal
 from llmr.cli.say import say
 from llmr.config.environment import Environment
 from llmr.dataclass import dataclass
@@ -17,13 +15,15 @@ from llmr.dataclass import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the command line said of the whole session. `base` carries tags, temperature and the like; `loudness` as
-    ChatArguments has it."""
+    """What the command line said of the whole session. `base` carries tags, temperature and the like; the others as
+    ChatArguments has them."""
 
     base: ChatRequest
     system: str | None
     output: OutputWish
     loudness: int
+    debug: bool = False
+    attach_urls: bool | None = None
 
     @property
     def loud(self) -> bool:
@@ -31,37 +31,22 @@ class Wish:
         return self.loudness >= 0
 
 
-def is_meant(asking: Asking, output: OutputWish) -> bool:
-    """Whether nothing was asked, and a person sits at both ends."""
-    said = asking.words or asking.attach or asking.prompt_file or asking.edit or asking.template
-    typed = sys.stdin is not None and sys.stdin.isatty()  # pyright: ignore[reportUnnecessaryComparison] - after `<&-`
-    return not said and not output.held and not output.copy and typed and stdout_is_terminal()
-
-
-def talk(
-    base: ChatRequest,
-    *,
-    system: str | None,
-    speaking: Speaking,
-    output: OutputWish,
-    config_file: str | None,
-    demo: bool,
-    loudness: int,
-) -> int:
+def talk(said: ChatArguments) -> int:
     """Begin the client. The exit code. Raises LlmrError."""
     from llmr.cli.client.client import run_client
     from llmr.config.load import load
 
+    base = said.request
     check_strategy(base.strategy)
     check_on_break(base.on_break)
     environment = Environment.from_process()
-    wish = Wish(base, system, output, loudness)
-    if demo:
+    wish = Wish(base, said.system, said.output, said.loudness, debug=said.debug, attach_urls=said.asking.attach_urls)
+    if said.demo:
         return _demo(environment, wish)
-    config = load(environment, config_file=Path(config_file) if config_file else None)
-    for notice in config.notices if loudness >= 0 else ():
+    config = load(environment, config_file=Path(said.config_file) if said.config_file else None)
+    for notice in config.notices if wish.loud else ():
         say(f"llmr: {notice}")
-    keeping = Keeping.of(config, environment, speaking)
+    keeping = Keeping.of(config, environment, said.speaking)
     return run_client(config, environment, wish, keeping)
 
 

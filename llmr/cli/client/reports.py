@@ -1,0 +1,32 @@
+"""`/why`, `/status`, `/cost`, `/help`: what there is to know."""
+
+from collections.abc import Iterator
+
+from llmr.app import App
+from llmr.cli.client.commands import Verb, help_lines
+from llmr.cli.client.session import Session
+from llmr.cli.client.turns import Told
+from llmr.cli.client.views import cost_lines
+from llmr.cli.screen import screen
+from llmr.errors import UsageError
+
+
+def report_lines(verb: Verb, app: App, session: Session, told: Told | None) -> Iterator[str]:
+    """The lines to say. Raises UsageError where there is nothing to report of yet."""
+    match verb:
+        case Verb.WHY:
+            from llmr.render.decision import PIPE_WIDTH, why_lines
+
+            selection = told.transcript.selection if told is not None else None
+            if selection is None:
+                raise UsageError("nothing was asked yet")
+            width = screen().width
+            yield from (f"  {line}" for line in why_lines(selection, width - 2 if width else PIPE_WIDTH))
+        case Verb.STATUS:
+            from llmr.cli.providers import show_status
+
+            show_status(app)
+        case Verb.COST:
+            yield from cost_lines(session)
+        case _:
+            yield from help_lines()
