@@ -29,12 +29,12 @@ Change = Callable[[Modes], None]
 
 
 def unechoed(modes: Modes) -> None:
-    """Typed lines wait for the shell, as they would under any program."""
+    """Typed lines wait for whoever reads lines, as they would under any program."""
     modes[_LOCAL_MODES] &= ~termios.ECHO
 
 
 def held_for_the_prompt(modes: Modes) -> None:
-    """What is typed waits for the client's next prompt as it was typed: Enter stays Enter (ICRNL would make a Ctrl-J of it),
+    """What is typed waits for a prompt that is edited on as it was typed: Enter stays Enter (ICRNL would make a Ctrl-J of it),
     Ctrl-D stays Ctrl-D (ICANON would eat it), and Ctrl-C throws nothing away."""
     modes[_INPUT_MODES] &= ~termios.ICRNL
     modes[_LOCAL_MODES] = modes[_LOCAL_MODES] & ~(termios.ECHO | termios.ICANON) | termios.NOFLSH

@@ -166,6 +166,7 @@ class _Client:
                 self._environment,
                 self._say,
                 self._wish.loudness,
+                self._reader.ahead,
                 lambda told: self._after(told, session, request, asked),
             )
         )

@@ -15,6 +15,7 @@ from llmr.catalog import Catalog, Strategy
 from llmr.cli.client.commands import COMMANDS, Verb
 from llmr.cli.editor import edited
 from llmr.cli.exit_codes import ExitCode
+from llmr.cli.quiet_terminal import Change, held_for_the_prompt, unechoed
 from llmr.cli.signals import ending
 from llmr.config.environment import Environment
 from llmr.errors import LlmrError, StateError
@@ -44,6 +45,11 @@ class Ended(Exception):
 class Reader(Protocol):
     """Somebody who types."""
 
+    @property
+    def ahead(self) -> Change:
+        """How the terminal has to be, so that what is typed between two lines waits for the next."""
+        ...
+
     def read(self, default: str) -> str | None:
         """The next line, `default` to begin with; "" where it was taken back, None: no more comes. Raises Ended."""
         ...
@@ -52,6 +58,10 @@ class Reader(Protocol):
 @final
 class PlainReader:
     """input(): one line, no editing but the terminal's own."""
+
+    @property
+    def ahead(self) -> Change:
+        return unechoed
 
     def read(self, default: str) -> str | None:
         try:
@@ -84,6 +94,10 @@ class EditingReader:
             bottom_toolbar=lambda: [("noreverse", neutralize(bottom()))],
             erase_when_done=False,
         )
+
+    @property
+    def ahead(self) -> Change:
+        return held_for_the_prompt
 
     def read(self, default: str) -> str | None:
         try:

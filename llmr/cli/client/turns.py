@@ -15,7 +15,7 @@ from llmr.cli.delivery import Delivery, OutputWish
 from llmr.cli.exit_codes import ExitCode
 from llmr.cli.failure import failure_lines, note_of, refusal_note
 from llmr.cli.narration import Narrator, carry, ending_line
-from llmr.cli.quiet_terminal import QuietTerminal, held_for_the_prompt
+from llmr.cli.quiet_terminal import Change, QuietTerminal
 from llmr.cli.signals import Signals
 from llmr.cli.spinner import spinner_wanted
 from llmr.config.environment import Environment
@@ -48,10 +48,11 @@ async def tell(
     environment: Environment,
     say: Say,
     loudness: int,
+    ahead: Change,
     done: Callable[[Told], None],
 ) -> Told:
-    """Ask, and write the answer to the terminal. `done` keeps the books, before a Ctrl-C can end anything else. Raises
-    OutputError, ClosedPipe; a failed request is told, not raised."""
+    """Ask, and write the answer to the terminal, which is meanwhile as `ahead` has it. `done` keeps the books, before a Ctrl-C
+    can end anything else. Raises OutputError, ClosedPipe; a failed request is told, not raised."""
     transcript = Transcript(retry_after_cap_s=app.config.policy.breaker.retry_after_cap_s)
     failure: LlmrError | None = None
     began_at, began_s = app.clock.now(), app.clock.monotonic()
@@ -62,7 +63,7 @@ async def tell(
     carrying = carry(app, request, transcript, delivery, narrator, spinning=spinning)
     loop = asyncio.get_running_loop()
     asking = loop.create_task(carrying)
-    quiet = QuietTerminal(_STDIN, held_for_the_prompt, lambda: loop.call_soon_threadsafe(delivery.moved))
+    quiet = QuietTerminal(_STDIN, ahead, lambda: loop.call_soon_threadsafe(delivery.moved))
     with Signals(asking) as signals, quiet:
         try:
             await asking
