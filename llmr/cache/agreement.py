@@ -1,24 +1,25 @@
 """May the answer to one prompt stand for the answer to another? Vectors alone cannot say.
 
-By text-embedding models "10 USD" and "100 USD" are .906 alike, "safe" and "unsafe" .980, above pairs that do mean the same. So
-whatever is found by likeness must also agree, word for word, in what turns an answer around:
+By text-embedding models "10 USD" and "100 USD" are .906 alike, "safe" and "unsafe" .980, "aspirin" and "ibuprofen" as much:
+above pairs that do mean the same. A list of words that turn an answer around would never be whole, so it is done the other way
+round: every word counts, and what may differ is the list.
 
+    words        the same words in the same order, of whatever language, but for
+                   what is said for politeness (please, can you tell me …) and the articles
+                   spelling (colour | color), one and many (egg | eggs), contractions (isn't | is not)
+                   words that stand for each other (SAME: big | large, buy | purchase …)
     numbers      every figure, in digits or words, with its sign, unit and order
-    negations    not, never, without, un-, dis-, n't …, and the words that turn sense around: more | less, before | after …
-    names        what is written with a capital, or with an @, _ or / in it, or in quotes
-    code         everything in backticks, and every line that looks like code, to the letter
-    questions    the asking words: who, when, how many
-    order        the words that both have, in the same order
-    scripts      text in other writing systems is compared as it stands: there is no list of negations for them here
+    names        what is written with a capital inside a sentence, or with an @, _ or / in it, options of programs
+    quotes, code everything in quotes or backticks, and every line that looks like code, to the letter
+    signs        + → 👍 and every other one that is no punctuation
 
-What it cannot know is which lower-case word is a name ("aspirin", "ibuprofen"): those are left to the threshold, which is high.
-The guard is strict: two prompts that mean the same and differ in a name are asked twice. That costs a request; the other
-mistake costs trust. It is a pure function of two texts.
+The guard is strict: two prompts that mean the same in words that are not known to be the same are asked twice. That costs a
+request; the other mistake costs trust. It is a pure function of two texts.
 """
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 _NUMBER_WORDS: Final = {
@@ -33,61 +34,78 @@ _NUMBER_WORDS: Final = {
     "double": "2x", "twice": "2x", "triple": "3x", "first": "1st", "second": "2nd", "third": "3rd", "once": "1x",
 }  # fmt: skip
 _NUMBER: Final = re.compile(
-    r"(?P<sign>(?<![\w)])[-−+])?(?P<money>[$€£¥₹]?)\s?(?P<digits>\d+(?:[.,:/]\d+)*)(?P<unit>\s?(?:%|°\w?|[a-zµ]{1,3}\b)?)",
+    r"(?P<sign>(?<![\w)])[-−+])?(?P<money>[$€£¥₹]?)\s?(?P<digits>\d+(?:[.,:/]\d+)*)(?P<unit>\s?(?:%|°\w?|['\"′″](?!\w)|[a-zµ]{1,3}\b)?)",
     re.IGNORECASE,
 )
 _UNIT_WORDS: Final = frozenset(  # short words behind a number that are no unit
     {"a", "an", "and", "are", "as", "at", "be", "by", "can", "did", "do", "for", "get", "go", "has", "he", "how", "i", "if", "is",
      "it", "my", "no", "not", "of", "off", "on", "or", "out", "she", "so", "the", "to", "up", "us", "was", "we", "who", "why", "you"}
 )  # fmt: skip
-_TURNING: Final = frozenset(
-    """
-    no not never none nobody nothing nowhere neither nor without cannot cant dont doesnt didnt isnt arent wasnt werent wont
-    wouldnt shouldnt couldnt hasnt havent hadnt mustnt except unless only but instead against avoid stop lack lacks lacking
-    hardly barely rarely seldom few little less least fewer more most fail fails failed false true yes
-    before after above below over under up down in out on off inside outside into from to with
-    increase decrease increases decreases rise fall higher lower high low large small larger smaller largest smallest big
-    best worst better worse good bad hot cold open close closed start end begin finish enable disable enabled disabled
-    allow deny allowed denied add remove include exclude accept reject buy sell win lose max min maximum minimum
-    ascending descending asc desc left right north south east west old new older newer oldest newest first last next previous
-    always sometimes often all any some every each both either
-    male female man woman he she him her his hers mother father son daughter
-    """.split()
+_SAME: Final[Mapping[str, str]] = {
+    word: group.split()[0]
+    for group in (
+        "is are", "do does", "big large", "buy purchase", "start begin", "end finish", "explain describe clarify", "show display",
+        "create generate", "fix repair mend", "use utilize", "help assist", "picture image photo photograph", "film movie",
+        "error mistake", "car automobile", "job occupation", "kid child children", "quickly fast rapidly", "remove delete",
+        "choose pick select", "get obtain", "enough sufficient", "approximately roughly", "often frequently", "whole entire",
+        "way method", "maximum max", "minimum min", "information info", "application app", "television tv", "telephone phone",
+    )
+    for word in group.split()
+}  # fmt: skip
+"""What stands for what, the first of each line for all of it. Whoever adds one: would you take either answer for either
+question, in law, in medicine and in code?"""
+_SPELLINGS: Final = (  # of one word, and of its plural
+    (re.compile(r"(?<=\w{3})is(?=(?:e|es|ed|ing|ation|ations)$)"), "iz"),
+    (re.compile(r"(?<=\w{3})our(?=s?$)"), "or"),
+    (re.compile(r"(?<=\w{3})tre(?=s?$)"), "ter"),
+    (re.compile(r"(?<=\w{3})ies$"), "y"),
+    (re.compile(r"(?<=(?:ch|sh|ss))es$|(?<=x)es$"), ""),
+    (re.compile(r"(?<=\w{2}[^sui])s$"), ""),
 )
-_TURNING_PREFIX: Final = re.compile(
-    r"^(?:un|in|im|il|ir|dis|non|mis|anti|de|counter|under|over|pre|post|hyper|hypo)-?(?=\w{3})"
+_OTHER_WORDS: Final = frozenset(
+    ("news", "goods", "arms", "customs", "means", "glasses", "does", "this", "thus", "always", "less")
 )
-_TURNING_SUFFIX: Final = re.compile(r"(?:less|free|proof|able|ible)$")
-_ASKING: Final = frozenset("who whom whose what when where why how which many much".split())
+"""What ends in s and is no plural, or another thing in the plural."""
+_SPOKEN: Final = (  # what is said in one word, in two
+    (re.compile(r"\b(?:can't|cant|cannot)\b"), "can not"),
+    (re.compile(r"\bwon't\b"), "will not"),
+    (re.compile(r"n't\b"), " not"),
+    (re.compile(r"(?<=\bi)'m\b"), " am"),
+    (re.compile(r"'re\b"), " are"),
+    (re.compile(r"'ve\b"), " have"),
+    (re.compile(r"'ll\b"), " will"),
+    (re.compile(r"\b(what|who|where|how|when|why|that|it|there|here)'s\b"), r"\1 is"),
+    (re.compile(r"\bhow (?:do|can) (?:i|you|we|one)\b"), "how to"),
+)
+_OPENING: Final = re.compile(
+    r"^\W*(?:hi|hello|hey|please|kindly|(?:tell|show|give) me|i(?: would|'d)? (?:want|like) to know|let me know|do you know"
+    r"|(?:can|could|would|will) you(?= (?:please |kindly |also )?(?:tell|show|give|explain|describe|list|name|write|find|help"
+    r"|translate|convert|summari[sz]e|compare|calculate|suggest|recommend|define|check|fix)\b))(?!\w)"
+)
+_POLITE: Final = re.compile(r"\b(?:please|kindly|thanks|thank you)\b|\b(?:the|an?)\b(?! (?:few|little|lot))")
 _WORD: Final = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _QUOTED: Final = re.compile(r"\"([^\"\n]{1,200})\"|“([^”\n]{1,200})”|«([^»\n]{1,200})»|(?<!\w)'([^'\n]{1,200})'(?!\w)")
 _CODE: Final = re.compile(r"```.*?(?:```|\Z)|`[^`\n]+`", re.DOTALL)
 _CODE_LINE: Final = re.compile(
     r"[{};=<>|\\]|\w\(|\)\.|::|->|=>|^\s{4,}\S|^\s*[#$>%]\s|^\s*(?:def|class|import|from|SELECT)\b"
 )
-_IDENTIFIER: Final = re.compile(r"\S*(?:[\w\d][_/@\\.:#][\w\d]|[a-z][A-Z])\S*")
+_IDENTIFIER: Final = re.compile(r"\S*(?:[\w\d][_/@\\.:#][\w\d]|[a-z][A-Z])\S*|--?\w\S*|!\w\S*")
 _SENTENCE_START: Final = re.compile(r"(?:[.!?:\n]|\n[-*•])\s*$")
 _LOOK_BACK: Final = 6  # characters before a word that say whether a sentence begins with it
-_POLITE: Final = frozenset(("please", "kindly", "thanks", "a", "an", "the"))
 _COMMON_CAPITALS: Final = frozenset({"i", "i'm", "i'd", "i'll", "i've"})
-_LATIN: Final = "LATIN"
+_SIGNS: Final = frozenset(
+    ("Sm", "Sc", "Sk", "So")
+)  # categories of Unicode: mathematics, money, accents alone, pictures
 
 
 def agree(one: str, other: str) -> bool:
-    """Whether nothing that turns an answer around differs. Symmetric; True for equal texts."""
-    return one == other or (_essence(one) == _essence(other) and _same_order(one, other))
-
-
-def _same_order(one: str, other: str) -> bool:
-    """Whether the words that both have come in the same order: a dog that bites a man is no man that bites a dog."""
-    mine, theirs = ([word.lower() for word in _WORD.findall(text)] for text in (one, other))
-    shared = (set(mine) & set(theirs)) - _POLITE
-    return [word for word in mine if word in shared] == [word for word in theirs if word in shared]
+    """Whether nothing that may turn an answer around differs. Symmetric; True for equal texts."""
+    return one == other or _essence(one) == _essence(other)
 
 
 def _essence(text: str) -> tuple[tuple[str, ...], ...]:
     """What two texts must share, each kind in its order."""
-    plain = unicodedata.normalize("NFKC", text).replace("’", "'")
+    plain = unicodedata.normalize("NFC", text).replace("’", "'")
     code = tuple(_CODE.findall(plain))
     prose = _CODE.sub(" ", plain)
     code_lines = tuple(line.strip() for line in prose.splitlines() if _CODE_LINE.search(line))
@@ -98,11 +116,31 @@ def _essence(text: str) -> tuple[tuple[str, ...], ...]:
         code_lines,
         quoted,
         tuple(_numbers(prose)),
-        tuple(_turning(prose)),
         tuple(_names(prose)),
-        tuple(word for word in map(str.lower, _WORD.findall(prose)) if word in _ASKING),
-        tuple(_foreign(prose)),
+        tuple(_words(prose)),
+        tuple(char for char in prose if unicodedata.category(char) in _SIGNS),
     )
+
+
+def _words(text: str) -> Iterator[str]:
+    """Every word but the polite ones, as the first of those that it stands for; figures are looked at elsewhere."""
+    said = " ".join(text.lower().split())
+    while (opening := _OPENING.match(said)) is not None and opening.end() < len(said):
+        said = said[opening.end() :].lstrip(" ,:")
+    for spoken, written in _SPOKEN:
+        said = spoken.sub(written, said)
+    for found in _WORD.findall(_POLITE.sub(" ", said)):
+        word = found.lstrip("0123456789")
+        if word and word not in _NUMBER_WORDS:
+            yield _standing_for(word)
+
+
+def _standing_for(word: str) -> str:
+    if word in _SAME or word in _OTHER_WORDS:
+        return _SAME.get(word, word)
+    for spelling, ours in _SPELLINGS:
+        word = spelling.sub(ours, word)
+    return _SAME.get(word, word)
 
 
 def _numbers(text: str) -> Iterator[str]:
@@ -125,14 +163,6 @@ def _figure(match: re.Match[str]) -> str:
     return f"{(match['sign'] or '').replace('−', '-')}{match['money']}{digits}{unit}"
 
 
-def _turning(text: str) -> Iterator[str]:
-    """Every word that may turn the sense around, and every word with a prefix or suffix that does."""
-    for word in map(str.lower, _WORD.findall(text)):
-        bare = word.replace("'", "")
-        if word.endswith("n't") or bare in _TURNING or _TURNING_PREFIX.match(word) or _TURNING_SUFFIX.search(word):
-            yield bare
-
-
 def _names(text: str) -> Iterator[str]:
     """What looks like a name: a capital inside a sentence, capitals throughout, or signs of an identifier."""
     for match in _WORD.finditer(text):
@@ -145,12 +175,6 @@ def _names(text: str) -> Iterator[str]:
         if not begins or any(char.isupper() for char in word[1:]):
             yield word.casefold()
     for token in text.split():
-        if _IDENTIFIER.fullmatch(token.strip(".,;:!?()[]")):
-            yield token.strip(".,;:!?()[]")
-
-
-def _foreign(text: str) -> Iterator[str]:
-    """Words of writing systems for which there is no list of turning words here, as they stand."""
-    for word in _WORD.findall(text):
-        if any(char.isalpha() and _LATIN not in unicodedata.name(char, "") for char in word):
-            yield word
+        bare = token.strip(".,;:?()[]").rstrip("!")
+        if _IDENTIFIER.fullmatch(bare):
+            yield bare

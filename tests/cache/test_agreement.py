@@ -80,7 +80,57 @@ APART = [
     # order
     ("does the dog bite the cat", "does the cat bite the dog"),
     ("turn dollars into euros", "turn euros into dollars"),
-    # other scripts stand as they are
+    # words in lower case that are names, and whatever else no list would have
+    ("can I take aspirin with it", "can I take ibuprofen with it"),
+    ("is paracetamol safe for dogs", "is paracetamol safe for cats"),
+    ("paris weather", "london weather"),
+    ("what is the capital of france", "what is the capital of spain"),
+    ("Define affect", "Define effect"),
+    ("Explain tcp", "Explain udp"),
+    ("henry vii", "henry viii"),
+    ("see you monday", "see you tuesday"),
+    ("at 5 in the morning", "at 5 in the evening"),
+    ("yesterday's news", "tomorrow's news"),
+    ("a weekly report", "a daily report"),
+    ("symptoms of flu", "treatment of flu"),
+    ("the employer's duties", "the employee's duties"),
+    ("the benefits of it", "the risks of it"),
+    ("cut the red wire", "cut the blue wire"),
+    ("a typical case", "an atypical case"),
+    ("upload a file", "download a file"),
+    ("is it contagious", "is it curable"),
+    ("10 dollars", "10 cents"),
+    ("in 10 days", "in 10 weeks"),
+    ("5 grams of it", "5 kilograms of it"),
+    ("the tenth row", "the eleventh row"),
+    ("a few errors", "few errors"),
+    ("a and b", "a or b"),
+    ("would you lie", "could you lie"),
+    ("explain photosynthesis", "Explain photosynthesis simply"),
+    ("answer in json", "answer in yaml"),
+    # options, signs, pictures
+    ("git push", "git push --force"),
+    ("grep -v", "grep -i"),
+    ("ls -l", "ls -a"),
+    ("!important", "important"),
+    ("a+b", "a-b"),
+    ("a → b", "a ← b"),
+    ("rate it 👍", "rate it 👎"),
+    ("x²", "x³"),
+    ("½ cup", "¼ cup"),
+    ("a board of 5'", 'a board of 5"'),
+    ("my résumé", "my resume"),
+    # other languages
+    ("das ist gut", "das ist nicht gut"),
+    ("mit Zucker", "ohne Zucker"),
+    ("c'est bon", "ce n'est pas bon"),
+    ("avec sucre", "sans sucre"),
+    ("es bueno", "es malo"),
+    ("con azúcar", "sin azúcar"),
+    ("ez biztonságos", "ez nem biztonságos"),
+    ("nunca", "siempre"),
+    # other scripts
+    ("هل هو آمن", "هل هو غير آمن"),
     ("это безопасно", "это небезопасно"),
     ("这很安全", "这不安全"),
     ("東京の天気", "大阪の天気"),
@@ -90,12 +140,18 @@ TOGETHER = [
     ("Please tell me the capital of France", "Tell me the capital of France please"),
     ("Convert 10 USD to EUR", "convert 10 USD to EUR, please"),
     ("How do I boil an egg?", "How do I boil eggs?"),
-    ("explain photosynthesis", "Explain photosynthesis simply"),
     ("it costs 1,000 dollars", "it costs 1000 dollars"),
     ("name three rivers", "name 3 rivers"),
-    ("what does `a < b` do?", "what does `a < b` do here?"),
+    ("what does `a < b` do?", "tell me what does `a < b` do"),
     ("He isn’t here", "He isn't here"),
     ("I'm hungry", "i'm hungry"),
+    ("Could you explain photosynthesis?", "Explain photosynthesis, please"),
+    ("Hi! Can you please tell me the time in Rome", "tell me the time in Rome"),
+    ("How can I fix a bike", "How do you repair a bike"),
+    ("what's the best way to use it", "what is the best method to utilize it"),
+    ("I can't sleep", "I cannot sleep"),
+    ("what colour is the flag", "what color is the flag"),
+    ("show big pictures of centres", "display large images of centers"),
     ("Summarise the text", "Summarize the text"),
 ]
 
@@ -118,6 +174,41 @@ def test_it_is_symmetric_and_every_text_agrees_with_itself(one, other):
     assert agree(one, other) == agree(other, one)
 
 
+WORDS = st.sampled_from(
+    "why does water boil sooner on top of mountain if pressure falls berlin anna sends money bank tomorrow aspirin".split()
+)
+TURNS = st.sampled_from(["not", "never", "no", "without", "unless", "nicht", "pas", "sin", "不", "нет"])
+
+
 @given(st.text(alphabet="abc xyz.,", max_size=30), st.integers(0, 999), st.integers(0, 999))
 def test_another_number_anywhere_is_another_prompt(text, one, other):
     assert agree(f"{text} {one} {text}", f"{text} {other} {text}") == (one == other)
+
+
+@given(st.lists(WORDS, min_size=1, max_size=12), st.data(), TURNS)
+def test_a_negation_more_anywhere_is_another_prompt(words, data, turn):
+    place = data.draw(st.integers(0, len(words)))
+    turned = [*words[:place], turn, *words[place:]]
+    assert not agree(" ".join(words), " ".join(turned))
+
+
+@given(st.lists(WORDS, min_size=1, max_size=12), st.data(), WORDS)
+def test_another_word_anywhere_is_another_prompt_whatever_its_case(words, data, word):
+    place = data.draw(st.integers(0, len(words) - 1))
+    for said in (word, word.title(), word.upper()):
+        other = [*words[:place], said, *words[place + 1 :]]
+        if word != words[place]:
+            assert not agree(" ".join(words), " ".join(other))
+
+
+@given(st.lists(WORDS, min_size=2, max_size=12), st.randoms(use_true_random=False))
+def test_the_same_words_in_another_order_are_another_prompt(words, random):
+    shuffled = random.sample(words, len(words))
+    assert agree(" ".join(words), " ".join(shuffled)) == (words == shuffled)
+
+
+@given(st.lists(WORDS, min_size=1, max_size=12))
+def test_what_is_only_polite_is_the_same_prompt(words):
+    plain = " ".join(words)
+    for polite in (f"Please {plain}", f"{plain}, please!", f"Hello, tell me {plain}", f"{plain}? Thank you."):
+        assert agree(plain, polite)
