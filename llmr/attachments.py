@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from llmr.chat import Media, MediaKind, Part, Text
+from llmr.config.files import read_within
 from llmr.dataclass import dataclass
 from llmr.errors import UsageError
 
@@ -173,18 +174,13 @@ def shown(name: str) -> str:
 
 
 def _read(descriptor: int, label: str, most_bytes: int) -> bytes:
-    parts: list[bytes] = []
-    left = most_bytes + 1  # the size that was said may be 0 (/proc), and a file may grow
-    while left > 0:
-        try:
-            part = os.read(descriptor, left)
-        except OSError as error:
-            raise UsageError(f"{label}: {(error.strerror or 'cannot be read').lower()}") from error
-        if not part:
-            return b"".join(parts)
-        parts.append(part)
-        left -= len(part)
-    raise UsageError(_too_large(label, most_bytes))
+    try:
+        content = read_within(descriptor, most_bytes)
+    except OSError as error:
+        raise UsageError(f"{label}: {(error.strerror or 'cannot be read').lower()}") from error
+    if content is None:
+        raise UsageError(_too_large(label, most_bytes))
+    return content
 
 
 def _too_large(label: str, most_bytes: int) -> str:

@@ -4,21 +4,16 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(
-    help="The answer cache: stats, purge. `llmr chat --cache` uses it, and `llmr serve` where `[cache] enabled = true`.",
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    no_args_is_help=True,
-)
+from llmr.cli.command import command_app
+from llmr.cli.options import AsChatConfig, Json
 
-Config = Annotated[str | None, typer.Option("--config", metavar="FILE", help="As chat --config.")]
+app = command_app(
+    "The answer cache: stats, purge. `llmr chat --cache` uses it, and `llmr serve` where `[cache] enabled = true`."
+)
 
 
 @app.command()
-def stats(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False, config: Config = None
-) -> None:
+def stats(as_json: Json = False, config: AsChatConfig = None) -> None:
     """How many answers are kept, how often one was given again, and what that saved."""
     from llmr.cli.cache import run_stats
 
@@ -30,7 +25,7 @@ def purge(
     before: Annotated[
         str | None, typer.Option(metavar="DATE|AGE", help="Those from before 2026-01-31, or 30d, 4w, 12h ago.")
     ] = None,
-    config: Config = None,
+    config: AsChatConfig = None,
 ) -> None:
     """Take kept answers away for good, all or old ones: their bytes leave the file."""
     from llmr.cli.cache import run_purge

@@ -4,10 +4,11 @@ from typing import Annotated
 
 import typer
 
-from llmr.cli.options import Attach, ConfigFile, MaxTokens, Model, Parameters, PromptFile, System, Tags, Template, takes
+from llmr.cli.command import command_app, takes
+from llmr.cli.options import Attach, ConfigFile, MaxTokens, Model, Parameters, PromptFile, System, Tags, Template
 from llmr.dataclass import dataclass
 
-app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+app = command_app()
 
 
 @dataclass(frozen=True, slots=True)

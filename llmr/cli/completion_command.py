@@ -4,9 +4,11 @@ from typing import Annotated, Final
 
 import typer
 
+from llmr.cli.command import command_app
+
 SHELLS: Final = ("bash", "zsh", "fish")
 
-app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+app = command_app()
 
 
 @app.command()

@@ -4,13 +4,10 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(
-    help="Write, see, check and trust configuration files.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
+from llmr.cli.command import command_app
+from llmr.cli.options import AsChatConfig, Json
+
+app = command_app("Write, see, check and trust configuration files.")
 
 
 @app.command()
@@ -24,7 +21,7 @@ def path(config: Annotated[str | None, typer.Option(help="As chat --config.")] =
 @app.command()
 def check(
     file: Annotated[str | None, typer.Argument(help="This file alone; default: what is in force here.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_json: Json = False,
     config: Annotated[str | None, typer.Option(metavar="FILE", help="As chat --config.")] = None,
 ) -> None:
     """Read everything, strictly; say all that is wrong, where, and what to write instead."""
@@ -51,8 +48,8 @@ def show(
         bool, typer.Option("--origin", help="Who says it, and where: file and line, or variable.")
     ] = False,
     everything: Annotated[bool, typer.Option("--all", "-a", help="What llmr itself ships too.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
-    config: Annotated[str | None, typer.Option("--config", metavar="FILE", help="As chat --config.")] = None,
+    as_json: Json = False,
+    config: AsChatConfig = None,
 ) -> None:
     """The settings that are in force, all sources laid over each other. Header values and keys are masked."""
     from llmr.cli.config_show import run_show

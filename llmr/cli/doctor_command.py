@@ -1,16 +1,17 @@
 """`llmr doctor`: its arguments."""
 
-from typing import Annotated
-
 import typer
 
-app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+from llmr.cli.command import command_app
+from llmr.cli.options import AsChatConfig, Json
+
+app = command_app()
 
 
 @app.command()
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
-    config: Annotated[str | None, typer.Option("--config", metavar="FILE", help="As chat --config.")] = None,
+    as_json: Json = False,
+    config: AsChatConfig = None,
 ) -> None:
     """Look over versions, settings, keys, files and their modes, state, clock, network and terminal.
 

@@ -4,7 +4,10 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+from llmr.cli.command import command_app
+from llmr.cli.options import Json
+
+app = command_app()
 
 
 @app.command()
@@ -12,7 +15,7 @@ def explain(
     request: Annotated[
         str, typer.Argument(metavar="[ID|last]", help="A request's id or its beginning; `last` is the last one.")
     ] = "last",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_json: Json = False,
     config: Annotated[
         str | None, typer.Option(metavar="FILE", help="A routing.toml to use instead of yours; it is trusted.")
     ] = None,

@@ -4,15 +4,11 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(
-    help="Keep keys in the keyring or a private file; see where each comes from; try them.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
+from llmr.cli.command import command_app
+from llmr.cli.options import Json
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+app = command_app("Keep keys in the keyring or a private file; see where each comes from; try them.")
+
 Name = Annotated[str, typer.Argument(metavar="PROVIDER", help="A provider's name.")]
 
 

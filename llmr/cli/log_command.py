@@ -1,30 +1,16 @@
 """`llmr log`: arguments of its commands. What is no command's name is a query; `llmr log list QUERY` says it in full."""
 
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
-_OWN: Final = frozenset({"list", "show", "export", "purge", "--help", "-h"})
+from llmr.cli.command import command_app
+from llmr.cli.options import AsChatConfig, Json
 
-
-class ListsByDefault(TyperGroup):
-    """`llmr log fox` is `llmr log list fox`."""
-
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] - typer's context is click's
-        """The arguments, with the command that was meant."""
-        return super().parse_args(ctx, args if args and args[0] in _OWN else ["list", *args])
-
-
-app = typer.Typer(
-    cls=ListsByDefault,
-    help="Conversations that were kept: list, search, show, export, purge. `llmr log QUERY` is `llmr log list QUERY`.",
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    add_completion=False,
+app = command_app(
+    "Conversations that were kept: list, search, show, export, purge. `llmr log QUERY` is `llmr log list QUERY`.",
+    lists=True,
 )
-
-Config = Annotated[str | None, typer.Option("--config", metavar="FILE", help="As chat --config.")]
 
 
 @app.command(name="list")
@@ -34,8 +20,8 @@ def list_(
         typer.Argument(help='Words that must all be there; word* is a beginning, "some words" a phrase.'),
     ] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", min=1, help="At most so many.")] = 20,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
-    config: Config = None,
+    as_json: Json = False,
+    config: AsChatConfig = None,
 ) -> None:
     """The newest conversations, or the turns that match a query, the best first."""
     from llmr.cli.log import run_list, run_search
@@ -52,7 +38,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document, all branches.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Markdown as it is, on a terminal too.")] = False,
     every: Annotated[bool, typer.Option("--all", help="Every branch, not only the one it stands at.")] = False,
-    config: Config = None,
+    config: AsChatConfig = None,
 ) -> None:
     """One conversation, from its first turn to its newest."""
     from llmr.cli.log import Form, run_show
@@ -67,7 +53,7 @@ def show(
 @app.command()
 def export(
     conversations: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Default: all.")] = None,
-    config: Config = None,
+    config: AsChatConfig = None,
 ) -> None:
     """JSON Lines, one conversation a line, attachments included."""
     from llmr.cli.log import run_export
@@ -83,7 +69,7 @@ def purge(
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    config: Config = None,
+    config: AsChatConfig = None,
 ) -> None:
     """Take conversations away for good: their bytes leave the file, and the copies beside it."""
     from llmr.cli.log import run_purge

@@ -2,7 +2,9 @@
 
 import typer
 
-app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+from llmr.cli.command import command_app
+
+app = command_app()
 
 
 @app.command()

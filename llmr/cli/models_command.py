@@ -1,30 +1,16 @@
 """`llmr models`: arguments of its commands. What is no command's name is a pattern to list by."""
 
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
-_OWN: Final = frozenset({"list", "refresh", "--help", "-h"})
+from llmr.cli.command import command_app
+from llmr.cli.options import AsChatConfig, Json
 
-
-class ListsByDefault(TyperGroup):
-    """`llmr models gpt` is `llmr models list gpt`; a model called "refresh" is found with `list refresh`."""
-
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] - typer's context is click's
-        """The arguments, with the command that was meant."""
-        return super().parse_args(ctx, args if args and args[0] in _OWN else ["list", *args])
-
-
-app = typer.Typer(
-    cls=ListsByDefault,
-    help="List models with their windows, capabilities and prices. `llmr models PATTERN` is `llmr models list PATTERN`.",
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    add_completion=False,
+app = command_app(
+    "List models with their windows, capabilities and prices. `llmr models PATTERN` is `llmr models list PATTERN`.",
+    lists=True,
 )
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
 
 @app.command(name="list")
@@ -45,7 +31,7 @@ def list_(
         ),
     ] = None,
     as_json: Json = False,
-    config: Annotated[str | None, typer.Option("--config", metavar="FILE", help="As chat --config.")] = None,
+    config: AsChatConfig = None,
 ) -> None:
     """Your names first, then every known provider/model-id; chat -m takes both. Prices are estimates, $ per million tokens."""
     from llmr.cli.models import Wanted, run_list

@@ -4,18 +4,11 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(
-    help="See how the providers are, and hold their circuits by hand.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
+from llmr.cli.command import command_app
+from llmr.cli.options import ConfigFile, Json
 
-Config = Annotated[
-    str | None, typer.Option("--config", metavar="FILE", help="A routing.toml to use instead of yours; it is trusted.")
-]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+app = command_app("See how the providers are, and hold their circuits by hand.")
+
 Name = Annotated[str, typer.Argument(help="A provider's name.")]
 
 
@@ -24,7 +17,7 @@ def status(
     everyone: Annotated[bool, typer.Option("--all", "-a", help="Providers that are off too.")] = False,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Keep showing it; q leaves.")] = False,
     as_json: Json = False,
-    config: Config = None,
+    config: ConfigFile = None,
 ) -> None:
     """Per model: circuit and time left, first token, success, spend, the story of the last attempts, the last error."""
     from llmr.cli.providers import run_status
@@ -33,7 +26,7 @@ def status(
 
 
 @app.command(name="list")
-def list_(as_json: Json = False, config: Config = None) -> None:
+def list_(as_json: Json = False, config: ConfigFile = None) -> None:
     """Every provider that is known: where it is, which key it wants, whether it is on."""
     from llmr.cli.providers import run_list
 
@@ -41,7 +34,7 @@ def list_(as_json: Json = False, config: Config = None) -> None:
 
 
 @app.command()
-def reset(name: Name, config: Config = None) -> None:
+def reset(name: Name, config: ConfigFile = None) -> None:
     """Close a provider's circuits, free its slots and forget what it told of its limits."""
     from llmr.cli.providers import run_reset
 
@@ -49,7 +42,7 @@ def reset(name: Name, config: Config = None) -> None:
 
 
 @app.command(name="open")
-def open_(name: Name, config: Config = None) -> None:
+def open_(name: Name, config: ConfigFile = None) -> None:
     """Keep a provider from being asked until `reset` or `close`."""
     from llmr.cli.providers import run_force
     from llmr.routing.circuit import Forced
@@ -58,7 +51,7 @@ def open_(name: Name, config: Config = None) -> None:
 
 
 @app.command()
-def close(name: Name, config: Config = None) -> None:
+def close(name: Name, config: ConfigFile = None) -> None:
     """Ask a provider whatever happens, until `reset` or `open`."""
     from llmr.cli.providers import run_force
     from llmr.routing.circuit import Forced
@@ -75,7 +68,7 @@ def probe(
         float, typer.Option("--time-out", metavar="SECONDS", min=0.1, help="How long anybody is waited for.")
     ] = 20.0,
     as_json: Json = False,
-    config: Config = None,
+    config: ConfigFile = None,
 ) -> None:
     """Ask each ready provider for one word, all at once: does it answer, how soon, at what cost.
 

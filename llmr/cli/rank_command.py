@@ -4,10 +4,11 @@ from typing import Annotated
 
 import typer
 
-from llmr.cli.options import Attach, ConfigFile, MaxTokens, Model, Parameters, PromptFile, System, Tags, Template, takes
+from llmr.cli.command import command_app, takes
+from llmr.cli.options import Attach, ConfigFile, Json, MaxTokens, Model, Parameters, PromptFile, System, Tags, Template
 from llmr.dataclass import dataclass
 
-app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+app = command_app()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class RankOptions:
     max_tokens: MaxTokens = None
     no_stream: Annotated[bool, typer.Option("--no-stream", help="As chat --no-stream would.")] = False
     tag: Tags = ()
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False
+    as_json: Json = False
     verbose: Annotated[
         bool,
         typer.Option("--verbose", "-v", help="The rules too, and why each matched or not."),

@@ -4,7 +4,10 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+from llmr.cli.command import command_app
+from llmr.cli.options import Json
+
+app = command_app()
 
 
 @app.command()
@@ -34,7 +37,7 @@ def simulate(
         typer.Option(metavar="NAME", help="Another strategy than the configured one, for llmr's own policies."),
     ] = None,
     listing: Annotated[bool, typer.Option("--list", help="The built-in worlds and the policies.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_json: Json = False,
     config: Annotated[
         str | None, typer.Option(metavar="FILE", help="A routing.toml to use instead of yours; it is trusted.")
     ] = None,

@@ -5,7 +5,10 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+from llmr.cli.command import command_app
+from llmr.cli.options import Json
+
+app = command_app()
 
 
 @app.command()
@@ -15,7 +18,7 @@ def stats(
         str,
         typer.Option(metavar="WHEN", help="How far to look back: 30m, 12h, 7d, 4w, a date such as 2026-11-01, or all."),
     ] = "7d",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_json: Json = False,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page that needs nothing else.")] = None,
     config: Annotated[
         str | None, typer.Option(metavar="FILE", help="A routing.toml to use instead of yours; it is trusted.")

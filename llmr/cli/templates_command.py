@@ -4,19 +4,18 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(
-    help="Your own ways of asking, for `llmr chat -t NAME`: TOML files with a prompt, a system prompt, a model and $places.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    add_completion=False,
+from llmr.cli.command import command_app
+from llmr.cli.options import Json
+
+app = command_app(
+    "Your own ways of asking, for `llmr chat -t NAME`: TOML files with a prompt, a system prompt, a model and $places."
 )
 
 Name = Annotated[str, typer.Argument(help="Letters, digits, `.`, `_` and `-`.")]
 
 
 @app.command(name="list")
-def list_(as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False) -> None:
+def list_(as_json: Json = False) -> None:
     """The templates there are, with their places."""
     from llmr.cli.templates import run_list
 

@@ -89,16 +89,27 @@ def _refuse_unsafe(found: os.stat_result, path: Path, label: str, owner: int | N
         raise TrustError(f"{label}: mode {mode:04o} lets others write to it; run: chmod go-w {quoted(path)}")
 
 
-def _read(descriptor: int, label: str) -> bytes:
+def read_within(descriptor: int, most_bytes: int) -> bytes | None:
+    """The whole of it, None where it is more than that: no more than one byte beyond is ever read. Raises OSError.
+
+    What size it says it has is not asked: that may be 0 (/proc), and a file may grow while it is read.
+    """
     parts: list[bytes] = []
-    left = MOST_BYTES + 1  # its size is not asked: a file may grow while it is read
+    left = most_bytes + 1
     while left > 0:
-        try:
-            part = os.read(descriptor, left)
-        except OSError as error:
-            raise ConfigError(f"{label}: cannot be read: {(error.strerror or 'unknown error').lower()}") from error
+        part = os.read(descriptor, left)
         if not part:
             return b"".join(parts)
         parts.append(part)
         left -= len(part)
-    raise ConfigError(f"{label}: is larger than 1 MiB")
+    return None
+
+
+def _read(descriptor: int, label: str) -> bytes:
+    try:
+        content = read_within(descriptor, MOST_BYTES)
+    except OSError as error:
+        raise ConfigError(f"{label}: cannot be read: {(error.strerror or 'unknown error').lower()}") from error
+    if content is None:
+        raise ConfigError(f"{label}: is larger than 1 MiB")
+    return content

@@ -10,7 +10,8 @@ from typer.main import get_command
 from llmr.cli.arguments import ChatArguments
 from llmr.cli.asking import asking_of, request_of
 from llmr.cli.chat_command import ChatOptions
-from llmr.cli.options import Model, Tags, takes
+from llmr.cli.command import takes
+from llmr.cli.options import Model, Tags
 from llmr.cli.rank_command import RankOptions
 from llmr.dataclass import dataclass
 
