@@ -17,6 +17,7 @@ from llmr.errors import (
 )
 from llmr.render.chat_json import ErrorNote
 from llmr.render.figures import left
+from llmr.routing.breaker import HELD
 from llmr.routing.verdict import verdict
 
 _HINTS = {
@@ -42,9 +43,8 @@ def note_of(error: LlmrError) -> ErrorNote:
     code = exit_code_of(error)
     match error:
         case AllAttemptsFailed():
-            return ErrorNote(
-                verdict(error.failures).value, str(error), int(code), error.retry_after_s, _HINTS.get(code)
-            )
+            hint = _held_hint(error) or _HINTS.get(code)
+            return ErrorNote(verdict(error.failures).value, str(error), int(code), error.retry_after_s, hint)
         case StreamInterrupted():
             return ErrorNote(error.error.kind.value, str(error), int(code), None, _HINTS.get(code))
         case NoProviderReady():
@@ -85,9 +85,16 @@ def failure_lines(error: LlmrError) -> Iterator[str]:
             yield f"  {hint}"
         case _:
             pass
-    hint = _HINTS.get(exit_code_of(error))
+    held = _held_hint(error) if isinstance(error, AllAttemptsFailed) else None
+    hint = held or _HINTS.get(exit_code_of(error))
     if hint is not None:
         yield f"  {hint}"
+
+
+def _held_hint(error: AllAttemptsFailed) -> str | None:
+    """Who is held open by hand, as the first thing to be undone, for no waiting ends it; None: nobody is."""
+    held = dict.fromkeys(f.candidate.partition("/")[0] for f in error.failures if f.reason.endswith(HELD))
+    return f"let it be asked again: {', '.join(f'`llmr providers reset {name}`' for name in held)}" if held else None
 
 
 def _set_keys(error: NoProviderReady) -> str | None:

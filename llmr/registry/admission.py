@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from llmr.catalog import Model, Provider, SpendLimits
-from llmr.dataclass import dataclass, replace
+from llmr.dataclass import dataclass
 from llmr.errors import ErrorKind
 from llmr.registry import keys
 from llmr.registry.values import Permit
@@ -103,8 +103,7 @@ class Admission:
         states = [BreakerState.from_row(rows.get(key)) for key in scopes]
         answer = breaker.admit_all(states, now, self.policy, lease_s=self.lease_s, last_resort=self.last_resort)
         if isinstance(answer, Blocked):
-            label = list(scopes.values())[answer.place]
-            return replace(answer.refusal, reason=f"{label}: {answer.refusal.reason}")
+            return answer.refusal.by(list(scopes.values())[answer.place], self.model.key)
         for key, before, (after, _) in zip(scopes, states, answer, strict=True):
             if after is not before:
                 writes[key] = after.to_row()

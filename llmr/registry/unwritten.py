@@ -5,7 +5,6 @@ Limits are not kept then: that would need a row. Retries have a budget of this p
 
 from collections.abc import Mapping
 
-from llmr.dataclass import replace
 from llmr.errors import StateError
 from llmr.registry import keys
 from llmr.registry.admission import Admission
@@ -35,7 +34,7 @@ class Unwritten:
         circuits = keys.circuits_in(admission.model, rows)
         answer = breaker.admit_all([c.state for c in circuits], now, self._policy, lease_s=self._policy.lease_s)
         if isinstance(answer, Blocked):
-            return replace(answer.refusal, reason=f"{circuits[answer.place].scope}: {answer.refusal.reason}")
+            return answer.refusal.by(circuits[answer.place].scope, admission.model.key)
         if any(after is not circuit.state for circuit, (after, _) in zip(circuits, answer, strict=True)):
             return Refusal(f"it would be a probe, and the state file cannot be written ({error})")
         self._budgets[admission.payer] = left

@@ -32,6 +32,7 @@ from llmr.dataclass import dataclass, replace
 from llmr.routing.circuit import BreakerState, Cause, Forced, Grant, Outcome, Phase, Refusal, Verdict
 from llmr.routing.policy import BreakerPolicy
 
+HELD: Final = "held open by hand"  # the one refusal that only a person ends
 MAX_DOUBLINGS: Final = 16  # 2^16 base periods exceed any sane cap; keeps the power finite
 
 
@@ -47,7 +48,7 @@ def admit(
     """
     match state.forced:
         case Forced.OPEN:
-            return state, Refusal("held open by hand")
+            return state, Refusal(HELD)
         case Forced.CLOSED:
             return state, Grant(state.epoch)
         case None:

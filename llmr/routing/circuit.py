@@ -9,7 +9,7 @@ import math
 from enum import StrEnum
 from typing import Any
 
-from llmr.dataclass import dataclass
+from llmr.dataclass import dataclass, replace
 
 
 class Phase(StrEnum):
@@ -118,3 +118,7 @@ class Refusal:
     retry_at: float | None = None
     early_at: float | None = None
     why: str = ""
+
+    def by(self, scope: str, key: str) -> "Refusal":
+        """The same, saying whose circuit it is where it is not the model's own: who reads it has read the model's name."""
+        return self if scope == key else replace(self, reason=f"{scope}: {self.reason}")

@@ -159,9 +159,7 @@ def _weighed(ranked: Ranked) -> Weighed:
 
 
 def _passed_over(rejected: Rejected) -> PassedOver:
-    """The reason without the candidate's own name, which a circuit of its own begins with."""
-    key = rejected.candidate.key
-    return PassedOver(key, rejected.barrier.value, rejected.reason.removeprefix(f"{key}: "), rejected.retry_at)
+    return PassedOver(rejected.candidate.key, rejected.barrier.value, rejected.reason, rejected.retry_at)
 
 
 def _read_passed_over(key: Any, barrier: Any, reason: Any = "", retry_at: Any = None) -> PassedOver:

@@ -111,9 +111,10 @@ class ModelSelector:
             return Rejected(candidate, Barrier.PRICE, dear, ErrorKind.BUDGET)
         blocked = self._admission(own, now)
         if isinstance(blocked, Blocked):
-            refusal = blocked.refusal
+            refusal = blocked.refusal.by(own.circuits[blocked.place].scope, candidate.key)
             why = _KINDS.get(refusal.why)  # a newer llmr may have written a kind that is not known here
-            reason = f"{own.circuits[blocked.place].scope}: {refusal.reason}" + (f" ({why})" if why else "")
+            after = "" if why is None or why is ErrorKind.RATE_LIMIT else f" ({why.value.replace('_', ' ')})"
+            reason = f"{refusal.reason}{after}"
             return Rejected(
                 candidate, Barrier.CIRCUIT, reason, why, refusal.retry_at, refusal.early_at, estimate=own.estimate
             )

@@ -622,3 +622,22 @@ def test_ctrl_c_before_anything_is_asked_is_an_interruption(shell: Any) -> None:
 
     shell.monkeypatch.setattr("llmr.cli.chat.run_chat", interrupted)
     assert shell("chat", "x").code == 130
+
+
+def test_who_is_held_open_by_hand_is_let_go_by_the_command_that_the_error_names(shell):
+    shell.serve(a=[Behavior("hi")])
+    assert shell("providers", "open", "a").code == 0
+    said = shell("chat", "hi")
+    assert said.code == 5
+    assert said.err_lines[-1] == "  let it be asked again: `llmr providers reset a`"
+    assert shell("chat", "--json", "hi").json["error"]["hint"].endswith("`llmr providers reset a`")
+    assert shell("providers", "reset", "a").code == 0
+    assert shell("chat", "hi").code == 0
+
+
+def test_a_candidate_is_named_once_where_it_is_said_what_is_waited_for(shell):
+    shell.serve(rate=[rate_limited("1"), Behavior("hi")])
+    said = shell("chat", "hi")
+    assert said.code == 0
+    (line,) = [line for line in said.err_lines if "waiting" in line]
+    assert line.count("rate/lab-model") == 1

@@ -200,7 +200,7 @@ def test_an_assumed_price_is_null_in_the_json() -> None:
 
 def test_how_long_still_is_said_of_whom_time_gives_back_and_no_name_twice() -> None:
     own = Rejected(
-        Candidate(model("b"), "best", 0, 1), Barrier.CIRCUIT, "b/m: rate-limited", ErrorKind.RATE_LIMIT, NOON + 66
+        Candidate(model("b"), "best", 0, 1), Barrier.CIRCUIT, "rate-limited", ErrorKind.RATE_LIMIT, NOON + 66
     )
     for_good = replace(own, reason="no key", retry_at=None)
     lines = [plain(line) for line in decision_view(selection(rejected=(own, for_good)), 80, now=NOON)]
