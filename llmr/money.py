@@ -49,6 +49,6 @@ def _digits(value: float) -> int:
 def _written(value: float, digits: int) -> str:
     least = 10.0**-digits
     sign = "-" if value < 0 else ""
-    if 0 < abs(value) < least / 2:
+    if 0 < abs(value) <= least / 2:
         return f"<{sign}${least:.{digits}f}"
     return f"{sign}${abs(value):,.{digits}f}"

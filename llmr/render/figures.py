@@ -85,7 +85,7 @@ def per_million(usd: float | None) -> str:
     """A price in dollars per million tokens, under a head that says so: 2.5, 0.075, or a dash."""
     if usd is None:
         return NOTHING
-    return "<0.000001" if 0 < usd < 0.000_000_5 else f"{usd:,.6f}".rstrip("0").rstrip(".")
+    return "<0.000001" if 0 < usd <= 0.000_000_5 else f"{usd:,.6f}".rstrip("0").rstrip(".")
 
 
 def per_second(value: float | None) -> str:

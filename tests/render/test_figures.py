@@ -44,7 +44,7 @@ def test_what_is_left_is_told_in_one_unit_and_is_never_nothing(value: float, sai
     ("value", "said"),
     [
         (None, "–"), (0.0, "$0.00"), (12.345, "$12.35"), (1234.5, "$1,234.50"), (0.25, "$0.25"), (0.0125, "$0.013"),
-        (0.00015, "$0.00015"), (0.000_012, "$0.000012"), (3e-7, "<$0.000001"), (-0.5, "-$0.50"),
+        (0.00015, "$0.00015"), (0.000_012, "$0.000012"), (3e-7, "<$0.000001"), (5e-7, "<$0.000001"), (-0.5, "-$0.50"),
     ],
 )  # fmt: skip
 def test_money_is_told_to_the_cent_or_to_two_digits(value: float | None, said: str) -> None:
