@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from hypothesis import settings
 
 sys.path.append(str(Path(__file__).parent))
 
 from fakes import PATIENCE_S, FakeClock
 
 T = TypeVar("T")
+
+settings.register_profile("llmr", deadline=None)  # how long an example takes says what else this machine is doing
+settings.load_profile("llmr")
 
 _LOCAL_NAMES = {"localhost", "", None}
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from llmr.catalog import Model
+from llmr.chat import Usage
 from llmr.dataclass import replace
 from llmr.errors import ErrorKind, ProviderError
 from llmr.registry import keys
@@ -163,7 +164,17 @@ def sample_of(row: Disposition, attempt: Attempt) -> Sample | None:
         return Sample(None, attempt.total_s) if row.is_providers_fault else None
     if attempt.ttft_s is None:
         return None
-    return Sample(attempt.ttft_s, attempt.total_s, attempt.usage.output_tokens if attempt.usage else None)
+    usage = attempt.usage
+    if usage is None:
+        return Sample(attempt.ttft_s, attempt.total_s)
+    return Sample(attempt.ttft_s, attempt.total_s, usage.output_tokens, _cached_share(usage))
+
+
+def _cached_share(usage: Usage) -> float:
+    """Of the prompt, 0 to 1; 0 where the provider says nothing of its cache."""
+    if not usage.input_tokens or not usage.cached_tokens:
+        return 0.0
+    return min(max(0.0, usage.cached_tokens / usage.input_tokens), 1.0)
 
 
 def learnt(

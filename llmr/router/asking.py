@@ -17,7 +17,7 @@ from llmr.dataclass import dataclass, replace
 from llmr.errors import ErrorKind, ProviderError
 from llmr.exchange import Clock, Limits, Transport, Wires, exchange
 from llmr.registry import Attempt, Permit, ProviderRegistry
-from llmr.router.costs import attempt_cost, probable_price_usd
+from llmr.router.costs import attempt_cost, candidate_price_usd
 from llmr.router.endings import refuse_if_empty
 from llmr.router.events import AttemptStarted
 from llmr.router.progress import Progress
@@ -138,7 +138,7 @@ class Asker:
             now=self._clock.now(),
             last_resort=last_resort,
             charge=progress.charge(candidate, hedge=hedge),
-            price_usd=probable_price_usd(progress, candidate),
+            price_usd=candidate_price_usd(progress, candidate),
         )
         if isinstance(permit, Refusal):
             return permit

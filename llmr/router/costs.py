@@ -1,6 +1,5 @@
 """What an attempt will probably cost, and what is booked for it when it is over."""
 
-import math
 from collections.abc import Iterable
 from typing import Final
 
@@ -9,23 +8,22 @@ from llmr.chat import Delta, Usage
 from llmr.dataclass import dataclass
 from llmr.errors import ErrorKind, ProviderError
 from llmr.router.progress import Progress
-from llmr.routing.estimate import PRIOR_OUTPUT_TOKENS
+from llmr.routing.estimate import estimate
 from llmr.routing.rules import Candidate
-from llmr.routing.score import expected_price_usd, request_cost_usd
+from llmr.routing.score import expected_price_usd, probable_price_usd, request_cost_usd
 from llmr.routing.tokens import estimate_text_tokens
 
 _NEVER_REACHED: Final = frozenset({ErrorKind.CONNECT, ErrorKind.CONNECT_TIMEOUT, ErrorKind.TLS, ErrorKind.NOT_SENT})
 
 
-def probable_price_usd(progress: Progress, candidate: Candidate) -> float | None:
+def candidate_price_usd(progress: Progress, candidate: Candidate) -> float | None:
     """What asking `candidate` will probably cost; None: nobody knows. What runs on this machine costs nothing."""
-    model, habits = candidate.model, progress.handler.selection.habits_of(candidate.key)
+    model = candidate.model
     if model.price is None:
         return 0.0 if model.provider.local else None
-    output_tokens = min(
-        PRIOR_OUTPUT_TOKENS if habits is None else habits.output_tokens, progress.request.max_output_tokens or math.inf
-    )
-    return expected_price_usd(model.price, prompt_tokens=progress.plan.prompt_tokens, output_tokens=output_tokens)
+    habits = progress.handler.selection.habits_of(candidate.key) or estimate((), 0.0, 0.0)
+    most, prompt_tokens = progress.request.max_output_tokens, progress.plan.prompt_tokens
+    return probable_price_usd(model.price, habits, prompt_tokens=prompt_tokens, most_output_tokens=most)
 
 
 @dataclass(frozen=True, slots=True)

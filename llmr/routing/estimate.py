@@ -44,7 +44,7 @@ class Estimate:
     `mu` and `variance` are of ln ttft; `samples` is the weight behind them (short + long), `outcomes` the one
     behind `success`, which lies in (0, 1); 0: it is assumed, nobody has measured it.
     `failure_s` is how long a failure takes; `usual_success` is 1 − q0, what it comes back to once the latest failures are
-    forgotten.
+    forgotten; `cached_share` of the prompt is what its cache will probably hold.
     """
 
     mu: float
@@ -56,6 +56,7 @@ class Estimate:
     tokens_per_s: float
     output_tokens: float
     usual_success: float = 1.0 - PRIOR_FAILURES
+    cached_share: float = 0.0
     outcomes: float = 0.0
 
     @property
@@ -90,7 +91,7 @@ def estimate(chain: Sequence[LatencyStats], now: float, seq: float) -> Estimate:
     mu_long = mu = math.log(PRIOR_TTFT_S)
     moment_long = PRIOR_VARIANCE + mu * mu
     q0, drift = PRIOR_FAILURES, 0.0
-    speed, out = math.log(PRIOR_TOKENS_PER_S), PRIOR_OUTPUT_TOKENS
+    speed, out, cached = math.log(PRIOR_TOKENS_PER_S), PRIOR_OUTPUT_TOKENS, 0.0
     moment = moment_long
     for parent, child in zip(rows, [*rows[1:], None], strict=True):
         row = parent if child is None else _without(parent, child)
@@ -103,6 +104,7 @@ def estimate(chain: Sequence[LatencyStats], now: float, seq: float) -> Estimate:
         q0 = (PRIOR_FAILURE_WEIGHT * q0 + row.long_bad) / (row.long_ok + row.long_bad + PRIOR_FAILURE_WEIGHT)
         speed = (PRIOR_SPEED_WEIGHT * speed + row.speed_s1) / (row.speed_n + PRIOR_SPEED_WEIGHT)
         out = (PRIOR_SPEED_WEIGHT * out + row.out_s1) / (row.out_n + PRIOR_SPEED_WEIGHT)
+        cached = (PRIOR_SPEED_WEIGHT * cached + row.cached_s1) / (row.out_n + PRIOR_SPEED_WEIGHT)
     own = rows[-1]
     return Estimate(
         mu=min(max(mu, -MOST_LN), MOST_LN),
@@ -114,6 +116,7 @@ def estimate(chain: Sequence[LatencyStats], now: float, seq: float) -> Estimate:
         tokens_per_s=math.exp(min(max(speed, -MOST_LN), MOST_LN)),
         output_tokens=out,
         usual_success=1 - q0,
+        cached_share=min(max(0.0, cached), 1.0),
         outcomes=own.long_ok + own.long_bad,
     )
 
@@ -148,4 +151,5 @@ def _without(parent: LatencyStats, child: LatencyStats) -> LatencyStats:
         speed_s1=parent.speed_s1 - child.speed_s1 if speed else 0.0,
         out_n=parent.out_n - child.out_n if out else 0.0,
         out_s1=parent.out_s1 - child.out_s1 if out else 0.0,
+        cached_s1=parent.cached_s1 - child.cached_s1 if out else 0.0,
     )

@@ -24,6 +24,7 @@ _LEAST_SECONDS: Final = 1e-6  # ln of less would let one clock quirk outweigh a 
 @dataclass(frozen=True, slots=True)
 class Sample:
     """What one attempt showed. `ttft_s` None: it failed, after `total_s` seconds. `output_tokens` None: not told.
+    `cached_share` (0 to 1) of its prompt came from the provider's cache.
 
     `total_s` counts from the request to its end; tokens/s is (output_tokens − 1)/(total_s − ttft_s). `outpaced`: it was
     cancelled at `total_s` because its hedge was faster, so its own first token would have taken longer than that. `acquits`: it
@@ -33,6 +34,7 @@ class Sample:
     ttft_s: float | None
     total_s: float
     output_tokens: int | None = None
+    cached_share: float = 0.0
     outpaced: bool = False
     acquits: bool = False
 
@@ -73,6 +75,7 @@ def record(stats: LatencyStats, sample: Sample, now: float, seq: float) -> Laten
             long_n=row.long_n + 1, long_s1=row.long_s1 + y, long_s2=row.long_s2 + y * y, long_ok=row.long_ok + 1,
             speed_n=row.speed_n + (speed is not None), speed_s1=row.speed_s1 + (math.log(speed) if speed else 0.0),
             out_n=row.out_n + (sample.output_tokens is not None), out_s1=row.out_s1 + (sample.output_tokens or 0),
+            cached_s1=row.cached_s1 + (0.0 if sample.output_tokens is None else sample.cached_share),
         )
     )  # fmt: skip
 

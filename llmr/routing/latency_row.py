@@ -54,6 +54,7 @@ class LatencyStats:
     speed_s1: float = 0.0
     out_n: float = 0.0  # output tokens, long memory
     out_s1: float = 0.0
+    cached_s1: float = 0.0  # the share of the prompt that a cache held, of the same samples
 
     def to_row(self) -> list[float]:
         """The numbers in field order."""
@@ -61,17 +62,19 @@ class LatencyStats:
 
     @staticmethod
     def from_row(row: Any) -> "LatencyStats":
-        """The statistics in `row`; a missing or unreadable row is one without samples."""
+        """The statistics in `row`; a missing or unreadable row is one without samples. One from before there was a cached
+        share lacks just that."""
         try:
             numbers = tuple(map(float, row))
             stats = LatencyStats(*numbers)
-            whole = len(numbers) == len(_FIELDS(stats)) and math.isfinite(sum(map(abs, _FIELDS(stats))))
+            whole = len(numbers) >= _LEAST_FIELDS and math.isfinite(sum(map(abs, _FIELDS(stats))))
         except (TypeError, ValueError, OverflowError):
             return LatencyStats()
         weights = (stats.n, stats.ok, stats.bad, stats.fsum, stats.long_n, stats.long_ok, stats.long_bad, stats.speed_n)
-        return stats if whole and min(*weights, stats.out_n) >= 0 else LatencyStats()
+        return stats if whole and min(*weights, stats.out_n, stats.cached_s1) >= 0 else LatencyStats()
 
 
+_LEAST_FIELDS: Final = 17
 _FIELDS: Final[Callable[[LatencyStats], tuple[float, ...]]] = attrgetter(*LatencyStats.__slots__)
 
 
@@ -93,5 +96,5 @@ def decayed(stats: LatencyStats, now: float, seq: float) -> LatencyStats:
         long_n=stats.long_n * long, long_s1=stats.long_s1 * long, long_s2=stats.long_s2 * long,
         long_ok=stats.long_ok * long, long_bad=stats.long_bad * long,
         speed_n=stats.speed_n * long, speed_s1=stats.speed_s1 * long,
-        out_n=stats.out_n * long, out_s1=stats.out_s1 * long,
+        out_n=stats.out_n * long, out_s1=stats.out_s1 * long, cached_s1=stats.cached_s1 * long,
     )  # fmt: skip

@@ -17,6 +17,7 @@ Strategies are settings of λ, $ and V, in `WEIGHTS`. A price nobody knows count
 candidates: unknown is not free, and not a reason to leave either.
 """
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
@@ -85,12 +86,34 @@ class Score:
         return self.time_weight * self.time_s + self.price_s - self.quality_s
 
 
-def expected_price_usd(price: Price | None, *, prompt_tokens: int, output_tokens: float) -> float | None:
-    """Dollars for one request; None where the price is unknown."""
+def expected_price_usd(
+    price: Price | None, *, prompt_tokens: int, output_tokens: float, cached_share: float = 0.0
+) -> float | None:
+    """Dollars for one request of whose prompt `cached_share` (0 to 1) is in the provider's cache; None where the price is
+    unknown."""
     if price is None:
         return None
     price = price.for_prompt(prompt_tokens)
-    return (prompt_tokens * price.input_usd + output_tokens * price.output_usd + (price.request_usd or 0.0)) / 1e6
+    cached = 0.0 if price.cached_input_usd is None else prompt_tokens * cached_share
+    prompt = (prompt_tokens - cached) * price.input_usd + cached * (price.cached_input_usd or 0.0)
+    return (prompt + output_tokens * price.output_usd + (price.request_usd or 0.0)) / 1e6
+
+
+def probable_price_usd(
+    price: Price | None, estimate: Estimate, *, prompt_tokens: int, most_output_tokens: int | None
+) -> float | None:
+    """The same by what the model is known for. `most_output_tokens` None: the request sets no bound."""
+    return expected_price_usd(
+        price,
+        prompt_tokens=prompt_tokens,
+        output_tokens=expected_output_tokens(estimate, most_output_tokens),
+        cached_share=estimate.cached_share,
+    )
+
+
+def expected_output_tokens(estimate: Estimate, most: int | None) -> float:
+    """Tokens that the answer will probably have. `most` None: the request sets no bound."""
+    return min(estimate.output_tokens, most or math.inf)
 
 
 def request_cost_usd(price: Price | None, usage: Usage | None) -> float | None:

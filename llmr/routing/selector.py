@@ -32,7 +32,7 @@ from llmr.routing.learnt_limits import learnt_room
 from llmr.routing.policy import Policy
 from llmr.routing.rate_limit import head_room
 from llmr.routing.rules import Candidate, Plan
-from llmr.routing.score import WEIGHTS, expected_price_usd, score
+from llmr.routing.score import WEIGHTS, expected_output_tokens, probable_price_usd, score
 from llmr.routing.selection import Barrier, Ranked, Rejected, Selection
 from llmr.routing.spending import Over
 
@@ -106,7 +106,7 @@ class ModelSelector:
         unfit = misfit(candidate.model.capabilities, request, plan.prompt_tokens)
         if unfit is not None:
             return Rejected(candidate, Barrier.UNFIT, unfit.reason, unfit.kind)
-        dear = _dear(candidate.model, plan, _expected_output(own.estimate, request))
+        dear = _dear(candidate.model, plan, _price_usd(candidate, own.estimate, plan, request))
         if dear is not None:
             return Rejected(candidate, Barrier.PRICE, dear, ErrorKind.BUDGET)
         blocked = self._admission(own, now)
@@ -163,11 +163,7 @@ class ModelSelector:
     def _scored(
         self, admissible: Sequence["_Admissible"], plan: Plan, request: ChatRequest
     ) -> list[tuple[Ranked, CandidateHealth]]:
-        outputs = [_expected_output(one.estimate, request) for one in admissible]
-        prices = [
-            expected_price_usd(one.candidate.model.price, prompt_tokens=plan.prompt_tokens, output_tokens=output)
-            for one, output in zip(admissible, outputs, strict=True)
-        ]
+        prices = [_price_usd(one.candidate, one.estimate, plan, request) for one in admissible]
         dearest = max((price for price in prices if price is not None), default=None)
         return [
             (
@@ -182,7 +178,7 @@ class ModelSelector:
                         price_assumed=price is None,
                         quality=one.candidate.model.quality,
                         streamed=request.stream,
-                        output_tokens=output,
+                        output_tokens=expected_output_tokens(one.estimate, request.max_output_tokens),
                     ),
                     one.estimate,
                     one.health.estimate,
@@ -190,7 +186,7 @@ class ModelSelector:
                 ),
                 one.health,
             )
-            for one, price, output in zip(admissible, prices, outputs, strict=True)
+            for one, price in zip(admissible, prices, strict=True)
         ]
 
     def _sort_key(self, strategy: Strategy, ranked: Ranked, own: CandidateHealth, seed: int) -> tuple[float | str, ...]:
@@ -222,17 +218,17 @@ def _known_price_usd(ranked: Ranked) -> float | None:
     return ranked.score.price_usd
 
 
-def _expected_output(estimate: Estimate, request: ChatRequest) -> float:
-    """Tokens that the answer will probably have."""
-    return min(estimate.output_tokens, request.max_output_tokens or math.inf)
+def _price_usd(candidate: Candidate, estimate: Estimate, plan: Plan, request: ChatRequest) -> float | None:
+    """What the request will probably cost there; None: nobody knows."""
+    most = request.max_output_tokens
+    return probable_price_usd(
+        candidate.model.price, estimate, prompt_tokens=plan.prompt_tokens, most_output_tokens=most
+    )
 
 
-def _dear(model: Model, plan: Plan, output_tokens: float) -> str | None:
+def _dear(model: Model, plan: Plan, price_usd: float | None) -> str | None:
     """What the plan's price cap has against the model."""
-    if plan.price_cap is None:
-        return None
-    price_usd = expected_price_usd(model.price, prompt_tokens=plan.prompt_tokens, output_tokens=output_tokens)
-    return plan.price_cap.objection(price_usd, local=model.provider.local)
+    return None if plan.price_cap is None else plan.price_cap.objection(price_usd, local=model.provider.local)
 
 
 def _chance(seed: int, candidate: Candidate) -> Random:

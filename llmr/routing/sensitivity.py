@@ -4,7 +4,7 @@
 term at a time with all others held:
 
     time     mean, p95 and p50 scale together with e^μ, so  time(e^μ) = e^μ·k,  k = m + ρ·max(0, e^(1.645σ) − m),  m = e^(σ²/2)
-    price    price(f) = f·price, f the factor on both of its prices
+    price    price(f) = f·price, f the factor on all of its prices
 
 Candidates are compared within one tier and favour only: no figure makes a fallback model overtake the model asked for. Where
 nobody knows a rival's price, its index holds that of the dearest one: the figure is then what a known price would have to be.
@@ -105,4 +105,5 @@ def _price_below(score: Score, price: Price | None, margin_s: float) -> Price | 
     if price is None or score.price_s <= margin_s or score.price_s <= 0:
         return None
     factor = 1 - margin_s / score.price_s
-    return Price(price.input_usd * factor, price.output_usd * factor)
+    cached_usd = None if price.cached_input_usd is None else price.cached_input_usd * factor
+    return Price(price.input_usd * factor, price.output_usd * factor, cached_usd)

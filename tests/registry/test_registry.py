@@ -308,6 +308,23 @@ def test_a_probe_that_answers_ends_what_the_failures_before_it_weigh(books: Book
     assert row.long_bad == pytest.approx(5.0, rel=0.01), "the baseline keeps them"
 
 
+@pytest.mark.parametrize(
+    ("usage", "share"),
+    [
+        (Usage(1_000, 50, cached_tokens=800), 0.8),
+        (Usage(1_000, 50, cached_tokens=5_000), 1.0),
+        (Usage(1_000, 50, cached_tokens=-5), 0.0),
+        (Usage(0, 50, cached_tokens=0), 0.0),
+        (Usage(1_000, 50), 0.0),
+        (Usage(None, 50, cached_tokens=800), 0.0),
+    ],
+)
+def test_how_much_of_a_prompt_the_providers_cache_holds_is_learnt(books: Books, usage: Usage, share: float) -> None:
+    for _ in range(4):
+        books.report(books.permit(A), usage=usage)
+    assert books.snapshot(A).candidates[A.key].estimate.cached_share == pytest.approx(4 * share / 6)
+
+
 def test_a_probe_that_lost_its_lease_ends_nothing_of_what_failures_weigh(books: Books) -> None:
     books.fail(A, times=5)
     books.clock.advance(60)

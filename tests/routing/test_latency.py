@@ -339,6 +339,31 @@ def test_speed_and_length_are_learnt_from_answers_that_tell_them() -> None:
     assert (silent.speed_n, silent.out_n) == (0, 0)
 
 
+def test_the_share_of_the_prompt_that_a_cache_holds_is_learnt_from_answers_that_tell_their_tokens() -> None:
+    row = FRESH
+    assert estimate([row], NOON, 0).cached_share == 0
+    for i in range(6):
+        row = record(row, Sample(1.0, 3.0, 201, cached_share=0.8), NOON, i)
+    assert estimate([row], NOON, 6).cached_share == pytest.approx(6 * 0.8 / 8)
+    silent = record(row, Sample(1.0, 3.0, cached_share=0.8), NOON, 6)
+    assert silent.cached_s1 == row.cached_s1
+    for i in range(6):
+        row = record(row, Sample(1.0, 3.0, 201), NOON, 6 + i)
+    assert estimate([row], NOON, 12).cached_share == pytest.approx(6 * 0.8 / 14)
+    later = estimate([row], NOON + 86_400, 12)
+    assert later.cached_share == pytest.approx(6 * 0.8 / math.e / (12 / math.e + 2))
+    other = estimate([row, FRESH], NOON, 12)
+    assert other.cached_share == pytest.approx(6 * 0.8 / 14), "a new model is taken for one like its siblings"
+
+
+def test_a_row_from_before_there_was_a_cached_share_keeps_everything_else() -> None:
+    row = record(FRESH, Sample(1.0, 3.0, 201, cached_share=0.5), NOON, 1)
+    assert LatencyStats.from_row(row.to_row()[:-1]) == replace(row, cached_s1=0.0)
+    assert LatencyStats.from_row(row.to_row()[:-2]) == FRESH
+    assert LatencyStats.from_row([*row.to_row(), 0.0]) == FRESH
+    assert LatencyStats.from_row([*row.to_row()[:-1], -1.0]) == FRESH
+
+
 def test_speed_and_length_pass_down_the_chain_without_being_counted_twice() -> None:
     mine, everyone = FRESH, FRESH
     for i in range(40):

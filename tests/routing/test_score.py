@@ -107,6 +107,14 @@ def test_the_expected_price_is_both_ways() -> None:
     assert expected_price_usd(None, prompt_tokens=1, output_tokens=1) is None
 
 
+def test_what_the_cache_will_hold_is_expected_at_the_price_of_the_cache() -> None:
+    known = Price(3, 15, cached_input_usd=0.3)
+    price_usd = expected_price_usd(known, prompt_tokens=1_000, output_tokens=0, cached_share=0.75)
+    assert price_usd == pytest.approx((250 * 3 + 750 * 0.3) / 1e6)
+    same = expected_price_usd(Price(3, 15), prompt_tokens=1_000, output_tokens=0, cached_share=0.75)
+    assert same == pytest.approx(0.003), "without a price of its own it costs what input costs"
+
+
 @pytest.mark.parametrize(
     ("price", "usage", "cost"),
     [

@@ -248,6 +248,20 @@ def test_balanced_weighs_time_price_and_quality_in_one_currency() -> None:
     assert order(select(pairs)) == ["good", "slow", "dear"]
 
 
+def test_whose_cache_holds_the_prompt_is_the_cheaper_one() -> None:
+    warm = health(replace(TYPICAL, cached_share=0.9))
+    pairs = [
+        (candidate("cold", price=Price(2.0, 0.0, cached_input_usd=0.2)), health()),
+        (candidate("warm", price=Price(2.2, 0.0, cached_input_usd=0.2)), warm),
+        (candidate("no price for it", price=Price(2.1, 0.0)), warm),
+    ]
+    chosen = select(pairs, Strategy.COST)
+    assert order(chosen) == ["warm", "cold", "no price for it"]
+    assert chosen.ranked[0].score.price_usd == pytest.approx((100 * 2.2 + 900 * 0.2) / 1e6)
+    capped = select(pairs, Strategy.COST, cap=PriceCap(0.001, "r"))
+    assert order(capped) == ["warm"], "a price cap asks for the expected price, too"
+
+
 def test_priority_keeps_the_users_order() -> None:
     pairs = [(candidate(n, position=p), health(slower(5 - p))) for p, n in enumerate(["x", "b", "a"])]
     assert order(select(pairs, Strategy.PRIORITY)) == ["x", "b", "a"]
