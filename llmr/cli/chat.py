@@ -24,7 +24,7 @@ from llmr.cli.listing import unknown_tags
 from llmr.cli.narration import Narrator, carry, ending_line
 from llmr.cli.output import ClosedPipe
 from llmr.cli.prompt import unread_files
-from llmr.cli.say import say
+from llmr.cli.say import say, say_as_it_is
 from llmr.cli.schema import with_schema
 from llmr.cli.signals import Signals, undisturbed
 from llmr.cli.spinner import spinner_wanted
@@ -159,7 +159,7 @@ class _Run:
             return None
         from llmr.cli.wire_tap import WireTap
 
-        return lambda transport: WireTap(transport, lambda line: self._say(f"  {line}"), self._masked)
+        return lambda transport: WireTap(transport, lambda line: say_as_it_is(f"  {line}", self._redact), self._masked)
 
     def _contenders(self, request: ChatRequest) -> "list[Contender]":
         """Who is asked beside each other; nobody, where one answer is wanted. Raises UsageError."""

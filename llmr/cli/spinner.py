@@ -7,6 +7,7 @@ from itertools import count
 from types import TracebackType
 from typing import Final, Self
 
+from llmr.cli.say import terminal_width
 from llmr.render.neutralize import neutralize
 
 APPEARS_AFTER_S: Final = 0.25
@@ -33,7 +34,7 @@ class ProgressLine:
     def tell(self, words: str) -> None:
         """Show the words in place of those before."""
         if self._shown:
-            _put(f"{_CLEAR}{neutralize(words)}")
+            _put(f"{_CLEAR}{_on_one_row(neutralize(words))}")
 
 
 class Spinner:
@@ -73,13 +74,24 @@ class Spinner:
         for number in count():
             self._visible = True
             waited_s = int(APPEARS_AFTER_S + number * FRAME_S)
-            _put(f"{_CLEAR}{_FRAMES[number % len(_FRAMES)]} {self._label}{f' {waited_s} s' if waited_s else ''}")
+            words = f"{_FRAMES[number % len(_FRAMES)]} {self._label}{f' {waited_s} s' if waited_s else ''}"
+            _put(f"{_CLEAR}{_on_one_row(words)}")
             await asyncio.sleep(FRAME_S)
 
 
 def spinner_wanted(*, dumb: bool) -> bool:
     """Whether stderr is a terminal that can take a line back."""
     return not dumb and sys.stderr is not None and sys.stderr.isatty()  # pyright: ignore[reportUnnecessaryComparison]
+
+
+def _on_one_row(words: str) -> str:
+    """Cut to the terminal: of a second row nothing could be taken back."""
+    width = terminal_width()
+    if width is None or len(words) < width // 2:
+        return words
+    from llmr.render.ink import clipped, ink, plain
+
+    return plain(clipped(ink(words), width - 1))
 
 
 def _put(text: str) -> None:

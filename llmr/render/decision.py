@@ -56,8 +56,11 @@ def order_view(ranked: Sequence[Weighed], width: int | None, indent: str = "  ")
         Column("", Align.RIGHT),
         Column("candidate", least=12, keep=Keep.ENDS),
     ]
-    expected = [Column(title, Align.RIGHT) for title in ("p50", "p95", "ok", "samples", "cost")]
-    terms = [Column(title, Align.RIGHT) for title in (*_TERM_TITLES, "index")]
+    ranks = {"samples": 3, "p95": 2, "cost": 1}  # what a narrow terminal does without, first
+    expected = [
+        Column(title, Align.RIGHT, rank=ranks.get(title, 0)) for title in ("p50", "p95", "ok", "samples", "cost")
+    ]
+    terms = _term_columns()
     note = [Column("")]
     names = [[ink(f"{place}."), ink(each.key)] for place, each in enumerate(ranked, 1)]
     left, right = [_expected_cells(each) for each in ranked], [_term_cells(each) for each in ranked]
@@ -93,10 +96,16 @@ def weighing_view(placed: Sequence[tuple[int, Weighed]], width: int | None, inde
         Column("", Align.RIGHT),
         Column("candidate", least=12, keep=Keep.ENDS),
         Column("p50", Align.RIGHT, rank=1),
-        *(Column(title, Align.RIGHT) for title in (*_TERM_TITLES, "index")),
+        *_term_columns(),
     ]
     rows = [[ink(f"{place}."), ink(each.key), _expected_cells(each)[0], *_term_cells(each)] for place, each in placed]
     return [(Span(indent), *line) for line in table(columns, rows, None if width is None else width - len(indent))]
+
+
+def _term_columns() -> list[Column]:
+    """The terms, of which a terminal that has no room for all goes without the tail first; their sum is always there."""
+    ranks = {"tail": 4, "risk": 3, "quality": 2, "read": 1}
+    return [Column(title, Align.RIGHT, rank=ranks.get(title, 0)) for title in (*_TERM_TITLES, "index")]
 
 
 def _expected_cells(each: Weighed) -> list[Line]:

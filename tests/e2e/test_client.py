@@ -11,6 +11,7 @@ import pexpect
 import pyte
 import pytest
 
+from llmr.cli.client.commands import help_lines
 from llmr.lab import Behavior, LabProvider
 
 LLMR = str(Path(sysconfig.get_path("scripts")) / "llmr")
@@ -529,3 +530,13 @@ def test_what_has_no_meaning_is_refused_and_not_passed_over(here, arguments, wor
     screen = Terminal(here, *arguments, columns=120)
     screen.until(words)
     assert screen.ended() == 2
+
+
+@pytest.mark.parametrize("columns", [40, 60])
+def test_a_narrow_terminal_breaks_words_of_ours_between_words(here, at, columns):
+    screen = at(columns=columns, rows=90)
+    screen.type("/help" + ENTER)
+    screen.until("// and !!")
+    shown = screen.until("\n>", 2).split("> /help\n")[1].rsplit("\n>", 1)[0]
+    assert {*shown.split()} <= {word for line in help_lines() for word in line.split()}
+    assert "command" in screen.ask("/nonsense", "takes two)").split()

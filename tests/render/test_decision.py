@@ -56,6 +56,15 @@ def test_what_nobody_measured_does_not_look_measured() -> None:
     assert cells(line)[2:6] == ["~800 ms", "~1.8 s", "~98%", "none"]
 
 
+@pytest.mark.parametrize("width", [40, 50])
+def test_a_narrow_screen_does_without_columns_and_breaks_none(width: int) -> None:
+    names = ["openrouter/meta-llama/llama-3.3-70b-instruct", "b"]
+    lines = decision_lines(selection(*map(ranked, names)), width)
+    assert all(len(line) <= width for line in lines), lines
+    (head,) = (line for line in lines if "index" in line)
+    assert "first" in head
+
+
 @pytest.mark.parametrize("width", [64, 80, 100, 120])
 def test_no_line_is_wider_than_the_screen_and_no_term_is_lost(width: int) -> None:
     names = ("a", "a-provider-with-a-long-name", "c")

@@ -25,7 +25,7 @@ from llmr.cli.client.views import bottom_line, where_it_stands
 from llmr.cli.exit_codes import ExitCode
 from llmr.cli.keeping import Keeping, turn_of
 from llmr.cli.output import write_stdout
-from llmr.cli.say import say
+from llmr.cli.say import say, say_as_it_is
 from llmr.config.build import Config
 from llmr.config.environment import Environment
 from llmr.errors import LlmrError, NoProviderReady, OutputError, RequestDenied, UsageError
@@ -46,7 +46,7 @@ def run_client(config: Config, environment: Environment, wish: Wish, keeping: Ke
         def masked(text: str) -> str:
             return redact(text)  # as it is by then: the app has its own
 
-        return WireTap(transport, lambda line: say(f"  {line}", redact), masked)
+        return WireTap(transport, lambda line: say_as_it_is(f"  {line}", redact), masked)
 
     cached = wish.base.cache.use is True
     with opened(config, tap=tap if wish.debug else None, with_cache=cached) as app, asyncio.Runner() as runner:
