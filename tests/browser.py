@@ -1,21 +1,27 @@
-"""Headless Chromium by the WebDriver protocol (W3C), without a client library: as much of it as the page's tests need."""
+"""Headless Chromium over a pipe, by its own protocol (chromedevtools.github.io/devtools-protocol): no driver, no library, no
+port. As much of it as the page's tests need.
+
+Messages are JSON, each ended by a NUL; the browser reads them from its file descriptor 3 and writes to 4.
+"""
 
 import base64
+import json
+import os
+import select
 import shutil
-import socket
 import subprocess
-from collections.abc import Callable
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-import httpx
-from served import eventually
+from served import PATIENCE_S
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-MISSING = "" if CHROMIUM and DRIVER else "needs chromium and chromedriver (apt-get install chromium chromium-driver)"
-_ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the protocol's own name for a reference
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"))), None
+)
+MISSING = "" if CHROMIUM else "needs chromium (apt-get install chromium)"
+_COMPLAINTS = ("Log.entryAdded", "Runtime.exceptionThrown")
 
 
 @dataclass
@@ -29,22 +35,24 @@ class Browser:
     session: str = field(default="", init=False)
 
     def __enter__(self) -> Self:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        self._driver = subprocess.Popen(
-            [str(DRIVER), f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        self._http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False)
+        read, self._out = os.pipe()
+        self._in, write = os.pipe()
+        arguments = [
+            "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
+            "--remote-debugging-pipe", f"--user-data-dir={self.profile}", "--no-first-run", "--disable-extensions",
+        ]  # fmt: skip
+        self._process = subprocess.Popen(
+            ["bash", "-c", f'exec "$@" 3<&{read} 4>&{write}', "bash", str(CHROMIUM), *arguments],
+            pass_fds=(read, write), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        os.close(read)
+        os.close(write)
+        self._number, self._buffer, self._events = 0, b"", []
         try:
-            eventually(self._is_up)
-            arguments = [
-                "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
-                f"--user-data-dir={self.profile}", f"--window-size={self.width},{self.height}", "--no-first-run",
-            ]  # fmt: skip
-            options = {"binary": CHROMIUM, "args": arguments}
-            wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
-            self.session = self._post("/session", capabilities={"alwaysMatch": wanted})["sessionId"]
+            target = self.devtools("Target.createTarget", url="about:blank")["targetId"]
+            self.session = self.devtools("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+            for domain in ("Page", "Runtime", "Log"):
+                self.devtools(f"{domain}.enable")
             features = [{"name": "prefers-color-scheme", "value": "dark" if self.dark else "light"}]
             self.devtools("Emulation.setEmulatedMedia", features=features)
             self.devtools(
@@ -57,52 +65,72 @@ class Browser:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.session:
-            self._http.delete(f"/session/{self.session}")
-        self._http.close()
-        self._driver.terminate()
-        self._driver.wait(20)
-
-    def _is_up(self) -> bool:
-        try:
-            return bool(self._http.get("/status").json()["value"]["ready"])
-        except httpx.TransportError:
-            return False
-
-    def _post(self, path: str, **body: Any) -> Any:
-        value = self._http.post(path, json=body).json()["value"]
-        assert not (isinstance(value, dict) and "error" in value), value
-        return value
+        self._process.terminate()
+        self._process.wait(PATIENCE_S)
+        os.close(self._in)
+        os.close(self._out)
 
     def devtools(self, method: str, **parameters: Any) -> Any:
-        return self._post(f"/session/{self.session}/goog/cdp/execute", cmd=method, params=parameters)
+        """The result of a method; events that come meanwhile are kept."""
+        self._number += 1
+        asked = {"id": self._number, "method": method, "params": parameters}
+        message = json.dumps({**asked, **({"sessionId": self.session} if self.session else {})})
+        os.write(self._out, message.encode() + b"\0")
+        while (told := self._next()).get("id") != self._number:
+            self._events.append(told)
+        assert "error" not in told, told
+        return told["result"]
+
+    def _next(self) -> dict[str, Any]:
+        until_s = time.monotonic() + 3 * PATIENCE_S
+        while b"\0" not in self._buffer:
+            ready, _, _ = select.select([self._in], [], [], max(0.0, until_s - time.monotonic()))
+            assert ready, "the browser does not answer"
+            read = os.read(self._in, 1 << 20)
+            assert read, "the browser ended"
+            self._buffer += read
+        message, _, self._buffer = self._buffer.partition(b"\0")
+        return json.loads(message)
 
     def open(self, url: str) -> None:
-        self._post(f"/session/{self.session}/url", url=url)
+        self._events = [event for event in self._events if event["method"] != "Page.loadEventFired"]
+        self.devtools("Page.navigate", url=url)
+        while not any(event["method"] == "Page.loadEventFired" for event in self._events):
+            self._events.append(self._next())
 
     def run(self, script: str) -> Any:
         """What a function with this body returns."""
-        return self._post(f"/session/{self.session}/execute/sync", script=script, args=[])
+        told = self.devtools("Runtime.evaluate", expression=f"(() => {{{script}}})()", returnByValue=True)
+        assert "exceptionDetails" not in told, told
+        return told["result"].get("value")
 
     def until(self, script: str) -> Any:
-        return eventually(lambda: self.run(script))
+        """The value of the script once it has one; the page looks every three seconds."""
+        until_s = time.monotonic() + PATIENCE_S
+        while not (value := self.run(script)):
+            assert time.monotonic() < until_s, f"it never happened: {script}"
+            time.sleep(0.02)
+        return value
 
     def type(self, selector: str, text: str) -> None:
-        found = self._post(f"/session/{self.session}/element", using="css selector", value=selector)[_ELEMENT]
-        self._post(f"/session/{self.session}/element/{found}/value", text=text)
+        self.run(f"document.querySelector({json.dumps(selector)}).focus()")
+        self.devtools("Input.insertText", text=text)
 
     def click(self, selector: str) -> None:
-        found = self._post(f"/session/{self.session}/element", using="css selector", value=selector)[_ELEMENT]
-        self._post(f"/session/{self.session}/element/{found}/click")
+        """Press and release the mouse in the middle of it."""
+        where = self.run(
+            f"const it = document.querySelector({json.dumps(selector)}); it.scrollIntoView({{block: 'center'}});"
+            "const box = it.getBoundingClientRect(); return {x: box.x + box.width / 2, y: box.y + box.height / 2}"
+        )
+        for kind in ("mousePressed", "mouseReleased"):
+            self.devtools("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **where)
 
     def complaints(self) -> list[str]:
         """What the console says: blocked by the policy, errors in the script."""
-        return [entry["message"] for entry in self._post(f"/session/{self.session}/se/log", type="browser")]
+        self.run("return 0")
+        return [json.dumps(event["params"]) for event in self._events if event["method"] in _COMPLAINTS]
 
     def screenshot(self, file: Path, *, whole: bool = True) -> Path:
         taken = self.devtools("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
         file.write_bytes(base64.b64decode(taken["data"]))
         return file
-
-
-Open = Callable[..., Browser]

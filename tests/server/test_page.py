@@ -95,6 +95,28 @@ def test_the_page_asks_for_the_token_and_then_shows_how_things_are(serve, tmp_pa
 
 
 @in_a_browser
+def test_the_same_failure_again_and_again_is_one_line_and_the_order_follows_it(serve, tmp_path: Path):
+    served = serve(
+        LabProvider("good"), LabProvider("bad", [Behavior(status=503)]), extra="[fallback]\nmax_wait_s = 0\n"
+    )
+    served.chat()
+    for _ in range(3):
+        assert served.chat(headers={"x-llmr-provider": "bad"}).status_code == 503
+    served.stored("requests", 4)
+    with Browser(tmp_path / "profile") as browser:
+        browser.open(f"{served.origin}/")
+        browser.run(f"sessionStorage.setItem('llmr.token', '{TOKEN}')")
+        browser.open(f"{served.origin}/")
+        browser.until("return document.querySelectorAll('#decisions details').length === 2")
+        assert "× 3" in browser.run("return document.querySelector('#decisions summary').innerText")
+        browser.until("return document.querySelectorAll('#order li').length === 2")
+        for _ in range(3):
+            served.chat(headers={"x-llmr-provider": "bad"})
+        browser.until("return document.querySelectorAll('#order li.out').length === 1")  # its circuit is open
+        assert "bad/lab-model" in browser.run("return document.querySelector('#order li.out').innerText")
+
+
+@in_a_browser
 @pytest.mark.parametrize(("width", "dark"), [(400, True), (1100, False)])
 def test_it_is_readable_by_day_and_night_on_a_phone_and_a_desk(serve, tmp_path: Path, width, dark):
     served = used(serve)
