@@ -7,7 +7,7 @@ client is imported when the first request leaves, so that `rank` and `providers 
 import random
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -285,6 +285,13 @@ def open_conversations(path: Path, *, patience_s: float | None = None) -> "Conve
     patience_s = PATIENCE_S if patience_s is None else patience_s
     chance = random.Random()  # noqa: S311 - ids that nobody has to guess
     return ConversationStore(path, SystemClock().now, chance, patience_s=patience_s)
+
+
+def read_conversations(path: Path) -> "AbstractContextManager[ConversationStore]":
+    """The same, to be read alone: it works where nothing can be written."""
+    from llmr.conversations.reading import read_only
+
+    return read_only(path, SystemClock().now, random.Random())  # noqa: S311 - as above
 
 
 def _store(config: Config, clock: SystemClock, *, remember: bool, serving: bool) -> StateStore:

@@ -95,6 +95,7 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _root(  # pyright: ignore[reportUnusedFunction] - typer calls it
     version: bool = typer.Option(False, "--version", is_eager=True, callback=_show_version, help="Show the version."),
+    no_pager: bool = typer.Option(False, "--no-pager", help="Show long views at once, not a screen at a time."),
     env_file: str = typer.Option(
         "",
         "--env-file",
@@ -103,6 +104,10 @@ def _root(  # pyright: ignore[reportUnusedFunction] - typer calls it
     ),
 ) -> None:
     del version
+    if no_pager:
+        from llmr.cli.pager import unpaged
+
+        unpaged.set(True)
     if env_file:
         _take(env_file)
 

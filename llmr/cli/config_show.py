@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from llmr.cli.exit_codes import ExitCode
 from llmr.cli.output import print_line
+from llmr.cli.pager import show_paged
 from llmr.cli.say import say
-from llmr.cli.screen import screen, show
+from llmr.cli.screen import screen
 from llmr.config.environment import Environment, disable_pydantic_plugins
 from llmr.config.search import Scope, find
 from llmr.config.toml_lines import KeyPath, dotted
@@ -55,7 +56,7 @@ def run_show(prefix: str, *, origin: bool, everything: bool, as_json: bool, conf
         )
     elif origin:
         on = screen()
-        show(table(_COLUMNS, [_cells(row) for row in shown], on.width), on)
+        show_paged(table(_COLUMNS, [_cells(row) for row in shown], on.width), on)
     else:
         for path, value, _, _ in shown:
             print_line(f"{dotted(path)} = {as_toml(value)}")

@@ -11,7 +11,8 @@ from typing import Final
 from llmr.cli.checkup import Finding, Subject, Verdict, findings
 from llmr.cli.exit_codes import ExitCode
 from llmr.cli.output import print_line
-from llmr.cli.screen import Screen, screen, show
+from llmr.cli.pager import show_paged
+from llmr.cli.screen import Screen, screen
 from llmr.config.environment import Environment
 from llmr.config.load import load
 from llmr.errors import LlmrError
@@ -39,7 +40,7 @@ def run_doctor(*, config_file: str | None, as_json: bool) -> int:
         print_line(json.dumps({"schema": SCHEMA, "ok": well, "findings": rows}))
     else:
         on = screen()
-        show(_lines(found, on), on)
+        show_paged([*_lines(found, on)], on)
     return int(ExitCode.OK if well else ExitCode.NOT_CONFIGURED)
 
 

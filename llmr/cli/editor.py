@@ -62,7 +62,7 @@ def run_editor(path: Path, environment: Environment, terminal: int | None) -> No
     except ValueError as error:
         raise UsageError(f"the editor {said!r} cannot be read as a command; set LLMR_EDITOR") from error
     try:
-        with _interrupts_left_to_it():
+        with interrupts_left_to_it():
             done = subprocess.run(  # noqa: S603 - the person's own editor
                 [*words, str(path)],
                 stdin=terminal,
@@ -83,7 +83,7 @@ def _on_terminal() -> bool:
 
 
 @contextmanager
-def _interrupts_left_to_it() -> Generator[None]:
+def interrupts_left_to_it() -> Generator[None]:
     """Ctrl-C in an editor is the editor's, but the terminal sends it to us as well; taken, it would end the editor and
     throw away what was written. A handler, for SIG_IGN would be inherited; no wake-up, for an event loop would hear of it."""
     before = signal.signal(signal.SIGINT, lambda _number, _frame: None)

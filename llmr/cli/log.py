@@ -3,25 +3,27 @@
 import json
 import re
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from llmr.app import SystemClock, open_conversations
+from llmr.app import SystemClock, open_conversations, read_conversations
 from llmr.cli.exit_codes import ExitCode
 from llmr.cli.listing import configured
 from llmr.cli.output import print_line, stdout_is_terminal
+from llmr.cli.pager import print_paged, show_paged
 from llmr.cli.say import say
-from llmr.cli.screen import screen, show
+from llmr.cli.screen import screen
 from llmr.conversations import CANCELLED, OK, Overview
 from llmr.conversations.store import ConversationStore
 from llmr.errors import OutputError, StateError, UsageError
 from llmr.render.conversation import document, local_time, markdown_lines, overview_json, utc_time
-from llmr.render.figures import NOTHING, ago, dollars_alike
+from llmr.render.figures import NOTHING, ago, counted, dollars_alike
 from llmr.render.ink import Keep, Line, Tone, ink
+from llmr.render.neutralize import neutralize
 from llmr.render.table import Align, Column, table
 
 LIST_SCHEMA: Final = "llmr.log/1"
@@ -63,7 +65,7 @@ def run_list(*, limit: int, as_json: bool, config_file: str | None) -> int:
             now, on = SystemClock().now(), screen()
             costs = dollars_alike([one.cost_usd for one in overviews])
             rows = [_cells(one, now, cost) for one, cost in zip(overviews, costs, strict=True)]
-            show(table(_COLUMNS, rows, on.width), on)
+            show_paged(table(_COLUMNS, rows, on.width), on)
             everything = len(all_ids(store)) if store is not None else 0
             if everything > len(overviews):
                 say(f"llmr: {len(overviews)} of {everything:,}: -n shows more")
@@ -106,10 +108,36 @@ def run_show(name: str, form: Form, *, every_branch: bool, config_file: str | No
                 turns = store.turns(found)
                 print_line(json.dumps(document(found, store.title(found), turns, content=False), allow_nan=False))
             case Form.PLAIN | Form.MARKDOWN:  # pragma: no branch - the set is closed
-                turns = store.turns(found) if every_branch else store.line(found)
-                for line in markdown_lines(found, turns):
-                    print_line(line)
+                everything = store.turns(found)
+                turns = everything if every_branch else store.line(found)
+                _show(markdown_lines(found, turns), raw=form is Form.MARKDOWN)
+                if len(turns) < len(everything):
+                    others = counted(len(everything) - len(turns), "more turn")
+                    say(f"llmr: {others} on other branches: --all shows them")
     return int(ExitCode.OK)
+
+
+def _show(lines: Iterable[str], *, raw: bool) -> None:
+    """Drawn on a terminal that can show it, in a pipe as it is; a screen at a time where it is long."""
+    on, text = screen(), "\n".join(lines)
+    if not on.terminal:
+        print_paged(text, on)
+        return
+    harmless = neutralize(text)
+    print_paged(harmless if raw or on.width is None else _drawn(harmless, on.width, color=on.color), on)
+
+
+def _drawn(text: str, width: int, *, color: bool) -> str:
+    from llmr.config.environment import Environment
+    from llmr.render.markdown.screen import MarkdownScreen
+
+    if Environment.from_process().dumb_terminal:
+        return text
+    drawn: list[str] = []
+    page = MarkdownScreen(drawn.append, lambda: (width, 1), color=color)  # one row: there are none to take back
+    page.feed(text)
+    page.end()
+    return "".join(drawn).rstrip("\n")
 
 
 def run_export(names: tuple[str, ...], *, config_file: str | None) -> int:
@@ -131,7 +159,7 @@ def run_purge(names: tuple[str, ...], *, before: str | None, every: bool, yes: b
     if (bool(names) + (before is not None) + every) != 1:
         raise UsageError("say what to purge: ids, --before DATE, or --all")
     at = moment(before, SystemClock().now()) if before is not None else 0.0
-    with _kept(config_file) as store:
+    with _kept(config_file, to_write=True) as store:
         if store is None:
             if every:
                 _forget_typed()
@@ -179,14 +207,14 @@ def moment(said: str, now: float) -> float:
 
 
 @contextmanager
-def _kept(config_file: str | None) -> Generator[ConversationStore | None]:
+def _kept(config_file: str | None, *, to_write: bool = False) -> Generator[ConversationStore | None]:
     """The store; None where nothing was ever kept. Raises OutputError for a file that cannot be used."""
     path: Path | None = configured(config_file).conversations_path
     if path is None or not path.exists():
         yield None
         return
     try:
-        with open_conversations(path) as store:
+        with open_conversations(path) if to_write else read_conversations(path) as store:
             yield store
             for notice in store.notices:
                 say(f"llmr: {notice}")

@@ -11,8 +11,9 @@ from llmr.catalog import Catalog, Model, NamedModel, Price
 from llmr.cli.exit_codes import ExitCode
 from llmr.cli.listing import configured
 from llmr.cli.output import print_line
+from llmr.cli.pager import show_paged
 from llmr.cli.say import say
-from llmr.cli.screen import screen, show
+from llmr.cli.screen import screen
 from llmr.config.environment import Environment
 from llmr.config.model_files import open_table, user_table_file
 from llmr.config.wording import suggestion
@@ -142,7 +143,7 @@ def _print(names: list[tuple[NamedModel, list[Model]]], models: list[Model], fac
         say("llmr: no model fits; `llmr models` lists all")
         return
     on = screen()
-    show(table(_COLUMNS, rows, on.width), on)
+    show_paged(table(_COLUMNS, rows, on.width), on)
     shown = {model.key for _, listed in names for model in listed} | {model.key for model in models}
     about = (
         f"{len(shown):,} models; estimates of {facts.made} from {', '.join(facts.sources)}; + dearer beyond a length"

@@ -48,11 +48,15 @@ def show(lines: Iterable[Line], on: Screen) -> None:
     """Write the lines. Raises OutputError, ClosedPipe."""
     if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] - it is, after `>&-`
         raise OutputError("standard output is closed")
+    write_stdout(as_written(lines, on))
+
+
+def as_written(lines: Iterable[Line], on: Screen) -> bytes:
+    """The bytes of the lines, in the colours and characters that this screen has."""
     text = "".join(f"{painted(line, color=on.color)}\n" for line in lines)
     if on.glyphs is ASCII:  # what is written in words has a few characters more
-        write_stdout(text.translate(_IN_ASCII).encode("ascii", "replace"))
-    else:
-        write_stdout(text.encode("utf-8", "replace"))
+        return text.translate(_IN_ASCII).encode("ascii", "replace")
+    return text.encode("utf-8", "replace")
 
 
 def _width(environment: Environment, *, terminal: bool) -> int | None:

@@ -6,7 +6,8 @@ from typing import Final
 
 from llmr.cli.exit_codes import ExitCode
 from llmr.cli.help_topics import TOPICS
-from llmr.cli.output import print_line
+from llmr.cli.pager import print_paged
+from llmr.cli.screen import screen
 from llmr.errors import UsageError
 
 MEANINGS: Final[Mapping[ExitCode, str]] = MappingProxyType(
@@ -186,7 +187,7 @@ _ENV: Final[Mapping[str, str]] = MappingProxyType(
         "LLMR_EDITOR": "the editor, over VISUAL and EDITOR; it gets no keys",
         "LLMR_LOG": "off: no history of requests is kept",
         "LLMR_OTEL": "1: `llmr serve` sends spans by OpenTelemetry, whose own OTEL_… variables say where to",
-        "LLMR_PAGER": "nothing yet: no view starts a pager; pipe it (llmr log show | less)",
+        "LLMR_PAGER": "over PAGER, else less -F -R -X: for long views on a terminal; it gets no keys; cat or nothing: none",
         "LLMR_SAVE": "0: conversations are not saved",
         "LLMR_SERVE_TOKEN": "what clients of `llmr serve` must show",
         "OPENAI_API_KEY, ANTHROPIC_API_KEY, …": "keys; `llmr keys list` names each provider's variable",
@@ -205,23 +206,24 @@ def variables() -> Iterator[tuple[str, str]]:
 
 def run_help(topic: str) -> int:
     """Print one topic; "": what topics there are. Raises UsageError."""
+    print_paged("\n".join(_topic(topic)), screen())
+    return int(ExitCode.OK)
+
+
+def _topic(topic: str) -> Iterator[str]:
     match topic:
         case "":
-            print_line("llmr help TOPIC")
-            for name, about in TOPICS.items():
-                print_line(f"    {name:<12}{about}")
-            print_line("llmr help COMMAND, which is llmr COMMAND --help; `llmr --help` lists the commands")
+            yield "llmr help TOPIC"
+            yield from (f"    {name:<12}{about}" for name, about in TOPICS.items())
+            yield "llmr help COMMAND, which is llmr COMMAND --help; `llmr --help` lists the commands"
         case "exit-codes":
-            for code in ExitCode:
-                print_line(f"{int(code):>3}  {MEANINGS[code]}")
+            yield from (f"{int(code):>3}  {MEANINGS[code]}" for code in ExitCode)
         case "json":
-            print_line(_JSON)
+            yield _JSON
         case "worlds":
-            print_line(_WORLDS)
+            yield _WORLDS
         case "env":
             for name, text in variables():
-                print_line(name)
-                print_line(f"    {text}")
+                yield from (name, f"    {text}")
         case _:
             raise UsageError(f"no help on {topic!r}; known: {', '.join(TOPICS)}, and every command")
-    return int(ExitCode.OK)

@@ -5,33 +5,73 @@ is; the caller neutralises it for a terminal.
 """
 
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any, Final
 
 from llmr.chat import Media, Message, Part, Text, Thinking, ToolCall, ToolResult
 from llmr.conversations import Overview, Turn
+from llmr.render.figures import count, dollars, seconds
 
 SCHEMA: Final = "llmr.conversation/1"
 
 
 def markdown_lines(conversation_id: str, turns: Sequence[Turn]) -> Iterator[str]:
-    """The turns, each with who said it and how it ended."""
+    """The turns, each with who said it, how it ended, when, in what time and at what cost.
+
+    Where they are not one line, as after `/retry` and `/edit`, they are numbered, and whoever does not go on from the one above
+    says from which.
+    """
     began = local_time(turns[0].at) if turns else "never"
     yield f"# Conversation {conversation_id}, {began}"
+    places = {turn.number: place for place, turn in enumerate(turns, 1)}
+    branched = any(turn.parent != before.number for before, turn in pairwise(turns))
     system: str | None = None
-    for turn in turns:
+    above: int | None = None
+    for place, turn in enumerate(turns, 1):
         if turn.system is not None and turn.system != system:
             system = turn.system
             yield from ("", "## System", "", system)
-        yield from ("", "## You", "")
+        yield from (
+            "",
+            f"## {_number(place) if branched else ''}You{_branch(turn, above, places) if branched else ''}",
+            "",
+        )
+        above = turn.number
         yield from _said(turn.asked)
-        yield from ("", f"## {_answered_by(turn)}", "")
+        yield from ("", f"## {_number(place) if branched else ''}{_answered_by(turn)}", "")
         if turn.answer is not None:
             yield from _said([turn.answer])
         if not turn.whole:
             why = f"; `llmr explain {turn.request_id}` tells why" if turn.request_id else ""
             yield from ("" if turn.answer is not None else "*no answer*", f"*{how_it_ended(turn)}{why}*")
+        yield from ("", f"*{' · '.join(_facts(turn))}*")
+
+
+def _number(place: int) -> str:
+    return f"{place}. "
+
+
+def _branch(turn: Turn, above: int | None, places: Mapping[int, int]) -> str:
+    """From which turn it goes on, where that is not the one above it."""
+    if turn.parent == above:
+        return ""
+    place = places.get(turn.parent) if turn.parent is not None else None
+    return ", beginning anew" if place is None else f", going on from {place}"
+
+
+def _facts(turn: Turn) -> Iterator[str]:
+    """When it was asked, in what time and at what cost."""
+    yield local_time(turn.at)
+    if turn.ttft_s is not None:
+        yield f"{seconds(turn.ttft_s)} to the first token"
+    if turn.total_s is not None:
+        yield f"{seconds(turn.total_s)} in all"
+    if turn.input_tokens is not None or turn.output_tokens is not None:
+        yield f"{count(turn.input_tokens or 0)} tokens in, {count(turn.output_tokens or 0)} out"
+    if turn.cost_usd is not None:
+        yield dollars(turn.cost_usd, estimated=bool(turn.estimated_usd))
 
 
 def how_it_ended(turn: Turn) -> str:
