@@ -56,6 +56,7 @@ complete -c llmr -n '__llmr_at \'\'' -a completion -d 'Print the completion scri
 complete -c llmr -n '__llmr_at \'\'' -a man -d 'Print the manual page, as roff: llmr man | man -l -'
 complete -c llmr -n '__llmr_at \'\'' -a help -d 'Explain exit codes, the JSON output, the environment variables and the worlds of `llmr simulate`, or a command'
 complete -c llmr -n '__llmr_at \'\'' -l version -d 'Show the version'
+complete -c llmr -n '__llmr_at \'\'' -l no-pager -d 'Show long views at once, not a screen at a time'
 complete -c llmr -n '__llmr_at \'\'' -l env-file -r -d 'Take …_API_KEY and a few LLMR_ settings from this file; none is read unasked'
 complete -c llmr -n '__llmr_at \'\'' -l env-file -r -F
 complete -c llmr -n '__llmr_at \' chat\'' -l model -s m -x -d 'A name from routing.toml, or provider/model-id'
