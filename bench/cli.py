@@ -9,13 +9,14 @@ it is the machine's doing. CPU is user + system of the child. Goals (shared/desi
 
 There are two such scripts. `import httpx` also imports httpx's own command line, with click, rich and pygments, where those
 are installed, as they are beside llmr: 35 ms that a script in an environment of its own does not pay, nor does llmr
-(transport/__init__.py). "httpx alone" is that script, and the stricter measure. It is some .19 of `llm`, so 1.3 × it is as far
-as a quarter of `llm` lets llmr go.
+(transport/__init__.py). "httpx alone" is that script, and the stricter measure.
 
-Seen on one day and one busy machine of two cores, CPU in ms, the least of 15: before, llmr 251, script 146, llm 612 (1.72 × and
-.41); with classes made when used (dataclass.py) 200; without taking the interpreter apart at the end (__main__.py) 165: 1.1 ×
-the script, 1.4 × httpx alone, .24 of `llm`. What is left, in ms: Python 10, typer 23, httpx 40 (anyio under it, which
-the synchronous scripts do without, 13 more), asyncio and ssl 12, llmr's 150 modules 35, and the work itself 20.
+Seen on one busy machine of two cores, CPU in ms, the least of 15 each: before, llmr 251, script 146, llm 612 (1.72 × and .41).
+Then instructions of the user's side, in millions (valgrind), beside 847 for the script and 645 for httpx alone: 984 with
+classes made when they are used (dataclass.py), 913 without taking the interpreter apart at the end (__main__.py), 890 with one
+`__init__` compiled for each shape of class, 814 without anyio (transport/without_anyio.py). By then, a little more being
+imported than before, llmr took 170, the script 176, httpx alone 124, llm 783: .96 ×, 1.36 × and .22. What is left, roughly, in
+ms: Python 10, typer 23, httpx 40, asyncio and ssl 12, llmr's 150 modules 35, and the work itself 20.
 
 What drawing Markdown costs is in bench/render.py, what each way in imports in bench/start_up.py.
 """

@@ -11,7 +11,7 @@ on connecting belong to the router: whatever it cancels here closes its socket a
 Files: client.py requests over httpx · direct.py requests without it, for `llmr serve` · http1.py one connection of those ·
 reply.py an answer as it arrives · sockets.py the network under both · coding.py Content-Encoding with limits · origin.py where
 a request may go · outgoing.py headers that leave, the key among them · late_keys.py keys that a vault gives out · failures.py
-the libraries' exceptions → ours.
+the libraries' exceptions → ours · without_anyio.py what httpcore would import for a lock.
 """
 
 import sys

@@ -19,6 +19,7 @@ from llmr.transport.origin import checked_url, tls_context
 from llmr.transport.outgoing import outgoing_headers
 from llmr.transport.reply import HttpReply, refuse_too_many_headers
 from llmr.transport.sockets import Sockets
+from llmr.transport.without_anyio import spare_anyio
 from llmr.wire.contract import HttpRequest
 
 IDLE_S: Final = 5.0  # an idle connection is kept for so long; servers close theirs from 5 s on (Node's default)
@@ -51,6 +52,7 @@ class HttpTransport:
         self._ca_file = ca_file
         self._sockets = sockets or Sockets()
         self._pools: dict[_Route, _Pool] = {}
+        spare_anyio()
         for name in _LOGGERS:
             logger = logging.getLogger(name)
             logger.setLevel(max(logger.level, logging.WARNING))
