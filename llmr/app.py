@@ -11,14 +11,14 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, Exit
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self, final
+from typing import TYPE_CHECKING, Final, Self, TypeVar, final
 
 from llmr.catalog import Model, Provider
 from llmr.chat import ChatRequest
 from llmr.config.build import Config
 from llmr.dataclass import dataclass
 from llmr.errors import StateError
-from llmr.exchange import HttpReply, Transport
+from llmr.exchange import Aside, HttpReply, Transport
 from llmr.registry import Later, ProviderRegistry
 from llmr.router import Event, Router
 from llmr.routing.rules import RulesEngine
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from llmr.transport import HttpTransport
     from llmr.transport.direct import DirectTransport
 
+
+T = TypeVar("T")
 
 _PATIENCE_WHEN_SERVING_S: Final = 0.02  # while one request waits for the store's lock, every other answer waits too
 
@@ -206,7 +208,8 @@ def opened(
                 app = App(config, store, registry, router, transport, clock, redact)
                 if with_cache and config.cache_path is not None:
                     answers = stack.enter_context(open_answers(config.cache_path, config))
-                    app = replace(app, cached=_cached(app, answers, chance))
+                    aside = stack.enter_context(_one_thread()) if serving else _here
+                    app = replace(app, cached=_cached(app, answers, aside, chance))
                 yield app
         finally:
             registry.flush()
@@ -248,7 +251,25 @@ def _later(store: StateStore, config: Config, clock: SystemClock, *, serving: bo
         behind.close()
 
 
-def _cached(app: App, answers: "AnswerStore", chance: random.Random) -> "CachedRouter":
+async def _here(work: Callable[[], T], /) -> T:
+    return work()
+
+
+@contextmanager
+def _one_thread() -> Generator[Aside]:
+    """A thread for what may have to wait for a file: a server's other answers do not wait with it."""
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1, thread_name_prefix="llmr-cache") as thread:
+
+        async def aside(work: Callable[[], T], /) -> T:
+            return await asyncio.get_running_loop().run_in_executor(thread, work)
+
+        yield aside
+
+
+def _cached(app: App, answers: "AnswerStore", aside: Aside, chance: random.Random) -> "CachedRouter":
     from llmr.router.cached import CachedRouter
     from llmr.router.embedding import Embedder
 
@@ -264,6 +285,7 @@ def _cached(app: App, answers: "AnswerStore", chance: random.Random) -> "CachedR
         chance,
         app.redact,
         enabled=policy.enabled,
+        aside=aside,
         embedder=embedder,
         threshold=policy.semantic.threshold,
     )

@@ -4,8 +4,8 @@ The watchdog bounds every wait for bytes by the wall clock, because HTTP clients
 request: a provider that drips one byte a second keeps those happy for ever (trust.md §0.5). Only content moves its
 deadlines: keep-alive comments and empty deltas do not (trust.md T23). Leaving the block closes the socket.
 
-This module also declares what the router needs of the world: Clock, Transport, Wires. Others implement them; nothing here
-imports an HTTP client, an event loop or the time.
+This module also declares what the router needs of the world: Clock, Transport, Wires, Aside. Others implement them; nothing
+here imports an HTTP client, an event loop or the time.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -77,6 +77,12 @@ class Transport(Protocol):
     def stream(
         self, request: HttpRequest, provider: Provider, *, connect_s: float
     ) -> AbstractAsyncContextManager[HttpReply]: ...
+
+
+class Aside(Protocol):
+    """Where work is done that may have to wait for a file: here and now, or in a thread while the loop goes on."""
+
+    async def __call__(self, work: Callable[[], T], /) -> T: ...
 
 
 class Wires(Protocol):

@@ -125,10 +125,10 @@ class Served:
         renewing = self.generations.renew(self._load())
         asyncio.run_coroutine_threadsafe(renewing, self.loop).result(PATIENCE_S)
 
-    def following(self) -> list[str]:
-        """Follow the settings file from now on; what is said of it."""
+    def following(self, *more: Path) -> list[str]:
+        """Follow the settings file, and more, from now on; what is said of it."""
         said: list[str] = []
-        files = [self.home / "routing.toml"]
+        files = [self.home / "routing.toml", *more]
 
         async def begin() -> None:
             self._watching = asyncio.create_task(follow(files, self._load, self.generations, said.append))
@@ -234,6 +234,12 @@ class Process:
         return httpx.post(
             f"{self.origin}/v1/chat/completions", json=asked, headers=headers, trust_env=False, timeout=20
         )
+
+    def metric(self, token, sample):
+        """The value of one sample of `/metrics`, as asked on a connection of its own; None: there is none."""
+        headers = {"authorization": f"Bearer {token}"}
+        page = httpx.get(f"{self.origin}/metrics", headers=headers, trust_env=False, timeout=20).text
+        return next((float(line.split()[-1]) for line in page.splitlines() if line.rpartition(" ")[0] == sample), None)
 
     def requests_kept(self):
         """How many requests the store knows."""

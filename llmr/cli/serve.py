@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from shlex import quote
+from tempfile import TemporaryDirectory
 
 from llmr.cli.exit_codes import ExitCode
 from llmr.cli.listing import configured
 from llmr.cli.say import say
 from llmr.config.build import Config
-from llmr.config.environment import Environment, disable_pydantic_plugins
-from llmr.config.load import load
+from llmr.config.environment import Environment, disable_pydantic_plugins, share_metrics
+from llmr.config.load import load, looked_at
 from llmr.errors import ConfigError, NoProviderReady
 from llmr.server.token import ServerToken, server_token
 
@@ -19,6 +21,7 @@ def run_serve(
     *,
     host: str,
     port: int,
+    unix: str | None,
     workers: int,
     hosts: tuple[str, ...],
     origins: tuple[str, ...],
@@ -28,27 +31,41 @@ def run_serve(
 ) -> int:
     """Serve until a signal. Raises LlmrError."""
     disable_pydantic_plugins()
-    try:
-        from llmr.server import run
-    except ImportError as error:
-        raise ConfigError(f"llmr serve needs more packages ({error.name}): pip install 'llmr[serve]'") from None
+    with ExitStack() as stack:
+        metrics_dir = Path(stack.enter_context(TemporaryDirectory(prefix="llmr-metrics-"))) if workers > 1 else None
+        if metrics_dir is not None:
+            share_metrics(metrics_dir)
+        try:
+            from llmr.server import run
+        except ImportError as error:
+            raise ConfigError(f"llmr serve needs more packages ({error.name}): pip install 'llmr[serve]'") from None
 
-    config = configured(config_file)
-    _refuse_if_nobody_is_ready(config)
-    environment = Environment.from_process()
-    token = server_token(environment)
-    traced = environment.variable(run.TRACING) == "1"
-    options = run.Options(host, port, hosts, origins, behind_tls, log_requests, traced=traced, workers=workers)
-    if traced:
-        run.tracer_kind()  # said now, and not by every worker
-
-    def again() -> Config:
-        return load(Environment.from_process(), config_file=Path(config_file) if config_file else None)
-
-    with run.listening(options) as listener:
-        for line in _welcome(f"{_shown(host)}:{listener.getsockname()[1]}", token, config, open_wide=behind_tls):
+        config = configured(config_file)
+        _refuse_if_nobody_is_ready(config)
+        environment = Environment.from_process()
+        token = server_token(environment)
+        traced = environment.variable(run.TRACING) == "1"
+        if traced:
+            run.tracer_kind()  # said now, and not by every worker
+        at = None if unix is None else Path(unix)
+        options = run.Options(
+            host, port, hosts, origins, behind_tls, log_requests, traced, workers, unix=at, metrics_dir=metrics_dir
+        )
+        listener = stack.enter_context(run.listening(options))
+        stack.callback(run.put_away, options)
+        where = _shown(host, listener.getsockname()[1]) if at is None else at
+        for line in _welcome(where, token, config, open_wide=behind_tls):
             say(line)
-        served = run.serve(config, options, token, listener, load=again, say=lambda line: say(f"llmr: {line}"))
+        named = Path(config_file) if config_file else None
+        served = run.serve(
+            config,
+            options,
+            token,
+            listener,
+            load=lambda: load(Environment.from_process(), config_file=named),
+            watched=looked_at(environment, config_file=named),
+            say=lambda line: say(f"llmr: {line}"),
+        )
     if not served:
         say("llmr: the workers end as soon as they start; --workers 1 says why")
     return int(ExitCode.OK if served else ExitCode.UNEXPECTED)
@@ -59,19 +76,24 @@ def _refuse_if_nobody_is_ready(config: Config) -> None:
         raise NoProviderReady("no provider is ready: there is nobody to route to", missing=config.missing_keys)
 
 
-def _shown(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+def _shown(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _welcome(where: str, token: ServerToken, config: Config, *, open_wide: bool) -> Iterator[str]:
-    """What to paste, and where."""
+def _welcome(where: str | Path, token: ServerToken, config: Config, *, open_wide: bool) -> Iterator[str]:
+    """What to paste, and where: host and port, or the path of a socket."""
     model = config.catalog.default_model or next(iter(config.catalog.names), "PROVIDER/MODEL")
-    yield f"llmr: serving at http://{where}/v1; the token is {token.where}"
-    if open_wide:
-        yield "llmr: others on the network can connect; whoever has the token spends your money"
-    yield f"  openai      export OPENAI_BASE_URL=http://{where}/v1 OPENAI_API_KEY={token.in_shell}"
-    yield f"  anthropic   export ANTHROPIC_BASE_URL=http://{where} ANTHROPIC_API_KEY={token.in_shell}"
     body = json.dumps({"model": model, "messages": [{"role": "user", "content": "hi"}]})
-    curl = f"curl -s http://{where}/v1/chat/completions -H 'content-type: application/json'"
+    if isinstance(where, Path):
+        yield f"llmr: serving at {where}, a socket for you alone; the token is {token.where}"
+        curl = f"curl -s --unix-socket {quote(str(where))} http://localhost"
+    else:
+        yield f"llmr: serving at http://{where}/v1; the token is {token.where}"
+        if open_wide:
+            yield "llmr: others on the network can connect; whoever has the token spends your money"
+        yield f"  openai      export OPENAI_BASE_URL=http://{where}/v1 OPENAI_API_KEY={token.in_shell}"
+        yield f"  anthropic   export ANTHROPIC_BASE_URL=http://{where} ANTHROPIC_API_KEY={token.in_shell}"
+        curl = f"curl -s http://{where}"
+    curl += "/v1/chat/completions -H 'content-type: application/json'"
     yield f'  try it      {curl} -H "authorization: Bearer "{token.in_shell} -d {quote(body)}'
     yield "llmr: Ctrl-C stops it"

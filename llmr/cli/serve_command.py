@@ -13,6 +13,10 @@ app = command_app()
 def serve(
     host: Annotated[str, typer.Option(metavar="ADDRESS", help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(metavar="PORT", min=0, max=65535, help="The port; 0: any free one.")] = 8787,
+    unix: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="A Unix socket at this path, for you alone, instead of a port."),
+    ] = None,
     workers: Annotated[int, typer.Option(metavar="N", min=1, max=64, help="Processes behind the one port.")] = 1,
     allow_host: Annotated[
         list[str] | None,
@@ -40,6 +44,7 @@ def serve(
         run_serve(
             host=host,
             port=port,
+            unix=unix,
             workers=workers,
             hosts=tuple(allow_host or ()),
             origins=tuple(allow_origin or ()),

@@ -191,3 +191,8 @@ def _absolute(said: str | None) -> Path | None:
 def _directory(variables: Mapping[str, str], xdg: str, home: Path | None, under_home: str) -> Path | None:
     base = _absolute(variables.get(xdg)) or (home / under_home if home is not None else None)
     return base / "llmr" if base is not None else None
+
+
+def share_metrics(directory: Path) -> None:
+    """Let every process that is forked from this one count into `directory`; before prometheus-client is imported."""
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)  # noqa: TID251 - it offers no other way to say it

@@ -3,10 +3,19 @@
 from pathlib import Path
 
 from llmr.config.build import Config, build
+from llmr.config.credentials import credentials_file
 from llmr.config.environment import Environment, disable_pydantic_plugins
-from llmr.config.search import find
+from llmr.config.model_files import user_table_file
+from llmr.config.search import find, places
 from llmr.config.snapshot import read_snapshot, snapshot_key, write_snapshot
+from llmr.config.trusted import trusted_file
 from llmr.errors import TrustError, Wrong
+
+
+def looked_at(environment: Environment, *, config_file: Path | None = None) -> tuple[Path, ...]:
+    """Every file whose change, or appearance, may change what `load` gives: settings, keys, trust, the table of models."""
+    beside = (credentials_file(environment), trusted_file(environment), user_table_file(environment))
+    return (*places(environment, config_file), *(path for path in beside if path is not None))
 
 
 def load(environment: Environment, *, config_file: Path | None = None, strict: bool = False) -> Config:

@@ -69,6 +69,15 @@ def find(environment: Environment, config_file: Path | None) -> Found:
     return Found((*shipped, *(file for file in (user, project) if file is not None)), notices)
 
 
+def places(environment: Environment, config_file: Path | None) -> tuple[Path, ...]:
+    """Where a file speaks, or would if there were one; without those that come with llmr."""
+    named = config_file or (Path(environment.config_file) if environment.config_file else None)
+    if named is not None:
+        return (_expanded(named, environment),)
+    user = user_routing_file(environment)
+    return (*(() if user is None else (user,)), *_project_paths(environment))
+
+
 def shipped_routing_file() -> Path:
     """llmr's own routing.toml: beside the data in an installed package, beside the package in a source tree."""
     installed = _PACKAGE / "data" / ROUTING_FILE

@@ -35,9 +35,9 @@ def is_trusted(path: Path, content: bytes, environment: Environment) -> bool:
 
 def remember(entry: Trusted, environment: Environment) -> None:
     """Add to the list; an older content of the same file leaves it. Raises StateError."""
-    if environment.state_dir is None:
+    store = trusted_file(environment)
+    if store is None:
         raise StateError("there is nowhere to remember it: HOME is not set")
-    store = environment.state_dir / _STORE
     entries = [*(other for other in _remembered(environment) if other.path != entry.path), entry][-_MOST:]
     rows = [{"path": str(trusted.path), "sha256": trusted.sha256} for trusted in entries]
     try:
@@ -54,15 +54,20 @@ def sha256_of(content: bytes) -> str:
     return sha256(content).hexdigest()
 
 
+def trusted_file(environment: Environment) -> Path | None:
+    """Where the list is; None: nowhere."""
+    return environment.state_dir / _STORE if environment.state_dir is not None else None
+
+
 def real_path(path: Path) -> Path:
     """The path without links."""
     return Path(os.path.realpath(path))
 
 
 def _remembered(environment: Environment) -> list[Trusted]:
-    if environment.state_dir is None:
+    store = trusted_file(environment)
+    if store is None:
         return []
-    store = environment.state_dir / _STORE
     try:
         content = read_config(store, plain(str(store)), follow_links=False, owner=environment.uid)
         rows: Any = json.loads(content)["trusted"] if content is not None else []

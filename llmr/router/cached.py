@@ -16,17 +16,14 @@ the last words, the one whose prompt is most alike, if that is above the thresho
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from random import Random
-from typing import Final, final
+from typing import final
 
 from llmr.cache import Kept
-from llmr.cache.agreement import agree
 from llmr.cache.key import comparable_prompt, group_key, request_key
-from llmr.cache.likeness import likeness, unpacked
 from llmr.cache.store import AnswerStore
 from llmr.cache.use import CacheUse, cache_use, is_whole
 from llmr.chat import ChatRequest, ChatResponse, Delta
-from llmr.dataclass import dataclass
-from llmr.exchange import Clock
+from llmr.exchange import Aside, Clock
 from llmr.registry import ProviderRegistry
 from llmr.router.embedding import Embedder
 from llmr.router.events import (
@@ -39,32 +36,11 @@ from llmr.router.events import (
     LookedUp,
     Outpaced,
 )
+from llmr.router.lookup import Hit, Lookup, Place
 from llmr.router.loop import Router
-from llmr.routing.rules import Candidate, Plan
+from llmr.routing.rules import Plan
 from llmr.secret import Redactor
 from llmr.state import RequestRecord
-
-_RECENT: Final = 100  # answers of a group that are compared: some 6 ms
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where an answer is kept, as in cache.Kept."""
-
-    key: str
-    group: str = ""
-    prompt: str = ""
-    vector: bytes = b""
-    embedder: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Hit:
-    """What was found. `likeness` None: it is the same request."""
-
-    kept: Kept
-    candidate: Candidate
-    likeness: float | None
 
 
 @final
@@ -82,10 +58,14 @@ class CachedRouter:
         redact: Redactor,
         *,
         enabled: bool,
+        aside: Aside,
         embedder: Embedder | None = None,
         threshold: float = 1.0,
     ) -> None:
+        """`aside` runs what touches the file, one piece of work after the other."""
         self.store = store
+        self._aside = aside
+        self._lookup = Lookup(store, threshold)
         self._router = router
         self._registry = registry
         self._clock = clock
@@ -93,61 +73,37 @@ class CachedRouter:
         self._redact = redact
         self._enabled = enabled
         self._embedder = embedder
-        self._threshold = threshold
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
         """As `Router.stream`."""
         plan = self._router.plan(request)
         use = cache_use(request, ruled=plan.cache, enabled=self._enabled)
-        place = _Place(request_key(request, plan.asked) if use.reads or use.writes else "")
-        found = self._found(request, plan, place.key) if use.reads else None
+        place = Place(request_key(request, plan.asked) if use.reads or use.writes else "")
+        found = await self._aside(lambda: self._lookup.same(request, plan, place.key)) if use.reads else None
         if found is None and self._embedder is not None and (use.reads or use.writes):
             place = await self._placed(request, plan, self._embedder, place)
-            found = self._likely(request, plan, place) if use.reads else None
+            found = await self._aside(lambda: self._lookup.likely(request, plan, place)) if use.reads else None
         if found is not None:
-            for event in self._again(request, plan, found):
+            for event in await self._again(request, plan, found):
                 yield event
             return
         if use.reads:
-            self.store.missed()
+            await self._aside(self.store.missed)
             yield LookedUp(None)
         async with aclosing(self._asked(request, plan, use, place)) as events:
             async for event in events:
                 yield event
 
-    def _found(self, request: ChatRequest, plan: Plan, key: str, likeness: float | None = None) -> "_Hit | None":
-        kept = self.store.find(key, max_age_s=request.cache.max_age_s)
-        candidate = _giver(kept, plan)
-        if kept is None or candidate is None or not _accepted(kept, request):
-            return None
-        return _Hit(kept, candidate, likeness)
-
-    async def _placed(self, request: ChatRequest, plan: Plan, embedder: Embedder, place: "_Place") -> "_Place":
+    async def _placed(self, request: ChatRequest, plan: Plan, embedder: Embedder, place: Place) -> Place:
         """The place with all that it can be found again by; as it is where the prompt cannot be compared."""
         prompt = comparable_prompt(request)
         vector = await embedder.vector(prompt, request) if prompt is not None else b""
         if prompt is None or not vector:
             return place
-        return _Place(place.key, group_key(request, plan.asked), prompt, vector, embedder.model)
-
-    def _likely(self, request: ChatRequest, plan: Plan, place: "_Place") -> "_Hit | None":
-        """The answer to the most alike of the prompts that agree with this one, if it is alike enough."""
-        if not place.vector:
-            return None
-        own = unpacked(place.vector)
-        recent = self.store.recent(place.group, place.embedder, _RECENT)
-        alike = sorted(((likeness(own, unpacked(vector)), key, prompt) for key, prompt, vector in recent), reverse=True)
-        for how_much, key, prompt in alike:
-            if how_much < self._threshold:
-                break
-            if agree(prompt, place.prompt):
-                found = self._found(request, plan, key, min(1.0, how_much))
-                if found is not None:
-                    return found
-        return None
+        return Place(place.key, group_key(request, plan.asked), prompt, vector, embedder.model)
 
     async def _asked(
-        self, request: ChatRequest, plan: Plan, use: CacheUse, place: "_Place"
+        self, request: ChatRequest, plan: Plan, use: CacheUse, place: Place
     ) -> AsyncGenerator[Event, None]:
         """Ask, and keep the answer if it is whole."""
         deltas: list[Delta] = []
@@ -162,40 +118,39 @@ class CachedRouter:
                     case BrokeOff():
                         spliced = True
                     case Finished() if use.writes and not spliced:
-                        self._keep(place, event, tuple(deltas))
+                        await self._keep(place, event, tuple(deltas))
                     case _:
                         pass
                 yield event
 
-    def _keep(self, place: "_Place", done: Finished, deltas: tuple[Delta, ...]) -> None:
+    async def _keep(self, place: Place, done: Finished, deltas: tuple[Delta, ...]) -> None:
         response = done.response
         words = "".join((response.text, response.reasoning, *(call.arguments for call in response.tool_calls)))
         if not is_whole(response.finish_reason) or self._redact.known(words) != words:
             return
         model = done.candidate.model
-        self.store.keep(
-            Kept(
-                key=place.key,
-                at=self._clock.now(),
-                provider=model.provider.name,
-                model=model.id,
-                deltas=deltas,
-                ttft_s=done.ttft_s,
-                took_s=done.total_s,
-                cost_usd=done.cost_usd,
-                group=place.group,
-                prompt=place.prompt,
-                vector=place.vector,
-                embedder=place.embedder,
-            )
+        kept = Kept(
+            key=place.key,
+            at=self._clock.now(),
+            provider=model.provider.name,
+            model=model.id,
+            deltas=deltas,
+            ttft_s=done.ttft_s,
+            took_s=done.total_s,
+            cost_usd=done.cost_usd,
+            group=place.group,
+            prompt=place.prompt,
+            vector=place.vector,
+            embedder=place.embedder,
         )
+        await self._aside(lambda: self.store.keep(kept))
 
-    def _again(self, request: ChatRequest, plan: Plan, hit: "_Hit") -> list[Event]:
+    async def _again(self, request: ChatRequest, plan: Plan, hit: Hit) -> list[Event]:
         """The events of an answer that is given again; it is in the history, with no attempt."""
         began_s, now = self._clock.monotonic(), self._clock.now()
         kept, candidate = hit.kept, hit.candidate
         request_id = f"{self._chance.getrandbits(64):016x}"
-        self.store.hit(kept, semantic=hit.likeness is not None)
+        await self._aside(lambda: self.store.hit(kept, semantic=hit.likeness is not None))
         took_s = self._clock.monotonic() - began_s
         self._registry.record(
             RequestRecord(
@@ -224,22 +179,3 @@ class CachedRouter:
         )
         found = Found(candidate, max(0.0, now - kept.at), hit.likeness)
         return [LookedUp(found, request_id), Answering(candidate, took_s, 0), *kept.deltas, finished]
-
-
-def _giver(kept: Kept | None, plan: Plan) -> Candidate | None:
-    """The candidate that gave the answer, if it still is one."""
-    if kept is None:
-        return None
-    return next(
-        (
-            one
-            for one in plan.candidates
-            if one.key == f"{kept.provider}/{kept.model}" and not one.model.provider.off_reason
-        ),
-        None,
-    )
-
-
-def _accepted(kept: Kept, request: ChatRequest) -> bool:
-    """Whether the request's own check has nothing against the answer."""
-    return request.accept is None or request.accept(ChatResponse.from_deltas(kept.deltas)) is None

@@ -101,10 +101,12 @@ class Gateway:
             told = f"{self.under_way} requests are under way"
             raise refuse(429, "too_many_requests", told, retry_after_s=self.limits.retry_after_s)
         self.under_way += 1
+        self.metrics.begun()
         try:
             yield
         finally:
             self.under_way -= 1
+            self.metrics.over()
 
 
 def _fit(route: Route | None, call: Call) -> Route:

@@ -48,7 +48,7 @@ class Guard:
         host = said[0].decode("ascii", "replace").lower()
         name, colon, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
         if not colon:
-            name = host
+            name, port = host, ""
         local = name in _LOCAL_NAMES and (port == str(self.port) or (not port and self.port == 80))
         named = name in self.hosts and (not colon or (port.isascii() and port.isdigit()))
         if len(host) > _LONGEST_HOST or not (local or named):

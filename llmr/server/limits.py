@@ -5,9 +5,15 @@ from llmr.dataclass import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bytes, seconds and counts. A connection that is idle makes room for a new one where `connections` are open."""
+    """Bytes, seconds and counts, for each worker. A connection that is idle makes room for a new one where `connections` are
+    open.
 
-    connections: int = 512  # trust.md has 64, and issue 6 wants 200 streams at once
+    trust.md has 64 connections; issue 6 wants 200 streams at once, and clients keep connections that they do not use. What the
+    64 guards against is met otherwise: only who has the token gets further than its head, idle ones make room, a head and a
+    reader have their time, and 200 streams hold some 10 MB (tests/server/test_many_streams.py).
+    """
+
+    connections: int = 512
     requests: int = 256  # under way at once; more are told to come back
     retry_after_s: float = 1.0  # when
     header_bytes: int = 32 * 1024

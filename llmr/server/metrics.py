@@ -1,12 +1,23 @@
 """What `/metrics` says, in Prometheus' words. Labels come from closed sets: paths that exist, statuses, configured names.
 
-What is counted here is this process's own. What the store knows (circuits) is the same in every worker.
+Several workers count into one directory (prometheus_client's multiprocess mode: a file per process, mapped into memory), so
+whichever of them is asked tells the sums, of those that died as well. What the store knows (circuits) is the same in every
+worker, and is read when it is asked for.
 """
 
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.metrics_core import Metric
+from prometheus_client.multiprocess import (
+    MultiProcessCollector,
+    mark_process_dead,  # pyright: ignore[reportUnknownVariableType] - half typed
+)
+from prometheus_client.registry import Collector
 
 from llmr.app import App
 from llmr.errors import StateError
@@ -20,9 +31,10 @@ _OTHER: Final = "other"
 
 
 class Metrics:
-    """The counters of one process."""
+    """What one process counts; `shared` is the directory of the processes that count together, None: it is alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, shared: Path | None = None) -> None:
+        self._shared = shared
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "llmr_requests", "Requests, by path and status.", ["path", "status"], registry=self._registry
@@ -39,13 +51,17 @@ class Metrics:
             "llmr_request_seconds", "From the head of a request to the end of its answer.", ["path"],
             registry=self._registry, buckets=_BUCKETS,
         )  # fmt: skip
-        self._under_way = Gauge("llmr_requests_under_way", "Chats under way.", registry=self._registry)
-        self._circuits = Gauge(
-            "llmr_circuit",
-            "The worst circuit on the way to a model: 0 closed, 1 half open, 2 open.",
-            ["provider", "model"],
-            registry=self._registry,
+        self._under_way = Gauge(
+            "llmr_requests_under_way", "Chats under way.", registry=self._registry, multiprocess_mode="livesum"
         )
+
+    def begun(self) -> None:
+        """A chat is under way."""
+        self._under_way.inc()
+
+    def over(self) -> None:
+        """It is not any more."""
+        self._under_way.dec()
 
     def ended(self, call: Call, app: App, *, path: str | None, took_s: float) -> None:
         """One request is over. `path` None: there is no such path."""
@@ -60,15 +76,50 @@ class Metrics:
             provider = call.provider or "none"
             self._answers.labels(provider, call.model if known else _OTHER, call.outcome or "none").inc()
 
-    def page(self, app: App, *, under_way: int) -> bytes:
+    def page(self, app: App) -> bytes:
         """All of it, as of now."""
-        self._under_way.set(under_way)
-        self._circuits.clear()
-        models = [model for model in app.config.catalog.models.values() if model.provider.off_reason is None]
+        return generate_latest(self._counted()) + generate_latest(_registry(_Circuits(app)))
+
+    def _counted(self) -> CollectorRegistry:
+        if self._shared is None:
+            return self._registry
+        together = CollectorRegistry()
+        MultiProcessCollector(together, str(self._shared))  # type: ignore[no-untyped-call]
+        return together
+
+
+def forget_worker(shared: Path, pid: int) -> None:
+    """A worker died: nothing of it is under way any more. What it counted stays counted."""
+    mark_process_dead(pid, str(shared))  # type: ignore[no-untyped-call]
+
+
+class _Circuits(Collector):
+    """The circuits, as the store has them at this moment."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    def collect(self) -> Iterable[Metric]:
+        """One family; empty where the store cannot be read, for counters are worth having without it."""
+        told = "The worst circuit on the way to a model: 0 closed, 1 half open, 2 open."
+        family = GaugeMetricFamily("llmr_circuit", told, labels=["provider", "model"])
+        for labels, worst in self._worst():
+            family.add_metric(labels, worst)
+        return [family]
+
+    def _worst(self) -> Iterator[tuple[list[str], int]]:
+        catalog = self._app.config.catalog
+        models = [model for model in catalog.models.values() if model.provider.off_reason is None]
         try:
-            for status in app.registry.status(models, now=app.clock.now()):
-                worst = max((_PHASES[circuit.state.phase] for circuit in status.circuits), default=0)
-                self._circuits.labels(status.model.provider.name, status.model.id).set(worst)
-        except StateError:  # counters are worth having without it
-            self._circuits.clear()
-        return generate_latest(self._registry)
+            statuses = self._app.registry.status(models, now=self._app.clock.now())
+        except StateError:
+            return
+        for status in statuses:
+            worst = max((_PHASES[circuit.state.phase] for circuit in status.circuits), default=0)
+            yield [status.model.provider.name, status.model.id], worst
+
+
+def _registry(collector: Collector) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    registry.register(collector)
+    return registry

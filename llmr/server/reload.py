@@ -1,6 +1,6 @@
-"""A changed routing.toml takes effect while the server runs; a wrong one is said and changes nothing.
+"""A changed or new routing.toml, or key, takes effect while the server runs; a wrong one is said and changes nothing.
 
-The files are looked at once a second: two `stat` calls, on every system and file system alike.
+The places are looked at once a second: a few `stat` calls, on every system and file system alike.
 """
 
 import asyncio
@@ -14,13 +14,13 @@ from llmr.server.generations import Generations
 
 EVERY_S: Final = 1.0
 
-Stamp = tuple[int, int] | None
+Stamp = tuple[int, int, int] | None
 Load = Callable[[], Config]
 """Reads the configuration anew. Raises LlmrError."""
 
 
 async def follow(files: Sequence[Path], load: Load, generations: Generations, say: Callable[[str], None]) -> None:
-    """Reload whenever one of the files changes, until cancelled."""
+    """Reload whenever one of the files changes, comes or goes, until cancelled."""
     seen = [_stamp(file) for file in files]
     while True:
         await asyncio.sleep(EVERY_S)
@@ -44,4 +44,4 @@ def _stamp(file: Path) -> Stamp:
         found = file.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size
+    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -3,6 +3,7 @@
 Whoever adds a path adds a row. Serving, refusing, counting and describing (`/openapi.json`) all read this table.
 """
 
+import asyncio
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -106,7 +107,8 @@ async def _rank(_counts: Counts, call: Call, app: App, _body: Body) -> None:
 
 
 async def _status(counts: Counts, call: Call, app: App, _body: Body) -> None:
-    await call.answer(200, status_body(app, under_way=counts.under_way))
+    under_way = counts.under_way
+    await call.answer(200, await asyncio.to_thread(lambda: status_body(app, under_way=under_way)))
 
 
 async def _page(_counts: Counts, call: Call, _app: App, _body: Body) -> None:
@@ -115,7 +117,8 @@ async def _page(_counts: Counts, call: Call, _app: App, _body: Body) -> None:
 
 
 async def _metrics(counts: Counts, call: Call, app: App, _body: Body) -> None:
-    await call.answer(200, counts.metrics.page(app, under_way=counts.under_way), content_type=CONTENT_TYPE)
+    page = await asyncio.to_thread(lambda: counts.metrics.page(app))
+    await call.answer(200, page, content_type=CONTENT_TYPE)
 
 
 async def _health(_counts: Counts, call: Call, _app: App, _body: Body) -> None:

@@ -11,8 +11,9 @@ import random
 import signal
 import socket
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 import uvicorn
@@ -26,11 +27,12 @@ from llmr.server.gateway import Gateway
 from llmr.server.generations import Generations
 from llmr.server.guard import Guard
 from llmr.server.limits import LIMITS, Limits
-from llmr.server.metrics import Metrics
+from llmr.server.metrics import Metrics, forget_worker
 from llmr.server.protocol import BoundedProtocol
 from llmr.server.reload import Load, follow
 from llmr.server.token import ServerToken
 from llmr.server.trace import Tracer
+from llmr.server.unix import listening_at, port_of, remove
 from llmr.server.workers import Workers
 
 TRACING: Final = "LLMR_OTEL"
@@ -49,7 +51,8 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to serve. `hosts` and `origins` as guard.Guard has them; `behind_tls`: a proxy in front encrypts."""
+    """How to serve. `hosts` and `origins` as guard.Guard has them; `behind_tls`: a proxy in front encrypts; `unix`: on a socket
+    in the file system, not on a port; `metrics_dir`: where workers count together, None where there is one."""
 
     host: str = "127.0.0.1"
     port: int = 8787
@@ -59,10 +62,14 @@ class Options:
     log_requests: bool = True
     traced: bool = False
     workers: int = 1
+    unix: Path | None = None
+    metrics_dir: Path | None = None
 
 
 def listening(options: Options) -> socket.socket:
     """The socket. Raises UsageError where it cannot be had, or would be open to a network without TLS."""
+    if options.unix is not None:
+        return listening_at(options.unix, _BACKLOG)
     if options.host not in _LOOPBACK and not options.behind_tls:
         raise UsageError(
             f"--host {options.host} would offer your keys' credit to a network, unencrypted; put a TLS proxy in front of it "
@@ -76,6 +83,12 @@ def listening(options: Options) -> socket.socket:
         raise UsageError(f"{options.host}:{options.port}: {reason.lower()}; --port takes another") from error
 
 
+def put_away(options: Options) -> None:
+    """What a server leaves behind in the file system goes with it."""
+    if options.unix is not None:
+        remove(options.unix)
+
+
 def serve(
     config: Config,
     options: Options,
@@ -83,16 +96,22 @@ def serve(
     listener: socket.socket,
     *,
     load: Load,
+    watched: Sequence[Path],
     say: Say,
 ) -> bool:
-    """Serve until a signal says to stop. `load` reads the configuration anew. False: the workers would not stay alive."""
+    """Serve until a signal says to stop. `load` reads the configuration anew when one of the files `watched` has changed.
+    False: the workers would not stay alive."""
 
     def one() -> None:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serving(config, options, token, listener, load, say))
+            runner.run(_serving(config, options, token, listener, load, watched, say))
+
+    def died(pid: int) -> None:
+        if options.metrics_dir is not None:
+            forget_worker(options.metrics_dir, pid)
 
     if options.workers > 1:
-        return Workers(options.workers, one, say, SystemClock().monotonic).run()
+        return Workers(options.workers, one, say, SystemClock().monotonic, died).run()
     one()
     return True
 
@@ -107,7 +126,13 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 async def _serving(
-    config: Config, options: Options, token: ServerToken, listener: socket.socket, load: Load, say: Say
+    config: Config,
+    options: Options,
+    token: ServerToken,
+    listener: socket.socket,
+    load: Load,
+    watched: Sequence[Path],
+    say: Say,
 ) -> None:
     write = to_stdout if options.log_requests else None
     async with Generations(config) as generations:
@@ -116,8 +141,8 @@ async def _serving(
             return generations.app.redact.with_secrets([token.secret])(text)
 
         with AccessLog(redact, write) as log, _complaints(lambda line: say(redact(line))):
-            gateway = gateway_for(generations, token, int(listener.getsockname()[1]), log, options=options)
-            following = asyncio.create_task(follow(config.sources, load, generations, lambda line: say(redact(line))))
+            gateway = gateway_for(generations, token, port_of(listener), log, options=options)
+            following = asyncio.create_task(follow(watched, load, generations, lambda line: say(redact(line))))
             _settle_down()
             await Server(gateway).serve(sockets=[listener])
             following.cancel()
@@ -150,7 +175,7 @@ def gateway_for(
     guard = Guard(token, port, tuple(host.lower() for host in hosts), options.origins)
     chance = random.Random()  # noqa: S311 - ids of requests, no secrets
     tracer = tracer_kind()() if options.traced else None
-    return Gateway(generations, guard, log, Metrics(), chance, limits, tracer)
+    return Gateway(generations, guard, log, Metrics(options.metrics_dir), chance, limits, tracer)
 
 
 def tracer_kind() -> Callable[[], Tracer]:

@@ -11,7 +11,7 @@ from typing import Final
 
 from llmr.config.environment import Environment
 from llmr.config.files import read_private
-from llmr.config.private import replace_private
+from llmr.config.private import create_private
 from llmr.dataclass import dataclass
 from llmr.errors import CredentialError
 from llmr.secret import Secret
@@ -50,11 +50,11 @@ def server_token(environment: Environment) -> ServerToken:
 def _from_file(path: Path, uid: int) -> ServerToken:
     kept = read_private(path, str(path), owner=uid)
     if kept is None:
-        kept = f"llmr-{secrets.token_urlsafe(_BYTES)}\n".encode()
         try:
-            replace_private(path, kept)
+            create_private(path, f"llmr-{secrets.token_urlsafe(_BYTES)}\n".encode())
         except OSError as error:
             raise CredentialError(f"{path}: the token cannot be written: {error.strerror}; set {VARIABLE}") from error
+        kept = read_private(path, str(path), owner=uid) or b""  # another first start may have been faster
     token = kept.decode("ascii", "replace").strip()
     if len(token) < _SHORTEST or not token.isascii() or not token.isprintable():
         raise CredentialError(f"{path}: holds no token; remove it and a new one is made")

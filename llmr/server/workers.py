@@ -1,13 +1,15 @@
 """Several processes behind one socket, for more than one core: each is a whole server, and they share only the store.
 
 The parent serves nobody. It starts the workers, starts another where one dies (`kill -9` loses the requests of that one worker
-and nothing that was answered), passes a signal to stop on to all of them, and ends when they have drained.
+and nothing that was answered), passes a signal to stop on to all of them, and ends when they have drained. Each of them holds
+the other end of a pipe of the parent's: where that is killed, the pipe ends, and the workers stop as if told to.
 """
 
 import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from typing import Final
 
@@ -17,17 +19,24 @@ _YOUNG_S: Final = 2.0
 
 
 class Workers:
-    """`serve` is what a worker does; `monotonic` gives seconds."""
+    """`serve` is what a worker does; `monotonic` gives seconds; `died` is told which one did."""
 
     def __init__(
-        self, count: int, serve: Callable[[], None], say: Callable[[str], None], monotonic: Callable[[], float]
+        self,
+        count: int,
+        serve: Callable[[], None],
+        say: Callable[[str], None],
+        monotonic: Callable[[], float],
+        died: Callable[[int], None],
     ) -> None:
         self._count = count
         self._serve = serve
         self._say = say
         self._monotonic = monotonic
+        self._died = died
         self._alive: dict[int, float] = {}  # pid → when it was started
         self._stopping = False
+        self._alive_while, self._held_open = os.pipe()
 
     def run(self) -> bool:
         """Serve until a signal. False: the workers would not stay alive."""
@@ -39,6 +48,7 @@ class Workers:
         while self._alive:
             pid, _ = os.wait()
             started_s = self._alive.pop(pid, None)
+            self._died(pid)
             if started_s is None or self._stopping:
                 continue
             deaths = deaths + 1 if self._monotonic() - started_s < _YOUNG_S else 0
@@ -54,6 +64,8 @@ class Workers:
         if pid == 0:
             for number in _SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
+            os.close(self._held_open)
+            threading.Thread(target=self._end_with_parent, name="llmr-parent", daemon=True).start()
             code = 1
             try:
                 self._serve()
@@ -62,6 +74,10 @@ class Workers:
                 sys.stdout.flush()
                 os._exit(code)  # what stands above this call is the parent's
         self._alive[pid] = self._monotonic()
+
+    def _end_with_parent(self) -> None:
+        os.read(self._alive_while, 1)  # nobody writes: it returns at the pipe's end
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def _stop(self, number: int, _frame: object) -> None:
         again, self._stopping = self._stopping, True

@@ -8,7 +8,7 @@ import pytest
 
 from llmr.catalog import Strategy
 from llmr.config.environment import Environment
-from llmr.config.load import load
+from llmr.config.load import load, looked_at
 from llmr.config.search import shipped_routing_file
 from llmr.errors import ConfigError, TrustError
 
@@ -29,6 +29,19 @@ def test_the_users_file_is_laid_over_the_shipped_one(world: World) -> None:
     assert config.catalog.default_model == "everyday"
     assert {"mine", "gpt-4o"} <= set(config.catalog.names)
     assert config.sources[-1] == world.user_file
+
+
+def test_every_place_where_a_file_would_speak_is_looked_at_whether_there_is_one_or_not(tmp_path: Path) -> None:
+    here = tmp_path / "project" / "deep"
+    here.mkdir(parents=True)
+    (tmp_path / "project" / ".git").mkdir()
+    environment = Environment.of({"HOME": str(tmp_path)}, cwd=here)
+    looked = {str(path.relative_to(tmp_path)) for path in looked_at(environment)}
+    own = {".config/llmr/routing.toml", ".config/llmr/credentials.toml", "project/routing.toml"}
+    assert own | {"project/deep/routing.toml"} <= looked
+    named = looked_at(environment, config_file=Path("mine.toml"))
+    assert here / "mine.toml" in named
+    assert here / "routing.toml" not in named
 
 
 SHIPPED_RULES = ["private stays at home", "long prompts prefer long windows"]

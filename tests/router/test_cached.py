@@ -24,6 +24,10 @@ FAIL = fails(500)
 CUT = breaks_off("Hello ", "th")
 
 
+async def here(work):
+    return work()
+
+
 class Cached:
     """A rig with the cache before its router."""
 
@@ -31,7 +35,9 @@ class Cached:
         self.rig = rig
         self.store = AnswerStore(path, rig.clock.now, ttl_s=3600, max_bytes=1_000_000)
         redact = Redactor((Secret(KEY),))
-        self.router = CachedRouter(rig.router, self.store, rig.registry, rig.clock, Random(3), redact, enabled=enabled)
+        self.router = CachedRouter(
+            rig.router, self.store, rig.registry, rig.clock, Random(3), redact, enabled=enabled, aside=here
+        )
 
     def ask(self, asked: ChatRequest | None = None) -> list:
         async def asking() -> list:

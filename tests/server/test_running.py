@@ -3,7 +3,9 @@
 import os
 import re
 import signal
+import threading
 import time
+from contextlib import contextmanager
 
 import pytest
 from served import eventually, settings_for
@@ -82,6 +84,90 @@ def test_a_wrong_configuration_is_said_and_changes_nothing(serve, monkeypatch):
     assert eventually(lambda: served.chat(model="renamed").status_code == 200)  # a half-written file may be met before
     assert served.chat().status_code == 404
     assert "served by it" in said[-1]
+
+
+def test_a_configuration_that_was_not_there_before_takes_effect(serve, monkeypatch, tmp_path):
+    monkeypatch.setattr(reload, "EVERY_S", 0.02)
+    served = serve(LabProvider("a"))
+    new = tmp_path / "not-there-yet.toml"
+    said = served.following(new)
+    new.touch()
+    assert eventually(lambda: said)
+    assert "served by it" in said[0]
+
+
+def test_nobody_waits_for_who_looks_at_the_status_of_a_store_that_does_not_answer(serve, monkeypatch):
+    released, asked = threading.Event(), threading.Event()
+
+    def slow(_app, *, under_way):
+        asked.set()
+        released.wait(30)
+        return b"{}"
+
+    monkeypatch.setattr("llmr.server.routes.status_body", slow)
+    served = serve(LabProvider("a"))
+    looking = threading.Thread(target=served.get, args=("/v1/status",))
+    looking.start()
+    try:
+        assert asked.wait(10)
+        assert served.chat().status_code == 200
+    finally:
+        released.set()
+        looking.join(10)
+
+
+def test_nobody_waits_for_who_looks_into_a_cache_that_does_not_answer(serve, monkeypatch):
+    released, asked = threading.Event(), threading.Event()
+
+    def slow(_store, _key, *, max_age_s=None):
+        asked.set()
+        released.wait(30)
+
+    monkeypatch.setattr("llmr.cache.store.AnswerStore.find", slow)
+    served = serve(LabProvider("a"))
+    looking = threading.Thread(target=served.chat, kwargs={"headers": {"x-llmr-cache": "true"}})
+    looking.start()
+    try:
+        assert asked.wait(10)
+        assert served.chat().status_code == 200
+    finally:
+        released.set()
+        looking.join(10)
+
+
+def test_whichever_worker_is_asked_for_metrics_tells_of_all_of_them(start):
+    running = start("--workers", "2", "--quiet")
+    token = running.token_file.read_text().strip()
+    children = eventually(lambda: len(found := children_of(running.process.pid)) == 2 and found)
+    sample = 'llmr_requests_total{path="/v1/chat/completions",status="200"}'
+    for other, times in zip(children, (2, 3), strict=True):
+        with stopped(other):
+            for _ in range(times):
+                assert running.chat(token).status_code == 200
+    for other in children:
+        with stopped(other):
+            assert running.metric(token, sample) == 5
+    os.kill(children[0], signal.SIGKILL)
+    eventually(lambda: children[0] not in children_of(running.process.pid))
+    assert (running.metric(token, sample), running.metric(token, "llmr_requests_under_way")) == (5, 0)
+
+
+@contextmanager
+def stopped(pid):
+    """While a worker stands still, the other one is asked."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_workers_do_not_outlive_a_parent_that_is_killed(start):
+    running = start("--workers", "2", "--quiet")
+    children = eventually(lambda: len(found := children_of(running.process.pid)) == 2 and found)
+    running.process.kill()
+    running.process.communicate(timeout=30)  # their stderr ends with the last of them
+    assert len(children) == 2
 
 
 def test_what_cannot_be_loaded_raises_and_keeps_the_app(serve):

@@ -6,10 +6,15 @@ import socket
 import stat
 import subprocess
 import sysconfig
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from llmr.config.environment import Environment
+from llmr.config.files import read_private
 from llmr.lab import Behavior, Fault, LabProvider
+from llmr.server.token import server_token
 
 LLMR = Path(sysconfig.get_path("scripts")) / "llmr"
 
@@ -44,6 +49,23 @@ def test_what_the_server_learns_the_command_line_knows(start):
     environment = {"HOME": str(running.home), "PATH": os.environ["PATH"]}
     done = subprocess.run([LLMR, "explain", "last"], env=environment, capture_output=True, text=True, check=True)
     assert "a/lab-model" in done.stdout
+
+
+def test_two_first_starts_at_once_have_one_token(tmp_path, monkeypatch):
+    environment = Environment.of({"HOME": str(tmp_path)}, cwd=None)
+    looks = threading.Barrier(2)
+
+    def both_find_nothing(path, label, *, owner):
+        found = read_private(path, label, owner=owner)
+        if found is None:
+            looks.wait(10)
+        return found
+
+    monkeypatch.setattr("llmr.server.token.read_private", both_find_nothing)
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: server_token(environment).secret.reveal(), range(2))
+    assert first == second == (tmp_path / ".local/state/llmr/serve.token").read_text().strip()
+    assert os.listdir(tmp_path / ".local/state/llmr") == ["serve.token"]
 
 
 def test_a_second_start_keeps_the_token_and_a_variable_outranks_it(start):
