@@ -211,6 +211,7 @@ class _Client:
         try:
             output = shell_output(command, self._environment.for_programs(self._key_variables()))
         except KeyboardInterrupt:
+            write_stdout(b"\n")  # the terminal has echoed ^C
             self._say("interrupted: nothing is attached")
             return
         for line in output.lines[:10]:

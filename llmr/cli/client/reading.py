@@ -93,6 +93,7 @@ class EditingReader:
             key_bindings=_bindings(environment),
             bottom_toolbar=lambda: [("noreverse", neutralize(bottom()))],
             erase_when_done=False,
+            enable_suspend=True,
         )
 
     @property

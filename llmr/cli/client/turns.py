@@ -21,7 +21,7 @@ from llmr.cli.spinner import spinner_wanted
 from llmr.config.environment import Environment
 from llmr.conversations import CANCELLED, OK
 from llmr.dataclass import dataclass
-from llmr.errors import ErrorKind, LlmrError, StreamInterrupted
+from llmr.errors import ErrorKind, LlmrError, NoProviderReady, StreamInterrupted
 from llmr.render.chat_json import ErrorNote
 from llmr.render.transcript import Transcript
 
@@ -72,13 +72,15 @@ async def tell(
                 raise
             transcript.cancelled()
             _cut_short(delivery, ErrorNote(ErrorKind.CANCELLED.value, "interrupted", int(signals.code)), app, say)
-            say("stopped; what came is kept")
+            say("stopped; what came is kept" if transcript.response.text else "stopped before a word came")
             outcome = CANCELLED
         except LlmrError as error:
             transcript.broke(error) if isinstance(error, StreamInterrupted) else transcript.cancelled()
             _cut_short(delivery, note_of(error), app, say)
             for line in failure_lines(error):
-                say(line)
+                say(line.replace("--model", "/model"))
+            if not isinstance(error, NoProviderReady):
+                say("  /retry asks the next candidate, or all of them again")
             outcome, failure = note_of(error).kind, error
         else:
             for line in delivery.whole(app.redact):

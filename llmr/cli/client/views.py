@@ -30,6 +30,7 @@ def bottom_line(session: Session, told: Told | None, default_model: str | None, 
 
 _PROMPT: Final = 70  # characters of what was asked last
 _ENDING: Final = 3  # lines of what was answered last
+_LONG: Final = 150  # characters of one of them
 
 
 def where_it_stands(session: Session, conversation_id: str, title: str) -> Iterator[str]:
@@ -42,7 +43,7 @@ def where_it_stands(session: Session, conversation_id: str, title: str) -> Itera
     yield f"  > {asked if len(asked) <= _PROMPT else asked[: _PROMPT - 1] + '…'}"
     lines = [line for line in last.answer_text.splitlines() if line.strip()]
     yield from ["  …"] if len(lines) > _ENDING else []
-    yield from (f"  {line}" for line in lines[-_ENDING:])
+    yield from (f"  {line if len(line) <= _LONG else line[: _LONG - 1] + '…'}" for line in lines[-_ENDING:])
     if not last.whole:
         yield f"  ({how_it_ended(last)})"
 
