@@ -24,9 +24,11 @@ _CODES: Final = {signal.SIGINT: ExitCode.INTERRUPTED, **_ENDS}
 
 
 class Signals:
-    """While the block lasts, a signal cancels `task`; `code` is then the exit code, None before."""
+    """While the block lasts, a signal cancels `task`; `code` is then the exit code, None before. `hangs_after_s`: what has not
+    ended so long after it hangs, and a second one leaves; one before that is an impatient finger's."""
 
-    def __init__(self, task: asyncio.Task[Any]) -> None:
+    def __init__(self, task: asyncio.Task[Any], *, hangs_after_s: float = 0.0) -> None:
+        self._hangs_after_s = hangs_after_s
         self._task = task
         self._loop = task.get_loop()
         self._first_s = 0.0
@@ -49,7 +51,10 @@ class Signals:
     def _received(self, number: int, _frame: FrameType | None) -> None:
         now_s = self._loop.time()
         hangs = not self._task.done()  # else what is left are the books, and they take a moment
-        if self.code is not None and hangs and now_s - self._first_s < SECOND_WITHIN_S:
+        since_s = now_s - self._first_s
+        if self.code is not None and since_s < self._hangs_after_s and number == signal.SIGINT:
+            return
+        if self.code is not None and hangs and since_s < SECOND_WITHIN_S:
             told_to_end.give_back()
             if stdout_is_terminal():
                 say("")  # the shell's prompt on a line of its own

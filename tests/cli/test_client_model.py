@@ -28,6 +28,8 @@ PICTURE = Media(MediaKind.IMAGE, "image/png", content=b"x", name="p.png")
         ("/model a/b", Do(Verb.MODEL, "a/b")),
         ("/model", Do(Verb.MODEL)),
         (" /quit ", Do(Verb.QUIT)),
+        ("exit", Do(Verb.QUIT)),
+        ("exit codes?", Ask("exit codes?")),
         ("/system be brief and kind", Do(Verb.SYSTEM, "be brief and kind")),
         ("!ls -l | head", Shell("ls -l | head")),
     ],

@@ -409,6 +409,22 @@ def test_a_second_signal_within_two_seconds_leaves_at_once(run: Any, monkeypatch
     assert left == ["given back", 143]
 
 
+def test_in_the_client_a_double_tap_is_one_interrupt(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[int] = []
+    monkeypatch.setattr("os._exit", left.append)
+
+    async def scenario() -> None:
+        stubborn = asyncio.create_task(asyncio.Event().wait())
+        with Signals(stubborn, hangs_after_s=100.0) as signals:
+            signals._received(signal.SIGINT, None)
+            signals._received(signal.SIGINT, None)
+            with pytest.raises(asyncio.CancelledError):
+                await stubborn
+
+    run(scenario())
+    assert left == []
+
+
 def test_a_second_signal_does_not_interrupt_the_books_of_an_answer_that_is_over(run: Any, monkeypatch: Any) -> None:
     left: list[int] = []
     monkeypatch.setattr("os._exit", left.append)

@@ -22,13 +22,13 @@ ENTER, ALT_ENTER, CTRL_C, CTRL_D = "\r", "\x1b\r", "\x03", "\x04"
 class Terminal:
     """A screen of `columns` × `rows`, and somebody who types at it."""
 
-    def __init__(self, here, *arguments, columns=80, rows=40):
+    def __init__(self, here, *arguments, columns=80, rows=40, program=LLMR, before=("chat",)):
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self.raw = b""
         environment = {"TERM": "xterm-256color", **here.environment}
         self.child = pexpect.spawn(
-            LLMR, ["chat", *arguments], env=environment, cwd=str(here.home), dimensions=(rows, columns)
+            program, [*before, *arguments], env=environment, cwd=str(here.home), dimensions=(rows, columns)
         )
         self.screen.write_process_input = self.child.send  # the answer to "where is the cursor?"
 
@@ -540,3 +540,27 @@ def test_a_narrow_terminal_breaks_words_of_ours_between_words(here, at, columns)
     shown = screen.until("\n>", 2).split("> /help\n")[1].rsplit("\n>", 1)[0]
     assert {*shown.split()} <= {word for line in help_lines() for word in line.split()}
     assert "command" in screen.ask("/nonsense", "takes two)").split()
+
+
+def test_ctrl_z_at_the_prompt_suspends_and_fg_takes_the_line_up_again(here):
+    shell = Terminal(here, program="/bin/bash", before=["--norc", "--noediting", "-i"])
+    shell.until("bash")
+    shell.type(f"{LLMR} chat --no-save" + ENTER)
+    shell.until("\n>")
+    shell.type("half a prompt")
+    shell.until("> half a prompt")
+    shell.type("\x1a")
+    shell.until("Stopped")
+    shell.type("fg" + ENTER)
+    shell.until("> half a prompt")
+    shell.ask(", whole", "Hello from the lab.")
+    assert asked(here)[-1][-1]["content"] == "half a prompt, whole"
+
+
+def test_a_second_ctrl_c_does_not_end_the_client(here, at):
+    here.lab.provider("a").follow([Behavior(text="one two three", gate="never", gate_at=2), Behavior(text="after")])
+    screen = at()
+    screen.ask("hi", "two")
+    screen.type(CTRL_C + CTRL_C)
+    screen.until("stopped; what came is kept")
+    screen.ask("go on", "after")

@@ -58,7 +58,7 @@ COMMANDS: Final[Mapping[Verb, _Grammar]] = MappingProxyType(
         Verb.SAVE: _Grammar("FILE", "the conversation as Markdown into a file", needed=True),
         Verb.NEW: _Grammar("", "begin a new conversation"),
         Verb.HELP: _Grammar("", "this"),
-        Verb.QUIT: _Grammar("", "leave; so does Ctrl-D"),
+        Verb.QUIT: _Grammar("", "leave; so do exit and Ctrl-D"),
     }
 )
 
@@ -103,6 +103,8 @@ class Nothing:
     why: str = ""
 
 
+_LEAVING: Final = ("exit", "quit")  # as a whole line, for hands that learnt it elsewhere; no question to a model
+
 Action = Ask | Do | Shell | Nothing
 
 
@@ -111,6 +113,8 @@ def parse(line: str) -> Action:
     text = line.strip()
     if not text:
         return Nothing()
+    if text in _LEAVING:
+        return Do(Verb.QUIT)
     if text.startswith(("//", "!!")):
         return Ask(text[1:])
     if text.startswith("!"):

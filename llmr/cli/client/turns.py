@@ -26,6 +26,7 @@ from llmr.render.chat_json import ErrorNote
 from llmr.render.transcript import Transcript
 
 _STDIN: Final = 0
+_DOUBLE_S: Final = 0.5  # a second Ctrl-C within it is the first one's, and must not end the session
 
 Say = Callable[[str], None]
 
@@ -64,7 +65,7 @@ async def tell(
     loop = asyncio.get_running_loop()
     asking = loop.create_task(carrying)
     quiet = QuietTerminal(_STDIN, ahead, lambda: loop.call_soon_threadsafe(delivery.moved))
-    with Signals(asking) as signals, quiet:
+    with Signals(asking, hangs_after_s=_DOUBLE_S) as signals, quiet:
         try:
             await asking
         except asyncio.CancelledError:
