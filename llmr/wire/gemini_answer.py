@@ -18,6 +18,7 @@ FORMAT: Final = "google-gemini-v1"  # OpenRouter's name for thinking of this ori
 _FINISH: Final[dict[Any, FinishReason]] = {  # wire.md §B.3; numbers: Vertex with enum-encoding=int (recorded)
     "STOP": FinishReason.STOP,
     1: FinishReason.STOP,
+    "FUNCTION_CALL": FinishReason.STOP,  # no word of Google's; servers that imitate it end a call so (aimock)
     "MAX_TOKENS": FinishReason.LENGTH,
     2: FinishReason.LENGTH,
     **dict.fromkeys(

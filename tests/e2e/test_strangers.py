@@ -1,23 +1,15 @@
 """Every wire over sockets, by the installed `llmr`: against two emulators that strangers wrote, and against the lab.
 
-llmock (PyPI, in the test extra) judges its client: a verdict without a finding is asked for wherever that verdict can be had
-by a client that never repeats text it has shown (see test_llmock.py). aimock (`@copilotkit/aimock`, npm) answers from
-fixtures; `.ci/run` installs it into `.ci/node`, and LLMR_AIMOCK may name another node_modules folder. Without it, or without
-node, its tests are skipped. The lab speaks all four wires, so a fallback may cross from one wire to another here.
+llmock judges its client: a verdict without a finding is asked for wherever that verdict can be had by a client that never
+repeats text it has shown (see test_llmock.py). aimock answers from fixtures (strangers.py says where it comes from). The lab
+speaks all four wires, so a fallback may cross from one wire to another here.
 """
 
-import json
-import os
-import re
-import shutil
-import subprocess
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import pytest
+from strangers import TONGUES, Tongue, running_aimock, table, with_aimock
 
 from llmr.catalog import WireFormat
 from llmr.lab import Behavior, Fault, LabProvider, rate_limited
@@ -27,33 +19,10 @@ WORDS: Final = "one two three four five six seven eight"
 SHAPES: Final = [(), ("--no-stream",), ("--json",), ("--json", "--no-stream")]
 
 
-@dataclass(frozen=True)
-class Tongue:
-    """A wire as an emulator serves it: its name there, the path that belongs to our base_url, and a model of its maker."""
-
-    wire: WireFormat
-    host: str
-    version: str
-    model: str
-
-
-TONGUES: Final = {
-    tongue.wire: tongue
-    for tongue in (
-        Tongue(WireFormat.OPENAI, "openai", "", "gpt-5"),
-        Tongue(WireFormat.ANTHROPIC, "anthropic", "/v1", "claude-sonnet-4-5"),
-        Tongue(WireFormat.GEMINI, "gemini", "/v1beta", "gemini-2.5-flash"),
-        Tongue(WireFormat.RESPONSES, "openai", "", "gpt-5"),
-    )
-}
 every_wire: Final = pytest.mark.parametrize("wire", list(WireFormat))
 every_foreign_wire: Final = pytest.mark.parametrize(
     "wire", [wire for wire in WireFormat if wire is not WireFormat.OPENAI]
 )
-
-
-def table(name: str, wire: WireFormat, base_url: str, model: str) -> str:
-    return f'[providers.{name}]\nwire = "{wire}"\nbase_url = "{base_url}"\napi_key_env = "MOCK_KEY"\nmodels = ["{model}"]\n'
 
 
 def text_of(ended, shape) -> str:
@@ -149,24 +118,6 @@ def test_a_stranger_s_broken_answer_is_partial_and_not_repeated_in_any_wire(mock
 
 # aimock
 
-NODE_MODULES: Final = Path(__file__).parents[2] / ".ci" / "node" / "node_modules"
-AIMOCK_FOLDER: Final = Path(os.environ.get("LLMR_AIMOCK") or NODE_MODULES)
-AIMOCK_PROGRAM: Final = AIMOCK_FOLDER / "@copilotkit" / "aimock" / "dist" / "cli.js"
-AIMOCK_MISSING: Final = next(
-    (
-        reason
-        for lacks, reason in (
-            (shutil.which("node") is None, "node is not installed"),
-            (
-                not AIMOCK_PROGRAM.is_file(),
-                f"no @copilotkit/aimock in {AIMOCK_FOLDER} (npm install --prefix .ci/node @copilotkit/aimock, or LLMR_AIMOCK)",
-            ),
-        )
-        if lacks
-    ),
-    None,
-)
-with_aimock: Final = pytest.mark.skipif(AIMOCK_MISSING is not None, reason=AIMOCK_MISSING or "")
 SLOW_DOWN: Final = {"error": {"message": "Slow down", "type": "rate_limit_error"}, "status": 429, "retryAfter": 1}
 OVERLOADED: Final = {"error": {"message": "Try later", "type": "server_error"}, "status": 503}
 TOO_BAD: Final = {"error": {"message": "No such thing", "type": "invalid_request_error"}, "status": 400}
@@ -194,31 +145,8 @@ def scripted() -> Iterator[dict]:
 @pytest.fixture(scope="module")
 def aimock(tmp_path_factory) -> Iterator[str]:
     """Its URL. The server ends with the module."""
-    folder = tmp_path_factory.mktemp("aimock")
-    (folder / "all.json").write_text(json.dumps({"fixtures": list(scripted())}))
-    process = subprocess.Popen(
-        ["node", AIMOCK_PROGRAM, "--port", "0", "--strict", "--fixtures", folder],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    watchdog = threading.Timer(60, process.kill)
-    watchdog.start()
-    said: list[str] = []
-    for line in process.stdout:
-        said.append(line)
-        found = re.search(r"listening on (http://\S+)", line)
-        if found:
-            break
-    else:
-        watchdog.cancel()
-        pytest.fail(f"aimock did not start: {''.join(said)}")
-    watchdog.cancel()
-    drain = threading.Thread(target=process.stdout.read)
-    drain.start()
-    yield found[1]
-    process.terminate()
-    process.wait(10)
-    drain.join(10)
-    process.stdout.close()
+    with running_aimock(tmp_path_factory.mktemp("aimock"), scripted()) as url:
+        yield url
 
 
 class Aimocked:

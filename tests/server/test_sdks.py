@@ -200,11 +200,12 @@ def test_a_failure_is_the_sdk_s_own_exception(serve, openai_at, anthropic_at, be
     assert told.value.status_code == status
     assert told.value.code
     assert told.value.response.headers["x-llmr-request-id"]
-    with pytest.raises(anthropic.APIStatusError) as other:
+    with pytest.raises(getattr(anthropic, error)) as other:
         anthropic_at(served).messages.create(
             model="m", max_tokens=9, messages=HI, extra_headers={"x-llmr-timeout": "1"}
         )
-    assert other.value.body["type"] == "error"
+    assert (other.value.status_code, other.value.body["type"]) == (status, "error")
+    assert other.value.request_id or other.value.response.headers["x-llmr-request-id"]
 
 
 def test_a_wrong_token_is_an_authentication_error(serve, openai_at, anthropic_at):
@@ -227,14 +228,19 @@ def test_both_sdks_list_the_models(serve, openai_at, anthropic_at):
     assert openai_at(served).models.retrieve("m").owned_by == "llmr"
 
 
-def test_the_sdk_waits_as_long_as_retry_after_says_and_is_then_answered(serve, openai_at):
-    lab = LabProvider("a", [rate_limited("1"), Behavior(text="again")])
+def test_both_sdks_wait_as_long_as_retry_after_says_and_are_then_answered(serve, openai_at, anthropic_at):
+    lab = LabProvider("a", [rate_limited("1"), Behavior(text="again"), rate_limited("1"), Behavior(text="again")])
     served = serve(lab, extra="[fallback]\nmax_wait_s = 0")
     began_s = time.monotonic()
     answer = openai_at(served, max_retries=2).chat.completions.create(model="m", messages=HI)
     assert answer.choices[0].message.content == "again"
     assert time.monotonic() - began_s >= 0.9
     assert len(lab.requests) == 2
+    began_s = time.monotonic()
+    message = anthropic_at(served, max_retries=2).messages.create(model="m", max_tokens=9, messages=HI)
+    assert message.content[0].text == "again"
+    assert time.monotonic() - began_s >= 0.9
+    assert len(lab.requests) == 4
 
 
 def test_a_stream_that_breaks_raises_in_either_sdk_after_what_came(serve, openai_at, anthropic_at):
