@@ -149,10 +149,11 @@ def seam_line(event: BrokeOff) -> str:
     return f"\n\n--- {name} broke off; from the beginning: ---\n\n"
 
 
-def terminal_size(environment: Environment) -> tuple[int, int]:
-    """Columns and rows. COLUMNS may narrow it, never widen it: a row that the terminal breaks could not be taken back."""
+def terminal_size(environment: Environment, descriptor: int = STDOUT) -> tuple[int, int]:
+    """Columns and rows of the terminal at `descriptor`. COLUMNS may narrow it, never widen it: a row that the terminal breaks
+    could not be taken back."""
     try:
-        columns, rows = os.get_terminal_size(STDOUT)
+        columns, rows = os.get_terminal_size(descriptor)
     except OSError:  # the terminal is gone; the next write says so
         columns, rows = 0, 0
     columns, rows = columns or _PIPE_COLUMNS, rows or 24  # a pty that nobody has sized says 0

@@ -24,6 +24,7 @@ from llmr.cli.delivery import OutputWish
 from llmr.cli.exit_codes import ExitCode, exit_code_of_several
 from llmr.cli.keeping import Keeping
 from llmr.cli.live_rows import LiveRows
+from llmr.cli.say import STDERR
 from llmr.cli.signals import Signals, undisturbed
 from llmr.config.environment import Environment
 from llmr.dataclass import dataclass
@@ -64,7 +65,7 @@ class Comparison:
                 app.router.plan(one.request)
         began_at, began_s = app.clock.now(), app.clock.monotonic()
         view = live_view(self.everyone, lambda: app.clock.monotonic() - began_s, app.redact)
-        live = LiveRows(view, lambda: terminal_size(self.environment), shown=self.live)
+        live = LiveRows(view, lambda: terminal_size(self.environment, STDERR), shown=self.live)
         asking = asyncio.get_running_loop().create_task(_ask_all(app, self.everyone, live))
         with Signals(asking) as signals, undisturbed(live.moved):
             try:

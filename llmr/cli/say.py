@@ -14,7 +14,7 @@ from llmr.render.neutralize import neutralize
 from llmr.secret import Redactor
 
 _SHAPES_ONLY: Final = Redactor()
-_STDERR: Final = 2
+STDERR: Final = 2
 
 
 def say(line: str, redact: Redactor = _SHAPES_ONLY) -> None:
@@ -36,7 +36,7 @@ def say_as_it_is(line: str, redact: Redactor = _SHAPES_ONLY) -> None:
 def terminal_width() -> int | None:
     """The columns of the terminal that stderr is; None: it is none."""
     try:
-        return os.get_terminal_size(_STDERR).columns or None
+        return os.get_terminal_size(STDERR).columns or None
     except OSError:
         return None
 
@@ -49,7 +49,7 @@ def _write(text: str) -> None:
     if sys.stderr is None:  # pyright: ignore[reportUnnecessaryComparison] - after `2>&-`; descriptor 2 may be the state file now
         return
     with contextlib.suppress(OSError):  # unbuffered: what a full disk left in a buffer would spoil the exit code
-        os.write(_STDERR, text.encode("utf-8", "replace"))
+        os.write(STDERR, text.encode("utf-8", "replace"))
 
 
 def complain(error: LlmrError, redact: Redactor = _SHAPES_ONLY) -> None:

@@ -94,7 +94,8 @@ class Story:
     def _ending(self) -> Line:
         request = self.request
         who = f"{request.provider}/{request.model}" if request.provider else None
-        cost = "" if self.cost_usd is None else f", {dollars(self.cost_usd)}"
+        about = "~" if any(each.cost_estimated for each in self.attempts) else ""
+        cost = "" if self.cost_usd is None else f", {about}{dollars(self.cost_usd)}"
         if request.outcome == "ok" and not request.attempts:
             return ink(f"from the cache, as {who} once answered it", Tone.GOOD)
         if request.outcome == "ok":

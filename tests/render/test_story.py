@@ -48,6 +48,11 @@ def told(story: Story, width: int | None = None) -> list[str]:
     return [plain(line) for line in story.lines(NOON + 120, width, UNICODE)]
 
 
+def test_a_sum_with_an_estimate_in_it_is_marked_as_one() -> None:
+    broken = replace(FAILED, outcome="stall", cost_usd=0.0005, cost_estimated=True)
+    assert told(Story.of(REQUEST, [broken, WHOLE]))[2] == "answered by b/m, 1.9 s in all, ~$0.001"
+
+
 def test_a_story_is_told_in_a_dozen_lines() -> None:
     lines = told(Story.of(REQUEST, [FAILED, WHOLE]))
     assert lines == [
