@@ -8,8 +8,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from llmr.cli.checkup import Finding, Subject, Verdict, findings
+from llmr.cli.checkup import findings
 from llmr.cli.exit_codes import ExitCode
+from llmr.cli.finding import Finding, Subject, Verdict
 from llmr.cli.output import print_line
 from llmr.cli.pager import show_paged
 from llmr.cli.screen import Screen, screen
@@ -76,7 +77,7 @@ def _lines(found: Sequence[Finding], on: Screen) -> Iterator[Line]:
     yield _summary(found, on)
 
 
-_NAME_COLUMNS: Final = 18  # a longer name stands out of its column rather than widening it for all
+_NAME_COLUMNS: Final = 20  # a longer name stands out of its column rather than widening it for all
 
 
 def _summary(found: Sequence[Finding], on: Screen) -> Line:

@@ -188,3 +188,46 @@ def test_b56_every_view_of_setting_up_ends_well_whatever_reads_it(tmp_path, argu
     assert done.returncode in codes
     assert "Traceback" not in done.stderr
     assert len(done.stderr.splitlines()) == (1 if codes == (12,) else 0)
+
+
+def test_conversations_are_looked_at_as_what_is_learnt_is(shell, monkeypatch):
+    monkeypatch.setenv("LLMR_SAVE", "1")
+    shell.serve(a=[Behavior("hi")])
+    shell("chat", "hi")
+    (sound,) = _findings(shell("doctor", "--json"), "conversations")
+    assert (sound["verdict"], sound["text"].endswith("1 turn")) == ("fine", True)
+    path = shell.home / ".local/state/llmr/conversations.db"
+    for each in path.parent.glob("conversations.db-*"):
+        each.unlink()
+    path.write_bytes(b"not a database at all" * 400)
+    said = shell("doctor", "--json")
+    (broken,) = _findings(said, "conversations")
+    assert (said.code, broken["verdict"]) == (3, "bad")
+    assert "not a database" in broken["text"]
+
+
+def test_what_sqlite_keeps_beside_a_database_must_be_private_too(shell, monkeypatch):
+    monkeypatch.setenv("LLMR_SAVE", "1")
+    shell.serve(a=[Behavior("hi")])
+    shell("chat", "hi")
+    log = shell.home / ".local/state/llmr/conversations.db-wal"
+    log.touch()
+    log.chmod(0o644)
+    (found,) = _findings(shell("doctor", "--json"), "conversations.db-wal")
+    assert (found["verdict"], found["mend"]) == ("bad", "chmod 600 ~/.local/state/llmr/conversations.db-wal")
+
+
+def test_a_template_that_cannot_be_used_is_told(shell):
+    shell("templates", "save", "good", "Explain $input")
+    folder = shell.home / ".config/llmr/templates"
+    (folder / "bad.toml").write_text("prompt = 7\n")
+    said = shell("doctor", "--json")
+    (found,) = _findings(said, "template bad")
+    assert (said.code, found["verdict"], found["mend"]) == (0, "warn", "llmr templates edit bad")
+    assert _findings(said, "templates")[0]["verdict"] == "fine"
+
+
+def test_extras_are_named_as_they_are_installed(shell):
+    (found,) = _findings(shell("doctor", "--json"), "extras")
+    assert "serve (uvicorn " in found["text"]
+    assert "schema (jsonschema " in found["text"]
