@@ -127,7 +127,9 @@ def _reply(values: Values, words: Sequence[str]) -> str:
         case Values.PROVIDERS:
             return '_llmr_names providers "$2"'
         case Values.FILES:
-            return '_llmr_files "$2"'
+            return "; ".join([*([_words(words)] if words else []), '_llmr_files "$2"'])
+        case Values.CONVERSATIONS | Values.REQUESTS:
+            return f'_llmr_names {values.value} "$2"'
         case Values.TEMPLATES:
             return '_llmr_templates "$2"'
         case Values.WORDS:

@@ -93,8 +93,10 @@ def _reply(values: Values, words: Sequence[str]) -> str:
             return " -a '(__llmr_models)'"
         case Values.PROVIDERS:
             return " -a '(__llmr_names providers)'"
+        case Values.CONVERSATIONS | Values.REQUESTS:
+            return f" -k -a '(__llmr_names {values.value})'"
         case Values.FILES:
-            return " -F"
+            return f" -F -a {_quoted(' '.join(words))}" if words else " -F"
         case Values.TEMPLATES:
             return " -a '(__llmr_templates)'"
         case Values.WORDS:

@@ -24,6 +24,12 @@ _llmr_providers() {
     compadd -a reply
 }
 
+_llmr_ids() { # file: the newest first
+    local -a reply
+    _llmr_names $1
+    compadd -V newest -a reply
+}
+
 _llmr_templates() { # the files in ~/.config/llmr/templates, without .toml
     local -a found
     found=(${XDG_CONFIG_HOME:-$HOME/.config}/llmr/templates/*.toml(N:t:r))
@@ -114,8 +120,10 @@ def _reply(values: Values, words: Sequence[str]) -> str:
             return "_llmr_models"
         case Values.PROVIDERS:
             return "_llmr_providers"
+        case Values.CONVERSATIONS | Values.REQUESTS:
+            return f"_llmr_ids {values.value}"
         case Values.FILES:
-            return "_files"
+            return "; ".join([*([f"compadd {' '.join(words)}"] if words else []), "_files"])
         case Values.TEMPLATES:
             return "_llmr_templates"
         case Values.WORDS:

@@ -15,6 +15,7 @@ from llmr.app import open_conversations
 from llmr.chat import ChatRequest, Message, Role, Text, Thinking, ToolCall, ToolResult
 from llmr.config.build import Config
 from llmr.config.environment import Environment
+from llmr.config.names import add_ids
 from llmr.conversations import CANCELLED, OK, Turn, history, system_of, text_of
 from llmr.conversations.terminal import terminal_key
 from llmr.dataclass import dataclass
@@ -126,6 +127,9 @@ class Keeping:
                         kept, conversation_id=self.conversation_id, terminal=self._terminal
                     )
                     self.line = (*before, replace(kept, number=number))
+                if self.conversation_id is not None:
+                    requests = [turn.request_id for turn in turns if turn.request_id is not None]
+                    add_ids(Environment.from_process(), conversations=(self.conversation_id,), requests=requests)
                 yield from store.notices
                 if loud and store.first_time():
                     yield (

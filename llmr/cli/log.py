@@ -172,6 +172,7 @@ def run_purge(names: tuple[str, ...], *, before: str | None, every: bool, yes: b
             if not yes:
                 _confirm(len(ids))
         gone = purge(store, ids)
+        _forget_ids()
         if every:
             _forget_typed()
         copies = [name for name in stray_copies(store.path) if every or ".backup-" in name]
@@ -180,6 +181,17 @@ def run_purge(names: tuple[str, ...], *, before: str | None, every: bool, yes: b
         for name in stray_copies(store.path):
             say(f"llmr: {store.path.parent / name} was set aside as damaged and may hold more; --all removes it")
     return int(ExitCode.OK)
+
+
+def _forget_ids() -> None:
+    """What the shells complete. Raises OutputError."""
+    from llmr.config.environment import Environment
+    from llmr.config.names import forget_ids
+
+    try:
+        forget_ids(Environment.from_process())
+    except OSError as error:
+        raise OutputError(f"the names that shells complete cannot be removed: {error.strerror}") from error
 
 
 def _forget_typed() -> None:

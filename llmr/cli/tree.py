@@ -22,12 +22,15 @@ class Values(StrEnum):
     PROVIDERS = "providers"
     FILES = "files"
     TEMPLATES = "templates"
+    CONVERSATIONS = "conversations"
+    REQUESTS = "requests"
     WORDS = "words"
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """`names` as typed, longest first. `takes_value` False: a switch. `words` are all that may stand behind it."""
+    """`names` as typed, longest first. `takes_value` False: a switch. `words` may stand behind it: all that may, or, with
+    `values` of another sort, what may besides."""
 
     names: tuple[str, ...]
     help: str
@@ -89,6 +92,9 @@ _VALUES_OF: Final[Mapping[str, Values]] = MappingProxyType(
         "NAME of templates": Values.TEMPLATES,
         "PATTERN of models": Values.MODELS,
         "FILE of config": Values.FILES,
+        "ID of log": Values.CONVERSATIONS,
+        "--conversation": Values.CONVERSATIONS,
+        "ID|LAST": Values.REQUESTS,
     }
 )
 """Long option, or argument (with the command group that it belongs to, where its name says too little) → values."""
@@ -127,7 +133,7 @@ def _option(parameter: Any) -> Option:
     names = tuple(sorted((*parameter.opts, *parameter.secondary_opts), key=len, reverse=True))
     takes_value = not (parameter.is_flag or parameter.count)
     words = _words(names[0])
-    values = Values.WORDS if words else _VALUES_OF.get(names[0], Values.NOTHING)
+    values = _VALUES_OF.get(names[0]) or (Values.WORDS if words else Values.NOTHING)
     return Option(
         names,
         _one_line(parameter.help or ""),
@@ -164,6 +170,14 @@ def _words(name: str) -> tuple[str, ...]:
             return tuple(choice.value for choice in OnBreak)
         case "--color" | "--safe-output":
             return ("auto", "always", "never")
+        case "--by":
+            from llmr.render.summary import By
+
+            return tuple(by.value for by in By)
+        case "--world":
+            from llmr.simulation.worlds import WORLDS
+
+            return tuple(WORLDS)
         case "LLM":  # whose keys can be imported
             return ("llm",)
         case "TOPIC":

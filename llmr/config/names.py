@@ -6,7 +6,7 @@ plain is left out, for what completes it is a shell: one of your files' names mu
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from llmr.config.environment import Environment
@@ -14,6 +14,9 @@ from llmr.config.model_files import known_models
 from llmr.config.private import replace_private
 
 DIRECTORY: Final = "names"
+CONVERSATIONS: Final = "conversations"
+REQUESTS: Final = "requests"
+_MOST_IDS: Final = 50
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@+-]{0,127}")
 
 
@@ -30,6 +33,28 @@ def write_names(environment: Environment, normal: dict[str, Any]) -> None:
         _write(environment, "models", (*normal["names"], *listed, *asked, *known))
     except OSError:
         return  # a read-only or full cache costs a completion and nothing else
+
+
+def add_ids(environment: Environment, *, conversations: Sequence[str] = (), requests: Sequence[str] = ()) -> None:
+    """Put ids before those that the shells know, if that is possible."""
+    if environment.cache_dir is None:
+        return
+    for name, ids in ((CONVERSATIONS, conversations), (REQUESTS, requests)):
+        path = environment.cache_dir / DIRECTORY / name
+        try:
+            known = path.read_text("utf-8", "replace").splitlines() if path.exists() else []
+            newest = [word for word in dict.fromkeys((*ids, *known)) if _PLAIN.fullmatch(word)][:_MOST_IDS]
+            if ids:
+                replace_private(path, "".join(f"{word}\n" for word in newest).encode(), durable=False)
+        except OSError:
+            return
+
+
+def forget_ids(environment: Environment) -> None:
+    """Take all ids from the shells. Raises OSError."""
+    for name in (CONVERSATIONS, REQUESTS):
+        if environment.cache_dir is not None:
+            (environment.cache_dir / DIRECTORY / name).unlink(missing_ok=True)
 
 
 def _write(environment: Environment, name: str, lines: Iterable[str]) -> None:

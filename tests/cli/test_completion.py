@@ -18,6 +18,7 @@ from llmr.cli.man import man_page
 from llmr.cli.tree import Values, command_tree
 from llmr.config.environment import Environment
 from llmr.config.names import write_names
+from llmr.lab import Behavior
 
 NAMES = {
     "models": [
@@ -30,6 +31,8 @@ NAMES = {
         "openai/o5",
     ],
     "providers": ["ollama", "openai", "xai"],
+    "conversations": ["bce0c97d4a", "b261cc500f", "4b3648eac9"],
+    "requests": ["91a830e0f85c44ed", "c70682db430ce40c"],
 }
 
 ASKED = [
@@ -49,6 +52,11 @@ ASKED = [
     ("llmr templates edit re", {"review", "reword"}),
     ("llmr chat --color al", {"always"}),
     ("llmr keys import l", {"llm"}),
+    ("llmr stats --by mo", {"model"}),
+    ("llmr simulate -w out", {"outage"}),
+    ("llmr log show b", {"bce0c97d4a", "b261cc500f"}),
+    ("llmr chat --conversation 4", {"4b3648eac9"}),
+    ("llmr explain c7", {"c70682db430ce40c"}),
     ("llmr nonsense qq", set()),
 ]
 
@@ -288,3 +296,18 @@ def test_a_run_after_a_change_of_settings_writes_them_and_the_next_one_does_not(
     before = file.stat().st_mtime_ns
     shell("rank")
     assert file.stat().st_mtime_ns == before
+
+
+def test_the_ids_of_what_was_said_last_are_there_for_the_shells_and_a_purge_takes_them_away(shell, monkeypatch):
+    monkeypatch.setenv("LLMR_SAVE", "1")
+    shell.serve(a=[Behavior("hi")])
+    said = shell("chat", "--json", "hi").json
+    shell("chat", "hi")
+    names = shell.home / ".cache/llmr/names"
+    ids = (names / "conversations").read_text().splitlines()
+    assert (len(ids), ids[-1]) == (2, said["conversation_id"]), "the newest first"
+    assert (names / "requests").read_text().splitlines()[-1] == said["id"]
+    assert (names / "requests").stat().st_mode & 0o777 == 0o600
+    assert shell("log", "purge", "--all", "--yes").code == 0
+    assert not (names / "conversations").exists()
+    assert not (names / "requests").exists()

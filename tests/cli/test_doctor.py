@@ -82,7 +82,7 @@ def test_a_state_file_that_is_damaged_or_newer_is_bad_and_left_as_it_is(shell):
     shell.serve(a=[Behavior("hi")])
     shell("chat", "hi")
     path = shell.home / ".local/state/llmr/state.db"
-    assert any("1 attempts" in f["text"] for f in _findings(shell("doctor", "--json"), "database"))
+    assert any("1 attempt" in f["text"] for f in _findings(shell("doctor", "--json"), "database"))
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 999")
     connection.close()
