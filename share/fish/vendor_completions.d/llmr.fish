@@ -80,6 +80,7 @@ complete -c llmr -n '__llmr_at \' chat\'' -l template -s t -x -a '(__llmr_templa
 complete -c llmr -n '__llmr_at \' chat\'' -l parameter -s P -x -d 'Fill a place of the template'
 complete -c llmr -n '__llmr_at \' chat\'' -l continue -s c -d 'Go on with the last conversation of this terminal'
 complete -c llmr -n '__llmr_at \' chat\'' -l conversation -x -d 'Go on with this conversation; `last`: the newest of all'
+complete -c llmr -n '__llmr_at \' chat\'' -l conversation -x -k -a '(__llmr_names conversations)'
 complete -c llmr -n '__llmr_at \' chat\'' -l no-save -l save -d 'Keep this turn in `llmr log`, or not'
 complete -c llmr -n '__llmr_at \' chat\'' -l cache -d 'The answer that was given to the same before, if there is one; keep this one'
 complete -c llmr -n '__llmr_at \' chat\'' -l no-stream -d 'Ask for the answer in one piece'
@@ -136,8 +137,9 @@ complete -c llmr -n '__llmr_at \' rank\'' -l config -r -F
 complete -c llmr -n '__llmr_at \' explain\'' -l json -d 'One JSON document'
 complete -c llmr -n '__llmr_at \' explain\'' -l config -r -d 'A routing.toml to use instead of yours; it is trusted'
 complete -c llmr -n '__llmr_at \' explain\'' -l config -r -F
+complete -c llmr -n '__llmr_at \' explain\'' -k -a '(__llmr_names requests)'
 complete -c llmr -n '__llmr_at \' simulate\'' -l world -s w -r -d 'A built-in world, or a TOML file of yours (`llmr help worlds`); may be repeated'
-complete -c llmr -n '__llmr_at \' simulate\'' -l world -s w -r -F
+complete -c llmr -n '__llmr_at \' simulate\'' -l world -s w -r -F -a 'serve cli outage hang brownout errors rate-storm slowdown flapping majority blackout late-star steady'
 complete -c llmr -n '__llmr_at \' simulate\'' -l random -x -d 'So many random worlds, by seed, told as one'
 complete -c llmr -n '__llmr_at \' simulate\'' -l seed -x -d 'What chance follows; the same seed, the same run'
 complete -c llmr -n '__llmr_at \' simulate\'' -l seeds -x -d 'Several of them, told as one'
@@ -177,6 +179,7 @@ complete -c llmr -n '__llmr_at \' providers probe\'' -l config -r -d 'A routing.
 complete -c llmr -n '__llmr_at \' providers probe\'' -l config -r -F
 complete -c llmr -n '__llmr_at \' providers probe\'' -a '(__llmr_names providers)'
 complete -c llmr -n '__llmr_at \' stats\'' -l by -x -d 'model, provider, day, or hour (of the day)'
+complete -c llmr -n '__llmr_at \' stats\'' -l by -x -a 'model provider day hour'
 complete -c llmr -n '__llmr_at \' stats\'' -l since -x -d 'How far to look back: 30m, 12h, 7d, 4w, a date such as 2026-11-01, or all'
 complete -c llmr -n '__llmr_at \' stats\'' -l json -d 'One JSON document'
 complete -c llmr -n '__llmr_at \' stats\'' -l html -r -d 'Write a page that needs nothing else'
@@ -262,13 +265,16 @@ complete -c llmr -n '__llmr_at \' log show\'' -l markdown -d 'Markdown as it is,
 complete -c llmr -n '__llmr_at \' log show\'' -l all -d 'Every branch, not only the one it stands at'
 complete -c llmr -n '__llmr_at \' log show\'' -l config -r -d 'As chat --config'
 complete -c llmr -n '__llmr_at \' log show\'' -l config -r -F
+complete -c llmr -n '__llmr_at \' log show\'' -k -a '(__llmr_names conversations)'
 complete -c llmr -n '__llmr_at \' log export\'' -l config -r -d 'As chat --config'
 complete -c llmr -n '__llmr_at \' log export\'' -l config -r -F
+complete -c llmr -n '__llmr_at \' log export\'' -k -a '(__llmr_names conversations)'
 complete -c llmr -n '__llmr_at \' log purge\'' -l before -x -d 'Those that ended before 2026-01-31, or 30d, 4w, 12h ago'
 complete -c llmr -n '__llmr_at \' log purge\'' -l all -d 'All of them'
 complete -c llmr -n '__llmr_at \' log purge\'' -l yes -s y -d 'Do not ask'
 complete -c llmr -n '__llmr_at \' log purge\'' -l config -r -d 'As chat --config'
 complete -c llmr -n '__llmr_at \' log purge\'' -l config -r -F
+complete -c llmr -n '__llmr_at \' log purge\'' -k -a '(__llmr_names conversations)'
 complete -c llmr -n '__llmr_at \' templates\'' -a list -d 'The templates there are, with their places'
 complete -c llmr -n '__llmr_at \' templates\'' -a show -d 'One template, as its file has it'
 complete -c llmr -n '__llmr_at \' templates\'' -a save -d 'Make a template, of what is said here or of a conversation'
