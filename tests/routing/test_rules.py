@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmr.catalog import Catalog, FirstToken, Model, NamedModel, Provider, Strategy, TimeoutOverrides, WireFormat
-from llmr.chat import EMPTY, ChatRequest, Message, Role
+from llmr.chat import ChatRequest, Message, Role
 from llmr.errors import RequestDenied, UsageError
 from llmr.routing.circuit import Phase
 from llmr.routing.policy import OnBreak
@@ -47,7 +48,7 @@ def plan(
     catalog: Catalog = CATALOG,
     tokens: int = 100,
     minute: int = 600,
-    moment: Mapping[str, Any] = EMPTY,
+    moment: Mapping[str, Any] = MappingProxyType({}),
     **more: Any,
 ) -> Plan:
     engine = RulesEngine(rules, Strategy.BALANCED)
