@@ -10,7 +10,7 @@ from contextlib import aclosing
 from typing import Final
 
 from llmr.app import App
-from llmr.chat import ChatRequest, Delta
+from llmr.chat import Delta
 from llmr.errors import StreamInterrupted
 from llmr.router import Answering, AttemptFailed, AttemptStarted, BrokeOff, Decided, Event, Finished, LookedUp
 from llmr.routing.rules import Candidate
@@ -144,8 +144,3 @@ class _Streamed(_Answer):
         self._held.clear()
         if held:
             await self.call.piece(held)
-
-
-def asked_with(asked: Asked, request: ChatRequest) -> Asked:
-    """The same, with another request in it."""
-    return Asked(request, asked.usage_in_stream, asked.unsaid)

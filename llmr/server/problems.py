@@ -5,6 +5,7 @@ and believe `x-should-retry`, so whatever no waiting mends says `x-should-retry:
 on as 401: it would tell the client that its token is wrong. Messages from providers are foreign text: redacted and cut.
 """
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
@@ -110,8 +111,8 @@ def headers_of(problem: Problem) -> dict[str, str]:
     """What HTTP says of it: when to come back, and whether to."""
     headers: dict[str, str] = {}
     if problem.retry_after_s is not None:
-        headers["retry-after"] = str(max(1, -int(-problem.retry_after_s // 1)))  # whole seconds, rounded up
-        headers["retry-after-ms"] = str(max(1, round(problem.retry_after_s * 1000)))
+        headers["retry-after"] = str(max(1, math.ceil(problem.retry_after_s)))  # who comes a moment early comes in vain
+        headers["retry-after-ms"] = str(max(1, math.ceil(problem.retry_after_s * 1000)))
     if problem.should_retry is not None:
         headers["x-should-retry"] = str(problem.should_retry).lower()
     return headers

@@ -9,7 +9,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from llmr.app import App
-from llmr.server.answering import LEFT_OUT, answer, asked_with
+from llmr.dataclass import replace
+from llmr.server.answering import LEFT_OUT, answer
 from llmr.server.call import Call
 from llmr.server.embeddings import answer_embeddings, embeddings_request
 from llmr.server.hints import hinted
@@ -71,7 +72,7 @@ async def _chat(counts: Counts, call: Call, app: App, dialect: Dialect, body: Bo
     request = hinted(asked.request, call)
     if counts.tracer is not None:
         call.trace = counts.tracer.begin(call, request, "chat")
-    await answer(call, app, asked_with(asked, request), dialect)
+    await answer(call, app, replace(asked, request=request), dialect)
 
 
 async def _completions(counts: Counts, call: Call, app: App, body: Body) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import time
 
 import pytest
-from served import TOKEN
+from served import TOKEN, eventually
 
 from llmr.catalog import WireFormat
 from llmr.lab import Behavior, Fault, LabProvider, LabToolCall, rate_limited
@@ -241,6 +241,7 @@ def test_both_sdks_wait_as_long_as_retry_after_says_and_are_then_answered(serve,
     assert message.content[0].text == "again"
     assert time.monotonic() - began_s >= 0.9
     assert len(lab.requests) == 4
+    eventually(lambda: len(served.log) == 4)  # neither came too early and in vain
 
 
 def test_a_stream_that_breaks_raises_in_either_sdk_after_what_came(serve, openai_at, anthropic_at):

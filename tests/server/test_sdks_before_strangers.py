@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import pytest
-from served import TOKEN, Served
+from served import TOKEN, Served, eventually
 from strangers import TONGUES, running_aimock, with_aimock
 
 from llmr.catalog import WireFormat
@@ -146,9 +146,12 @@ def test_a_stranger_s_failure_is_each_sdk_s_own_exception(mocked, llmock, wire, 
 
 @every_wire
 def test_both_sdks_wait_as_long_as_a_stranger_says_and_are_then_answered(mocked, llmock) -> None:
-    for ask in (
-        lambda: mocked.openai.with_options(max_retries=2).chat.completions.create(model="m", messages=HI),
-        lambda: mocked.anthropic.with_options(max_retries=2).messages.create(model="m", max_tokens=9, messages=HI),
+    for asked, ask in enumerate(
+        (
+            lambda: mocked.openai.with_options(max_retries=2).chat.completions.create(model="m", messages=HI),
+            lambda: mocked.anthropic.with_options(max_retries=2).messages.create(model="m", max_tokens=9, messages=HI),
+        ),
+        1,
     ):
         llmock.reset()
         llmock.rate_limit(times=1, retry_after=1.0).reply("after the wait")
@@ -156,6 +159,7 @@ def test_both_sdks_wait_as_long_as_a_stranger_says_and_are_then_answered(mocked,
         assert "after the wait" in ask().to_json()
         assert time.monotonic() - began_s >= 0.9
         assert len(llmock.requests) == 2
+        eventually(lambda asked=asked: len(mocked.served.log) == 2 * asked)  # nor did it come too early and in vain
 
 
 @every_wire
