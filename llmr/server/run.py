@@ -40,6 +40,9 @@ _BACKLOG: Final = 512
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _GC_THRESHOLDS: Final = (10_000, 20, 50)  # a request makes some 3,000 objects, and next to no cycles
+_MORE_ACCEPTS: Final = 15
+# uvloop accepts one connection per socket and turn of the loop, and a turn with 64 requests in it takes 10 ms: the last of 64
+# clients that came together was let in after 600. As many sockets for the one port let in as many a turn.
 _SWITCH_S: Final = (
     0.0005  # how long the thread that writes history may keep the loop waiting; Python's own is ten times that
 )
@@ -144,7 +147,7 @@ async def _serving(
             gateway = gateway_for(generations, token, port_of(listener), log, options=options)
             following = asyncio.create_task(follow(watched, load, generations, lambda line: say(redact(line))))
             _settle_down()
-            await Server(gateway).serve(sockets=[listener])
+            await Server(gateway).serve(sockets=[listener, *(listener.dup() for _ in range(_MORE_ACCEPTS))])
             following.cancel()
             if gateway.tracer is not None:
                 gateway.tracer.close()
