@@ -65,10 +65,10 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
     def timeout(self, seconds: float) -> AbstractAsyncContextManager[object]:
-        """A block that ends in TimeoutError after `seconds`."""
-        import asyncio
+        """A block that ends in TimeoutError after `seconds`; time in which this process stood still is no one's."""
+        from llmr.patience import Patience
 
-        return asyncio.timeout(seconds)
+        return Patience(seconds)
 
 
 @final
