@@ -491,10 +491,20 @@ def test_tokens_are_counted_without_asking_anybody(served, lab):
     assert silent(lab)
 
 
+def test_what_is_no_http_is_refused_in_json_like_everything_else(served):
+    head, _, body = served.raw(b"this is no http\r\n\r\n").partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json")
+    assert json.loads(body)["error"]["code"] == "bad_request"
+    long_target = b"GET /v1/rank?prompt=" + b"x" * 100_000 + b" HTTP/1.1\r\n\r\n"
+    assert served.raw(long_target).startswith(b"HTTP/1.1 431 ")
+
+
 def test_rank_gives_the_decision_and_asks_nobody(served, lab):
     decision = served.get("/v1/rank?model=m").json()
     assert decision["ranked"][0]["candidate"] == "a/lab-model"
     assert served.get("/v1/rank?model=m&url=x").status_code == 400
+    assert served.get("/v1/rank?model=m" + "&x=1" * 30).status_code == 400
+    assert served.get("/v1/rank?model=../m").status_code == 400
     assert served.get("/v1/rank?model=nobody").status_code == 404
     assert silent(lab)
 
