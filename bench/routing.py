@@ -6,8 +6,8 @@ what others do, on the same luck.
 G1–G3 over the serve and CLI timelines, all requests of all seeds together. G4 over as many random worlds as `--worlds` has
 seeds: regret is mean/mean(oracle) − 1, averaged over the worlds. G5 over a 45 s blackout of everybody. G6 over single
 incidents: how soon the best provider is asked first by more than half of the last minute's requests. G7 is bench/decision.py.
-Constants were tuned on seeds 1–6 (CLI: 1–24) and random worlds 1–12; nothing was tuned on what runs here by default. Exit
-code 1: a goal is missed.
+Constants were tuned on seeds 1–6 (CLI: 1–24) and 200–629 and on random worlds 1–12; nothing was tuned on what runs here by
+default. Exit code 1: a goal is missed.
 """
 
 import argparse

@@ -29,6 +29,7 @@ from llmr.errors import ErrorKind, StreamInterrupted
 from llmr.router import Answering, AttemptStarted, BrokeOff, Outpaced
 from llmr.routing.budget import Budget
 from llmr.routing.estimate import estimate
+from llmr.routing.hedging import late_after_s
 from llmr.routing.latency import Sample, record
 from llmr.routing.latency_row import LatencyStats
 from llmr.routing.policy import FallbackPolicy, HedgingPolicy, OnBreak, Policy
@@ -52,12 +53,12 @@ def run() -> Callable[[Any], Any]:
     return running
 
 
-def p95_s(samples: int) -> float:
-    """Of a provider that took USUAL_S so often."""
+def late_s(samples: int) -> float:
+    """When a second one is asked beside a provider that took USUAL_S so often."""
     stats = LatencyStats()
     for _ in range(samples):
         stats = record(stats, Sample(USUAL_S, 1.0), 0.0, 0.0)
-    return estimate((stats,), 0.0, 0.0).p95_s
+    return late_after_s(estimate((stats,), 0.0, 0.0))
 
 
 def hedges(told: Any) -> list[str]:
@@ -86,7 +87,7 @@ def test_the_second_starts_at_the_firsts_own_95th_percentile(rig: Any, run: Any)
     told = run(rigged.ask(HEDGED))
     first_s, second_s = rigged.transport.asked_at_s[1:]
     assert hedges(told) == ["b"]
-    assert second_s - first_s == pytest.approx(p95_s(1), rel=0.3)
+    assert second_s - first_s == pytest.approx(late_s(1), rel=0.3)
 
 
 def test_a_rule_asks_for_a_second_one_and_says_when_and_the_user_outranks_it(rig: Any, run: Any) -> None:

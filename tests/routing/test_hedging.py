@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from llmr.catalog import Model, Provider, Strategy, WireFormat
-from llmr.routing.estimate import estimate
-from llmr.routing.hedging import hedge_after_s, partner
+from llmr.routing.estimate import Estimate, estimate
+from llmr.routing.hedging import hedge_after_s, late_after_s, partner
 from llmr.routing.rules import Candidate
 from llmr.routing.score import Score
 from llmr.routing.selection import Ranked, Selection
@@ -35,31 +35,41 @@ def chosen(
     return found.candidate.key if found else None
 
 
-def ranking(*known: tuple[Candidate, float], explored: bool = False, probes: Collection[str] = ()) -> Selection:
-    """Candidates with their median first token, in seconds."""
-    ranked = tuple(
-        Ranked(one, SCORE, UNKNOWN, replace(UNKNOWN, mu=math.log(p50_s)), one.model.provider.name in probes)
-        for one, p50_s in known
-    )
+def known(p50_s: float, *, sigma: float = 0.5, samples: float = 50.0) -> Estimate:
+    return replace(UNKNOWN, mu=math.log(p50_s), variance=sigma**2, short_samples=samples)
+
+
+def ranking(*known: tuple[Candidate, Estimate], explored: bool = False, probes: Collection[str] = ()) -> Selection:
+    """Candidates with what they are known for."""
+    ranked = tuple(Ranked(one, SCORE, UNKNOWN, habits, one.model.provider.name in probes) for one, habits in known)
     return Selection("m", Strategy.BALANCED, ranked, (), (), 9, explored)
 
 
-def p95_s(p50_s: float) -> float:
-    return replace(UNKNOWN, mu=math.log(p50_s)).p95_s
+def late_s(p50_s: float, z: float = 1.45, sigma: float = 0.5) -> float:
+    return p50_s * math.exp(z * sigma)
 
 
-def test_a_hedge_starts_at_the_firsts_own_95th_percentile_but_not_after_ten_seconds() -> None:
-    quick = (candidate("quick"), 0.1)
-    assert hedge_after_s(ranking((FIRST, 1.0), quick), FIRST) == pytest.approx(p95_s(1.0))
-    assert hedge_after_s(ranking((FIRST, 20.0), quick), FIRST) == 10
+def test_a_hedge_starts_when_the_first_is_late_by_its_own_habits_but_not_after_ten_seconds() -> None:
+    quick = (candidate("quick"), known(0.1))
+    assert hedge_after_s(ranking((FIRST, known(1.0)), quick), FIRST) == pytest.approx(late_s(1.0))
+    assert hedge_after_s(ranking((FIRST, known(20.0)), quick), FIRST) == 10
     assert hedge_after_s(ranking(quick), FIRST) is None, "nobody knows"
 
 
-def test_who_explores_does_not_wait_for_the_tail_of_a_slow_one() -> None:
-    usual = [(FIRST, 3.0), (candidate("b"), 0.5), (candidate("c"), 0.8)]
-    assert hedge_after_s(ranking(*usual), FIRST) == pytest.approx(p95_s(3.0))
-    assert hedge_after_s(ranking(*usual, explored=True), FIRST) == pytest.approx(p95_s(0.5))
-    assert hedge_after_s(ranking(*usual, explored=True, probes=["b"]), FIRST) == pytest.approx(p95_s(0.8))
+@pytest.mark.parametrize(("sigma", "z"), [(0.15, 1.975), (0.3, 1.75), (0.5, 1.45), (0.7, 1.15), (0.9, 1.0), (4.0, 1.0)])
+def test_the_erratic_are_late_sooner_than_the_regular(sigma: float, z: float) -> None:
+    assert late_after_s(known(0.5, sigma=sigma)) == pytest.approx(late_s(0.5, z, sigma))
+    assert late_after_s(known(0.5, sigma=0.0)) == pytest.approx(0.5)
+
+
+def test_who_explores_or_asks_somebody_unknown_does_not_wait_for_the_tail_of_a_slow_one() -> None:
+    others = [(candidate("b"), known(0.5)), (candidate("c"), known(0.8))]
+    usual, doubtful = (FIRST, known(3.0)), (FIRST, known(3.0, samples=5.9))
+    assert hedge_after_s(ranking(usual, *others), FIRST) == pytest.approx(late_s(3.0))
+    assert hedge_after_s(ranking(usual, *others, explored=True), FIRST) == pytest.approx(late_s(0.5))
+    assert hedge_after_s(ranking(doubtful, *others), FIRST) == pytest.approx(late_s(0.5))
+    assert hedge_after_s(ranking(doubtful, *others, probes=["b"]), FIRST) == pytest.approx(late_s(0.8))
+    assert hedge_after_s(ranking((FIRST, known(0.3, samples=0)), *others), FIRST) == pytest.approx(late_s(0.3))
 
 
 def test_the_best_of_the_others_is_asked() -> None:
