@@ -17,7 +17,7 @@ from llmr.cli.output import print_line, stdout_is_terminal
 from llmr.cli.pager import print_paged, show_paged
 from llmr.cli.say import say
 from llmr.cli.screen import screen
-from llmr.conversations import CANCELLED, OK, Overview
+from llmr.conversations import CANCELLED, Overview
 from llmr.conversations.store import ConversationStore
 from llmr.errors import OutputError, StateError, UsageError
 from llmr.render.conversation import document, local_time, markdown_lines, overview_json, utc_time
@@ -32,9 +32,9 @@ _COLUMNS: Final = (
     Column("id"),
     Column("when", Align.RIGHT),
     Column("turns", rank=1),
-    Column("answered by", least=14, keep=Keep.ENDS, rank=2),
+    Column("answered by", least=18, keep=Keep.ENDS, rank=2),
     Column("cost", Align.RIGHT, rank=3),
-    Column("began with", least=12),
+    Column("began with", least=10),
 )
 _TITLE: Final = 50  # characters of a title in a list
 _AGE: Final = re.compile(r"(\d{1,5})([hdw])")
@@ -248,20 +248,17 @@ def _counted(count: int) -> str:
 
 
 def _cells(one: Overview, now: float, cost: str) -> tuple[Line, ...]:
-    ended = "" if one.outcome == OK else " (interrupted)" if one.outcome == CANCELLED else f" ({_words(one.outcome)})"
-    failed = ink(f", {one.failed} failed", Tone.WARN) if one.failed else ()
+    interrupted = one.outcome == CANCELLED
+    failed = one.failed - interrupted
+    ended = (f", {failed} failed" if failed else "") + (", interrupted" if interrupted else "")
     return (
         ink(one.id),
         ink(ago(now - one.at)),
-        (*ink(f"{one.turns}"), *failed),
-        (*ink(f"{one.provider}/{one.model}" if one.provider else "nobody"), *ink(ended, Tone.WARN)),
-        ink(f"{'~' if one.estimated_usd else ''}{cost}" or NOTHING),
+        (*ink(f"{one.turns}"), *ink(ended, Tone.WARN)),
+        ink(f"{one.provider}/{one.model}" if one.provider else "nobody"),
+        ink(f"{'~' if one.estimated_usd else ''}{cost}" if one.cost_usd else NOTHING),
         ink(_one_line(one.title)),
     )
-
-
-def _words(outcome: str) -> str:
-    return outcome.replace("_", " ")
 
 
 def _one_line(text: str, most: int = _TITLE) -> str:

@@ -26,9 +26,7 @@ from llmr.render.ink import Keep, Line, Tone, ink, wrapped
 from llmr.render.table import Align, Column, table
 
 SCHEMA: Final = "llmr.models/1"
-_COLUMNS: Final = (
-    Column("name", least=16, keep=Keep.ENDS),
-    Column("provider", least=16, keep=Keep.ENDS),
+_FACTS: Final = (
     Column("", rank=1),
     Column("window", Align.RIGHT, rank=2),
     Column("output", Align.RIGHT, rank=4),
@@ -37,6 +35,8 @@ _COLUMNS: Final = (
     Column("out $/M", Align.RIGHT),
     Column("takes", rank=3),
 )
+_NAMES: Final = (Column("name", least=10, keep=Keep.ENDS), Column("candidate", least=22, keep=Keep.ENDS), *_FACTS)
+_MODELS: Final = (Column("model", least=28, keep=Keep.ENDS), *_FACTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +135,19 @@ def _models(catalog: Catalog, table: ModelTable) -> Iterator[Model]:
 
 
 def _print(names: list[tuple[NamedModel, list[Model]]], models: list[Model], facts: ModelTable) -> None:
-    rows: list[tuple[Line, ...]] = []
+    named_rows: list[tuple[Line, ...]] = []
     for named, listed in names:
-        rows += [_row(named.name if index == 0 else "", model.key, model) for index, model in enumerate(listed)]
-    rows += [_row(model.key, model.provider.name, model) for model in models]
-    if not rows:
+        heads = [ink(named.name, Tone.STRONG), *[()] * (len(listed) - 1)]
+        named_rows += [(head, *_row(model)) for head, model in zip(heads, listed, strict=True)]
+    rows = [_row(model) for model in models]
+    if not named_rows and not rows:
         say("llmr: no model fits; `llmr models` lists all")
         return
     on = screen()
-    show_paged(table(_COLUMNS, rows, on.width), on)
+    lines = table(_NAMES, named_rows, on.width) if named_rows else []
+    lines += [()] if named_rows and rows else []
+    lines += table(_MODELS, rows, on.width) if rows else []
+    show_paged(lines, on)
     shown = {model.key for _, listed in names for model in listed} | {model.key for model in models}
     about = (
         f"{len(shown):,} models; estimates of {facts.made} from {', '.join(facts.sources)}; + dearer beyond a length"
@@ -152,13 +156,12 @@ def _print(names: list[tuple[NamedModel, list[Model]]], models: list[Model], fac
         say(line)
 
 
-def _row(name: str, provider: str, model: Model) -> tuple[Line, ...]:
+def _row(model: Model) -> tuple[Line, ...]:
     able, price = model.capabilities, model.price
     dearer = "+" if price is not None and price.long_context is not None else ""
     off = model.provider.off_reason is not None
     return (
-        ink(name, Tone.STRONG),
-        ink(provider, Tone.FAINT if off else Tone.PLAIN),
+        ink(model.key, Tone.FAINT if off else Tone.PLAIN),
         ink("off", Tone.FAINT) if off else ink("on", Tone.GOOD),
         ink(tokens(able.context_window_tokens)),
         ink(tokens(able.max_output_tokens)),

@@ -29,7 +29,7 @@ from llmr.config.build import Config
 from llmr.dataclass import dataclass
 from llmr.errors import AllAttemptsFailed, Failure, LlmrError, NoProviderReady, StreamInterrupted
 from llmr.render.figures import dollars, seconds
-from llmr.render.ink import Line, Tone, ink, wrapped_line
+from llmr.render.ink import Keep, Line, Span, Tone, clipped, ink, width_of, wrapped_line
 from llmr.router import Answering, AttemptStarted, Finished
 from llmr.routing.policy import FallbackPolicy, HedgingPolicy
 
@@ -181,6 +181,7 @@ async def _probe(app: App, model: Model, within_s: float) -> Probe:
 
 
 _STATE_WIDTH: Final = len("not asked")
+_LEAST_BESIDE: Final = 2 + _STATE_WIDTH + 2 + len("first token")  # what a line has beside the name
 _FIGURES: Final = ("first token", "    total", "     cost")  # as wide as what stands below them
 
 
@@ -191,7 +192,8 @@ class _AsItComes:
         self._app = app
         self._on = on
         keys = [_likely_key(app.config.catalog, provider) for provider in providers]
-        self._name_width = max(map(len, (*keys, "model")))
+        room = on.width - _LEAST_BESIDE if on.width is not None else None
+        self._name_width = min(max(map(len, (*keys, "model"))), max(room or 1_000, 12))
         self._begun = False
 
     def __call__(self, probe: Probe) -> None:
@@ -221,10 +223,14 @@ class _AsItComes:
         while room is not None and len(cells) > 1 and self._name_width + 2 + _STATE_WIDTH + sum(map(len, cells)) > room:
             cells.pop()
         return (
-            *ink(f"{name:<{self._name_width}}  ", Tone.FAINT if figure_tone is Tone.FAINT else Tone.PLAIN),
+            *self._name(name, figure_tone),
             *ink(f"{word:<{_STATE_WIDTH}}", tone),
             *ink("".join(cells), figure_tone),
         )
+
+    def _name(self, name: str, tone: Tone) -> Line:
+        shown = clipped(ink(name, tone), self._name_width, Keep.ENDS)
+        return (*shown, Span(" " * (self._name_width + 2 - width_of(shown))))
 
     def close(self, absent: Sequence[str]) -> None:
         """Tell who was not asked at all."""

@@ -98,6 +98,16 @@ MARKS: Final[Mapping[str, Mark]] = MappingProxyType(
 )
 
 
+_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {ErrorKind.SERVER: "server error", ErrorKind.CONNECT: "no connection", ErrorKind.INCOMPLETE: "incomplete answer"}
+)  # where the kind's own name is no phrase
+
+
+def outcome_words(outcome: str) -> str:
+    """An outcome in a sentence: `rate limit`, `server error`."""
+    return _WORDS.get(outcome, outcome.replace("_", " "))
+
+
 def mark(outcome: str) -> Mark:
     """The mark of an outcome that is not "ok"."""
     return MARKS.get(outcome, _OTHER)

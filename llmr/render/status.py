@@ -19,7 +19,7 @@ from llmr.errors import kind_named
 from llmr.registry import ModelStatus
 from llmr.render.figures import ASSUMED, NOTHING, UNMEASURED, count, counted, dollars, left, seconds, share
 from llmr.render.ink import Keep, Line, Span, Tone, ink, wrapped_line
-from llmr.render.pictures import Glyphs, legend, mark, strip
+from llmr.render.pictures import Glyphs, legend, mark, outcome_words, strip
 from llmr.render.table import Align, Column, table
 from llmr.routing.breaker import remaining_s
 from llmr.routing.budget import Budget
@@ -32,7 +32,7 @@ RECENT_ATTEMPTS: Final = 40
 RECENT_S: Final = 7 * 86_400.0  # as far as the percentiles look back
 _ERROR_IS_NEWS_S: Final = 86_400.0
 _COLUMNS: Final = (
-    Column("model", least=24, keep=Keep.ENDS),
+    Column("model", least=20, keep=Keep.ENDS),
     Column("circuit"),
     Column("p50", Align.RIGHT),
     Column("p95", Align.RIGHT, rank=1),
@@ -71,7 +71,7 @@ class StatusView:
         rows: list[list[Line]] = []
         troubles: dict[str, Line] = {}
         notes: list[Line] = []
-        quiet = 0
+        quiet = idle = 0
         for provider in self.providers:
             known = [status for status in self.statuses if status.model.provider.name == provider.name]
             off = provider.off_reason is not None
@@ -79,6 +79,9 @@ class StatusView:
                 s for s in known if not off and (self.whole or s.attempts or s.last_error or s.model.key in self.recent)
             ]
             quiet += 0 if off else len(known) - len(asked)
+            if provider.local and not asked and not self.whole and blocking(known[0].circuits if known else ()) is None:
+                idle += 1
+                continue
             rows += [self._row(status, glyphs) for status in asked] or [self._silent_row(provider, known, glyphs)]
             if off:
                 notes.append(ink(f"  {provider.name} is off: {provider.off_reason}", Tone.FAINT))
@@ -93,7 +96,7 @@ class StatusView:
             *table(_COLUMNS, rows, width),
             *(
                 each
-                for note in [*troubles.values(), *self._legend(), *notes, *self._left_out(quiet)]
+                for note in [*troubles.values(), *self._legend(), *notes, *self._left_out(quiet, idle)]
                 for each in wrapped_line(note, width)
             ),
         ]
@@ -154,10 +157,11 @@ class StatusView:
             about += f"; {ASSUMED}"
         return [ink(f"  {about}", Tone.FAINT)] if outcomes else []
 
-    def _left_out(self, quiet: int) -> list[Line]:
+    def _left_out(self, quiet: int, idle: int) -> list[Line]:
         words = [f"{counted(self.hidden, 'provider')} (off)"] if self.hidden else []
+        words += [f"{counted(idle, 'local server')} (never asked)"] if idle else []
         words += [f"{counted(quiet, 'model')} (never asked)"] if quiet else []
-        said = f"  not shown: {' and '.join(words)}; `llmr providers status --all` has them"
+        said = f"  not shown: {', '.join(words)}; `llmr providers status --all` has them"
         return [ink(said, Tone.FAINT)] if words else []
 
 
@@ -175,7 +179,7 @@ def circuit_phrase(circuit: Circuit, now: float) -> str:
     left_s = remaining_s(state, now) or 0.0
     if state.phase is Phase.HALF_OPEN:
         return f"half open, a probe is out, its lease ends in {left(left_s)}" if left_s else "half open"
-    why = f" after {state.why.replace('_', ' ')}" if state.why else ""
+    why = f" after {outcome_words(state.why)}" if state.why else ""
     return f"open{why}, {left(left_s)} left" if left_s else f"open{why}, may be probed now"
 
 

@@ -13,7 +13,7 @@ from llmr.render.decision import key_view, passed_over_view, weighing_view
 from llmr.render.figures import count, dollars, left, moment, seconds
 from llmr.render.flips import flip_view, unflipped_view
 from llmr.render.ink import Keep, Line, Span, Tone, ink, wrapped_line
-from llmr.render.pictures import Glyphs, mark
+from llmr.render.pictures import Glyphs, mark, outcome_words
 from llmr.render.table import Align, Column, table
 from llmr.routing.decision_record import TERMS, DecisionRecord, Weighed
 from llmr.state import AttemptRecord, RequestRecord
@@ -101,7 +101,7 @@ class Story:
         if request.outcome == "ok":
             return ink(f"answered by {who}, {seconds(request.total_s)} in all{cost}", Tone.GOOD)
         failure = mark(request.outcome)
-        said = _words(request.outcome)
+        said = outcome_words(request.outcome)
         by = f" by {who}" if who and request.ttft_s is not None else ""
         return ink(f"no whole answer{by}: {said} after {seconds(request.total_s)}{cost}", failure.tone)
 
@@ -169,7 +169,7 @@ def _attempt_row(number: int, each: AttemptRecord, outpaced: bool) -> list[Line]
     code = (
         "" if each.code is None or each.code.startswith(each.outcome) else each.code
     )  # `rate limit rate_limit_exceeded`
-    outcome = " ".join(word for word in (_words(each.outcome), status, code) if word)
+    outcome = " ".join(word for word in (outcome_words(each.outcome), status, code) if word)
     lost = outpaced and each.outcome == _CANCELLED
     extra = ", ".join(w for w, holds in (("hedge", each.hedge), ("probe", each.probe), ("outpaced", lost)) if holds)
     tokens = "" if each.input_tokens is None else f"{count(each.input_tokens)} in, {count(each.output_tokens or 0)} out"
@@ -183,10 +183,6 @@ def _attempt_row(number: int, each: AttemptRecord, outpaced: bool) -> list[Line]
         ink(tokens),
         ink("" if each.cost_usd is None else f"{about}{dollars(each.cost_usd)}"),
     ]
-
-
-def _words(outcome: str) -> str:
-    return outcome.replace("_", " ")
 
 
 def _decision_json(decision: DecisionRecord) -> dict[str, Any]:
