@@ -21,7 +21,7 @@ of twenty chunks comes in one read here, which llmr passes on in one piece. Befo
 
     httpx, httpcore, h11     .24 ms at c = 1, .45 at 64 ─▶ .025 (transport/direct.py)
     history, in its thread   .11 ─▶ .08: `replace`, one INSERT for many rows
-    reading the store        .06 ─▶ .01, where nobody has written since
+    reading the store        .05 ─▶ .01 where nobody has written since (state/seen.py)
     20 writes a stream ─▶ 1  .17
     p99 at c = 64            336 ms ─▶ 170 to 260 beside a load of 9: connections were let in one a turn of the loop (run.py)
 

@@ -157,9 +157,15 @@ def stopped(pid):
     """While a worker stands still, the other one is asked."""
     os.kill(pid, signal.SIGSTOP)
     try:
+        eventually(lambda: state_of(pid) == "T")  # until then it may still take a connection
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+def state_of(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rpartition(") ")[2][0]
 
 
 def test_workers_do_not_outlive_a_parent_that_is_killed(start):
