@@ -2,7 +2,7 @@
 
 A server reads the same few rows for every request, and they change twenty times a second at most (behind.py). SQLite tells for
 3 µs whether another connection has written (`PRAGMA data_version`, https://www.sqlite.org/pragma.html#pragma_data_version);
-reading and parsing the eight rows of one model costs 27. What this connection writes it does not tell, so whoever writes forgets.
+reading and parsing the eight rows of one model costs 27. It does not tell what this connection writes: whoever writes forgets.
 
 A row that is given out twice is the same object: nobody may change one, and no step does, for steps are pure.
 """
