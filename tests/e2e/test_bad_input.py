@@ -81,7 +81,7 @@ def test_a_wrong_routing_toml_names_file_place_and_mend(here, toml, words):
     here.config_file.write_text(toml)
     ended = here.run("chat", "hi")
     refused(here, ended, 3, "routing.toml", *words)
-    assert len(ended.err_lines) == 1
+    assert ended.err_lines[1:] == ["  `llmr config check` tells everything that is wrong"]
     assert "pw" not in ended.err
 
 
