@@ -15,6 +15,10 @@ beside it (load 8), so of the wall clock only what stands in one run can be comp
     Portkey 1.15.2      .62 /   613 / .86     9.6 / 1,113 / .70    27 /  34 / 2.9     47 / 302 / 1.2
     LiteLLM 1.108.7      13 /    58 / 12      146 /    86 / 9.3    24 /  21 / 32     547 /  28 / 25
 
+The same hour at a load of 5, llmr alone (start .31 s, 56 to 67 MB): whole, c = 1: +.68 ms, p99 4.8, 1,183/s, .77 CPU ms;
+c = 16: 1,152/s, .84; c = 64: 1,152/s, p99 83 ms, .79. Streamed, c = 1: +1.0 ms, 809/s, 1.11; c = 16: 893/s; c = 64: 890/s, p99
+100 ms, 1.18. The p99 at c = 1 is the thread that writes history: without it, 1.1 ms.
+
 So llmr costs what Node does, a tenth to a twentieth of LiteLLM, and keeps limits, circuits, history and a log besides. A stream
 of twenty chunks comes in one read here, which llmr passes on in one piece. Before (4347cf3, quiet machine): 1.24 CPU ms whole,
 1.71 streamed, 2.5 at c = 64. What of it went where:
@@ -23,7 +27,7 @@ of twenty chunks comes in one read here, which llmr passes on in one piece. Befo
     history, in its thread   .11 ─▶ .08: `replace`, one INSERT for many rows
     reading the store        .05 ─▶ .01 where nobody has written since (state/seen.py)
     20 writes a stream ─▶ 1  .17
-    p99 at c = 64            336 ms ─▶ 170 to 260 beside a load of 9: connections were let in one a turn of the loop (run.py)
+    p99 at c = 64            336 ms ─▶ 83: connections were let in one a turn of the loop (run.py)
 
 Two workers, c = 64, beside a load of 9: 1,520 a second whole, 942 streamed, at .98 and 1.41 CPU ms a request; one worker in the
 minute before: 618 and 697. The client and the upstream take a share of the same two cores: on these, two workers cannot double.
