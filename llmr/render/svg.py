@@ -17,6 +17,8 @@ _LEFT: Final = 56.0
 _BOTTOM: Final = 20.0
 _TOP: Final = 8.0
 _LABELS: Final = 8
+_HALF_A_LABEL: Final = 20.0  # of `26 Nov`
+_WIDEST: Final = 72.0  # a bar: one day alone is no wall
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ def columns(bars: Sequence[Bar], *, title: str, most_label: str, height: float =
     """Columns beside each other, from nothing to the tallest."""
     most = max((sum(part.amount for part in bar.parts) for bar in bars), default=0.0) or 1.0
     room, tall = (_WIDTH - _LEFT) / max(1, len(bars)), height - _TOP - _BOTTOM
+    wide = min(_WIDEST, max(1.0, room * 0.8))
     drawn = [_rule(_TOP, most_label), _rule(_TOP + tall, "0")]
     for place, bar in enumerate(bars):
         left, floor = _LEFT + place * room, _TOP + tall
@@ -54,7 +57,7 @@ def columns(bars: Sequence[Bar], *, title: str, most_label: str, height: float =
             if piece > 0:
                 piece = max(piece, 1.0)
                 floor -= piece
-                pieces.append(_rect(left + room * 0.1, floor, max(1.0, room * 0.8), piece, part.style))
+                pieces.append(_rect(left + (room - wide) / 2, floor, wide, piece, part.style))
         drawn.append(f"<g><title>{text(bar.about)}</title>{_rect(left, _TOP, room, tall, 'hit')}{''.join(pieces)}</g>")
     return _chart(drawn + _labels([bar.label for bar in bars], room, height), title, height)
 
@@ -73,9 +76,15 @@ def _labels(labels: Sequence[str], room: float, height: float) -> list[str]:
     said = [(place, label) for place, label in enumerate(labels) if label]
     y = height - 5
     return [
-        f'<text class="tick" x="{_LEFT + (place + 0.5) * room:.1f}" y="{y:.1f}" text-anchor="middle">{text(label)}</text>'
+        _label(_LEFT + (place + 0.5) * room, y, label)
         for place, label in said[:: max(1, math.ceil(len(said) / _LABELS))]
     ]
+
+
+def _label(x: float, y: float, label: str) -> str:
+    """Below its slot, and whole: the last one ends where the chart does."""
+    at, anchor = (_WIDTH, "end") if x > _WIDTH - _HALF_A_LABEL else (x, "middle")
+    return f'<text class="tick" x="{at:.1f}" y="{y:.1f}" text-anchor="{anchor}">{text(label)}</text>'
 
 
 def _chart(drawn: Sequence[str], title: str, height: float) -> str:
