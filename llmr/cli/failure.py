@@ -17,7 +17,7 @@ from llmr.errors import (
 )
 from llmr.render.chat_json import ErrorNote
 from llmr.render.figures import left
-from llmr.routing.breaker import HELD
+from llmr.routing.breaker import HELD, OUT_OF_SERVICE
 from llmr.routing.verdict import verdict
 
 _HINTS = {
@@ -43,7 +43,7 @@ def note_of(error: LlmrError) -> ErrorNote:
     code = exit_code_of(error)
     match error:
         case AllAttemptsFailed():
-            hint = _held_hint(error) or _HINTS.get(code)
+            hint = _hint(error, code)
             return ErrorNote(verdict(error.failures).value, str(error), int(code), error.retry_after_s, hint)
         case StreamInterrupted():
             return ErrorNote(error.error.kind.value, str(error), int(code), None, _HINTS.get(code))
@@ -85,10 +85,27 @@ def failure_lines(error: LlmrError) -> Iterator[str]:
             yield f"  {hint}"
         case _:
             pass
-    held = _held_hint(error) if isinstance(error, AllAttemptsFailed) else None
-    hint = held or _HINTS.get(exit_code_of(error))
+    code = exit_code_of(error)
+    hint = _hint(error, code) if isinstance(error, AllAttemptsFailed) else _HINTS.get(code)
     if hint is not None:
         yield f"  {hint}"
+
+
+def _hint(error: AllAttemptsFailed, code: ExitCode) -> str | None:
+    """What to do about it."""
+    held = _held_hint(error)
+    if held is not None:
+        return held
+    hint = _HINTS.get(code)
+    mendable = dict.fromkeys(
+        f.candidate.partition("/")[0] for f in error.failures if f.error is None and OUT_OF_SERVICE in f.reason
+    )
+    if not mendable:
+        return hint
+    mended = (
+        f"once mended: {', '.join(f'`llmr providers reset {name}`' for name in mendable)} has it asked again at once"
+    )
+    return mended if hint is None else f"{hint}; {mended}"
 
 
 def _held_hint(error: AllAttemptsFailed) -> str | None:

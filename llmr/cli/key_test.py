@@ -1,20 +1,25 @@
-"""`llmr keys test`: does the provider take the key? One free request each, all at once."""
+"""`llmr keys test`: does the provider take the key? One free request each, all at once.
+
+A circuit that a rejected key opened stays open for a quarter of an hour, for keys do not heal by themselves. Whoever mends one
+at the provider's sees it accepted here: such a circuit is closed, and nothing else is touched.
+"""
 
 import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from llmr.app import LateTransport
+from llmr.app import LateTransport, opened
 from llmr.catalog import Provider
 from llmr.cli.exit_codes import ExitCode
 from llmr.cli.keys import SCHEMA, provider_of
-from llmr.cli.listing import configured
+from llmr.cli.listing import configured, told
 from llmr.cli.model_list import Answer, Outcome, ask, counted
 from llmr.cli.output import print_line
+from llmr.cli.say import say
 from llmr.cli.screen import screen, show
 from llmr.config.build import Config
-from llmr.errors import CredentialError, UsageError
+from llmr.errors import CredentialError, ErrorKind, StateError, UsageError
 from llmr.render.figures import seconds
 from llmr.render.ink import Line, Tone, ink, wrapped_line
 from llmr.render.table import Align, Column, table
@@ -44,12 +49,16 @@ def run_test(name: str | None, *, as_json: bool) -> int:
     config = configured(None)
     redact = Redactor(config.secrets())
     answers = asyncio.run(_ask_all(_meant(config, name), config))
+    closed = _acquitted([answer.provider for answer in answers if answer.outcome is Outcome.OK], config)
     if as_json:
-        rows = [_row(answer, redact) for answer in answers]
+        rows = [{**_row(answer, redact), "circuits_closed": closed.get(answer.provider.name, 0)} for answer in answers]
         print_line(json.dumps({"schema": SCHEMA, "tests": rows}, allow_nan=False))
     else:
         on = screen()
         show(_lines(answers, redact, on.width), on)
+        for provider in closed:
+            said = f"{provider}: was out of service for a key that it rejected, and is asked again from now on"
+            show(wrapped_line(ink(f"  {said}"), on.width), on)
     outcomes = {answer.outcome for answer in answers}
     if outcomes & {Outcome.REJECTED, Outcome.NO_KEY}:
         return int(ExitCode.NO_KEY)
@@ -73,6 +82,20 @@ def _meant(config: Config, name: str | None) -> list[Provider]:
 async def _ask_all(providers: Sequence[Provider], config: Config) -> list[Answer]:
     async with LateTransport(config.ca_file) as transport:
         return await asyncio.gather(*(ask(transport, provider, within_s=WITHIN_S) for provider in providers))
+
+
+def _acquitted(accepted: Sequence[Provider], config: Config) -> dict[str, int]:
+    """How many circuits a rejected key had opened and are closed now, by the names of those that had any."""
+    if not accepted:
+        return {}
+    with opened(config) as app:
+        try:
+            counts = {provider.name: app.registry.acquit(provider, ErrorKind.AUTH) for provider in accepted}
+        except StateError as error:
+            say(f"llmr: {error}", app.redact)
+            return {}
+        told(app)
+    return {name: count for name, count in counts.items() if count}
 
 
 _COLUMNS: Final = (

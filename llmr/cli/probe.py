@@ -1,9 +1,10 @@
 """`llmr providers probe`: one small real request to every provider that is ready, all at once.
 
 It goes through the router like any other request, and counts in the books like any other attempt: what was just learnt of a
-provider must not be thrown away, and a probe that could not close a circuit would be no answer to "is it back?". So an open
-circuit, a spent budget and the user's rules hold here too, and are told instead of got round. One attempt each, no
-retry, no second provider: the question is how *this* one is.
+provider must not be thrown away, and a probe that could not close a circuit would be no answer to "is it back?". So a spent
+budget and the user's rules hold here too, and are told instead of got round; so does an open circuit, unless its provider is
+asked about by name: who has just mended a key or a purse asks to know, and is the one probe that the circuit lets through.
+One attempt each, no retry, no second provider: the question is how *this* one is.
 
 The model is the cheapest that the settings name at that provider. Servers on this machine are asked only when they are up.
 Each is told when it is over, and nobody is waited for longer than the time limit.
@@ -71,14 +72,15 @@ def run_probe(names: Sequence[str], *, config_file: str | None, as_json: bool, w
     """Ask, and tell of each as soon as it is known. `within_s` is how long anybody is waited for. Raises LlmrError. The code:
     0 if all answered, else that of the worst."""
     config = configured(config_file)
+    named = [provider_of(config, name) for name in names]
     patient = replace(
         config.policy,
+        breaker=config.policy.breaker.asked_by_hand if named else config.policy.breaker,
         strategy=Strategy.PRIORITY,
         exploration=0.0,
         fallback=FallbackPolicy(max_candidates=1, retries_per_candidate=0, max_attempts=1, max_wait_s=0.0),
         hedging=HedgingPolicy(enabled=False),
     )
-    named = [provider_of(config, name) for name in names]
     providers = named or _ready(config)
     with opened(replace(config, policy=patient)) as app:
         told_as_it_comes = None if as_json else _AsItComes(app, providers, screen())

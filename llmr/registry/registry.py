@@ -17,7 +17,7 @@ from typing import Final
 
 from llmr.catalog import NO_SPEND_LIMITS, Model, Provider, SpendLimits
 from llmr.dataclass import replace
-from llmr.errors import StateError
+from llmr.errors import ErrorKind, StateError
 from llmr.registry import keys
 from llmr.registry.admission import Admission, Spend
 from llmr.registry.books import BUSY_S, Books, Later
@@ -240,6 +240,22 @@ class ProviderRegistry:
             return Change(troubled, writes)
 
         return self._store.transact(passed | told | {slots}, step)
+
+    def acquit(self, provider: Provider, kind: ErrorKind) -> int:
+        """Close the circuits of the provider's account and models that `kind` opened, for it has been seen mended. The number
+        of them. Raises StateError."""
+        passed = {keys.account(provider), *self._store.scan(f"b:m:{provider.account}/")}
+
+        def step(rows: Mapping[str, Row], _now: float) -> Change[int]:
+            states = {key: BreakerState.from_row(rows[key]) for key in passed if key in rows}
+            mended = [
+                key
+                for key, state in states.items()
+                if state.phase is Phase.OPEN and state.forced is None and state.why == kind.value
+            ]
+            return Change(len(mended), {key: breaker.reset(states[key]).to_row() for key in mended})
+
+        return self._store.transact(passed, step)
 
     def status(self, models: Collection[Model], *, now: float) -> list[ModelStatus]:
         """What is known of `models`, for people. Raises StateError."""

@@ -25,7 +25,8 @@ Times are wall-clock seconds, because they are compared between processes; `now`
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, assert_never
 
 from llmr.dataclass import dataclass, replace
@@ -33,8 +34,20 @@ from llmr.routing.circuit import BreakerState, Cause, Forced, Grant, Outcome, Ph
 from llmr.routing.policy import BreakerPolicy
 
 HELD: Final = "held open by hand"  # the one refusal that only a person ends
+OUT_OF_SERVICE: Final = (
+    "out of service"  # what a person has to mend at the provider's: the key, the purse, the model's name
+)
+PROBING: Final = "another process is probing it"
 MAX_DOUBLINGS: Final = 16  # 2^16 base periods exceed any sane cap; keeps the power finite
 
+_REASONS: Final[Mapping[Cause | None, str]] = MappingProxyType(
+    {
+        Cause.ERROR: "circuit open after repeated failures",
+        Cause.RATE: "rate-limited",
+        Cause.HARD: OUT_OF_SERVICE,
+        None: OUT_OF_SERVICE,
+    }
+)
 
 Admission = Grant | Refusal
 
@@ -65,7 +78,7 @@ def admit(
                 died = state.lease_until > 0.0
                 return _probe(replace(state, lost=state.lost + died), now, lease_s)
             look_again_at = min(state.lease_until, now + policy.probe_poll_s)
-            return state, Refusal("another process is probing it", retry_at=look_again_at, why=state.why)
+            return state, Refusal(PROBING, retry_at=look_again_at, why=state.why)
         case _:
             assert_never(state.phase)
 
@@ -149,7 +162,8 @@ def _may_probe(state: BreakerState, now: float, policy: BreakerPolicy, *, last_r
         return True
     if now < state.opened_at - policy.clock_skew_s:
         return True  # the clock went back: what is stored no longer bounds anything
-    return last_resort and state.cause is Cause.ERROR and now >= state.opened_at + policy.early_probe_s
+    early_at = _early_at(state, policy)
+    return last_resort and early_at is not None and now >= early_at
 
 
 def _longest_open_s(policy: BreakerPolicy) -> float:
@@ -167,14 +181,12 @@ def _probe(state: BreakerState, now: float, lease_s: float) -> tuple[BreakerStat
 
 def _refused_open(state: BreakerState, policy: BreakerPolicy) -> Refusal:
     until = min(state.open_until, state.opened_at + _longest_open_s(policy))
-    match state.cause:
-        case Cause.ERROR:
-            early_at = state.opened_at + policy.early_probe_s
-            return Refusal("circuit open after repeated failures", until, early_at, state.why)
-        case Cause.RATE:
-            return Refusal("rate-limited", until, why=state.why)
-        case Cause.HARD | None:
-            return Refusal("out of service", until, why=state.why)
+    return Refusal(_REASONS[state.cause], until, _early_at(state, policy), state.why)
+
+
+def _early_at(state: BreakerState, policy: BreakerPolicy) -> float | None:
+    """Wall-clock seconds from which an early probe may be sent; None: what opened it does not heal before its time."""
+    return state.opened_at + policy.early_probe_s if state.cause in policy.early_causes else None
 
 
 def _stale(state: BreakerState, verdict: Verdict, now: float, policy: BreakerPolicy) -> BreakerState:

@@ -7,7 +7,8 @@ from dataclasses import field
 from enum import StrEnum
 
 from llmr.catalog import SpendLimits, Strategy, Timeouts
-from llmr.dataclass import dataclass
+from llmr.dataclass import dataclass, replace
+from llmr.routing.circuit import Cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,16 @@ class BreakerPolicy:
     early_probe_s: float = 2.0  # with nobody else left, an open circuit may be probed after this
     probe_poll_s: float = 1.0  # while another process probes, look again so often: its verdict may come at any moment
     clock_skew_s: float = 5.0  # a clock that went back by more is recognised as such
+    early_causes: frozenset[Cause] = frozenset(
+        {Cause.ERROR}
+    )  # what may heal before its time; a person may know of more
+
+    @property
+    def asked_by_hand(self) -> "BreakerPolicy":
+        """The same for somebody who asks about a provider by name, and may have mended its key or its purse just now: any
+        open circuit lets an early probe through, at once. There is still one at a time, and its verdict is as good as any.
+        """
+        return replace(self, early_probe_s=0.0, early_causes=frozenset(Cause))
 
 
 class OnBreak(StrEnum):

@@ -239,6 +239,21 @@ def test_every_key_is_tried_with_one_request_and_the_code_says_whether_all_are_g
     assert (row["provider"], row["outcome"]) == ("a", "down")
 
 
+def test_a_key_that_is_accepted_after_all_closes_the_circuit_that_its_rejection_opened(shell, monkeypatch):
+    broken = [Behavior(status=401, error_message="not activated"), Behavior("here again")]
+    poor = [Behavior(status=402, error_message="out of credit"), Behavior("never asked")]
+    _with_key(shell, monkeypatch, a=broken, b=poor)
+    assert shell("chat", "hi").code == 6
+    said = shell("chat", "-m", "a/lab-model", "hi")
+    assert (said.code, "`llmr providers reset a`" in said.err) == (4, True)
+    said = shell("keys", "test")
+    assert (said.code, "a: was out of service" in said.out, "b: was" in said.out) == (0, True, False)
+    said = shell("chat", "-m", "a/lab-model", "hi")
+    assert (said.code, said.out.strip()) == (0, "here again")
+    assert shell("chat", "-m", "b/lab-model", "hi").code == 6  # a good key says nothing of the purse
+    assert [row["circuits_closed"] for row in shell("keys", "test", "--json").json["tests"]] == [0, 0]
+
+
 def test_there_must_be_a_key_to_test(shell):
     assert shell("keys", "test").code == 4
     assert "OPENAI_API_KEY is not set" in shell("keys", "test", "openai").err

@@ -1,5 +1,7 @@
 """`llmr providers probe`: one real request each, all at once, and it counts in the books."""
 
+import pytest
+
 from llmr.lab import Behavior, html_page, rate_limited
 
 KEY = "sk-test-0123456789abcdef"
@@ -46,12 +48,42 @@ def test_a_probe_counts_like_any_attempt_and_closes_a_circuit_that_is_due(shell)
 def test_an_open_circuit_is_told_and_not_got_round(shell):
     lab = shell.serve("circuit_breaker = { failure_threshold = 1 }", a=[Behavior(status=500), Behavior("ok")])
     shell("providers", "probe", "a")
-    said = shell("providers", "probe", "a", "--json")
+    said = shell("providers", "probe", "--json")
     row = _rows(said)["a"]
     assert said.code == 5
     assert (row["asked"], row["ok"]) == (False, False)
     assert "open" in row["error"]
     assert len(lab.provider("a").requests) == 1
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        Behavior(status=500),
+        Behavior(status=401, error_message="not activated"),
+        Behavior(status=402, error_message="out of credit"),
+        rate_limited("600"),
+    ],
+    ids=lambda behavior: str(behavior.status),
+)
+def test_a_provider_that_is_asked_about_by_name_is_asked_all_the_same_and_closes_its_circuit(shell, broken):
+    lab = shell.serve(
+        "circuit_breaker = { failure_threshold = 1 }", "fallback = { max_attempts = 1 }", a=[broken, Behavior("ok")]
+    )
+    assert shell("chat", "hi").code != 0
+    assert _rows(shell("providers", "probe", "--json"))["a"]["asked"] is False
+    said = shell("providers", "probe", "a", "--json")
+    assert (said.code, _rows(said)["a"]["ok"]) == (0, True)
+    assert len(lab.provider("a").requests) == 2
+    assert shell("chat", "hi").out.strip() == "ok"
+
+
+def test_a_provider_that_is_held_open_by_hand_stays_so(shell):
+    lab = shell.serve(a=[Behavior("ok")])
+    shell("providers", "open", "a")
+    said = shell("providers", "probe", "a")
+    assert (said.code, "held open by hand" in said.out) == (5, True)
+    assert len(lab.provider("a").requests) == 0
 
 
 def test_the_cheapest_model_that_is_named_is_asked_for(shell):
