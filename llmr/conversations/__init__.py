@@ -61,6 +61,12 @@ class Turn:
         return "\n\n".join(text for message in self.asked if (text := text_of(message)))
 
     @property
+    def typed(self) -> str:
+        """What the person wrote of it: the first text of each message. Those behind it went along (`Session.prompt`)."""
+        texts = (next((part.text for part in message.parts if isinstance(part, Text)), "") for message in self.asked)
+        return "\n\n".join(text for text in texts if text)
+
+    @property
     def answer_text(self) -> str:
         """The text of the answer, as far as it came."""
         return text_of(self.answer) if self.answer is not None else ""
@@ -109,8 +115,20 @@ def system_of(line: Sequence[Turn]) -> str | None:
 def history(line: Sequence[Turn]) -> tuple[Message, ...]:
     """What a model is told of `line`: the turns that were answered, whole or not. Without the system prompt."""
     return tuple(
-        message for turn in line if turn.answer is not None for message in (*turn.asked, _sendable(turn, turn.answer))
+        message
+        for turn in line
+        if turn.answer is not None
+        for message in (*map(in_one_text, turn.asked), _sendable(turn, turn.answer))
     )
+
+
+def in_one_text(message: Message) -> Message:
+    """A person's message as it is sent: its texts as one, for a string alone is what every server takes."""
+    texts = [part for part in message.parts if isinstance(part, Text)]
+    if message.role is not Role.USER or len(texts) < 2:
+        return message
+    others = tuple(part for part in message.parts if not isinstance(part, Text))
+    return Message(message.role, (*others, Text(text_of(message))))
 
 
 def _sendable(turn: Turn, answer: Message) -> Message:

@@ -138,7 +138,7 @@ def _said(messages: Iterable[Message]) -> Iterator[str]:
 def _part_lines(part: Part) -> Iterator[str]:
     match part:
         case Text():
-            yield part.text
+            yield part.text.removeprefix("\n")  # a text that went along stands apart; the line before it has ended
         case Media():
             yield f"*[{part.kind.value}: {part.name or part.url or part.media_type}]*"
         case ToolCall():

@@ -6,10 +6,12 @@ from dataclasses import replace
 import pytest
 from fakes import catalog, model, provider, turn
 
+from llmr.attachments import titled
 from llmr.chat import ChatRequest, Media, MediaKind, Message, Role, Text
-from llmr.cli.client.commands import COMMANDS, Ask, Do, Nothing, Shell, Verb, help_lines, parse
+from llmr.cli.client.commands import COMMANDS, Ask, Do, Nothing, Shell, Verb, help_lines, line_of, parse
+from llmr.cli.client.files import taken_up, with_files
 from llmr.cli.client.reading import is_private, words_for
-from llmr.cli.client.session import Session
+from llmr.cli.client.session import Session, along_with
 from llmr.cli.client.shell import shell_output
 from llmr.cli.client.views import bottom_line, cost_lines
 
@@ -76,8 +78,37 @@ def test_a_candidate_of_its_own_is_asked_by_its_name_alone():
 
 def test_attachments_go_with_one_prompt_pictures_first_and_texts_below():
     session = Session(attached=(Text("$ ls\nfile"), PICTURE))
-    assert session.prompt("what?").parts == (PICTURE, Text("what?\n\n$ ls\nfile"))
+    asked = session.prompt("what?")
+    assert asked.parts == (PICTURE, Text("what?"), Text("\n\n$ ls\nfile"))
+    assert session.request(BASE, (asked,)).messages[-1].parts == (PICTURE, Text("what?\n\n$ ls\nfile"))
     assert session.went_on(turn("what?"), "a/x").attached == ()
+
+
+def test_a_turn_that_went_on_is_told_with_one_text_and_knows_what_was_typed():
+    asked = Session(attached=(Text("from the file"),)).prompt("what?")
+    went_on = Session((replace(turn("what?"), asked=(asked,)),))
+    assert went_on.request(BASE, ()).messages[0].parts == (Text("what?\n\nfrom the file"),)
+    assert went_on.last is not None
+    assert (went_on.last.typed, along_with(went_on.last)) == ("what?", (Text("from the file"),))
+
+
+def test_an_edited_prompt_sends_each_file_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.c", "b.c"):
+        (tmp_path / name).write_text(f"the old {name}")
+    asked, files = with_files("compare @a.c with @@b.c, @nobody")
+    along = (Text(titled("b.c", "attached")), *(one.part for one in files))
+    (tmp_path / "a.c").write_text("the new one")
+    typed, left = taken_up(asked, along[1:])
+    assert (typed, left) == ("compare @a.c with @@b.c, @nobody", ())
+    assert [one.part.text for one in with_files(typed)[1]] == [titled("a.c", "the new one")]
+    (tmp_path / "a.c").unlink()
+    assert taken_up(asked, along[1:])[1] == along[1:]
+
+
+@pytest.mark.parametrize("prompt", ["/usr/bin holds", "!important", "hello", "//", "two\nlines"])
+def test_a_prompt_taken_up_again_means_the_same_prompt(prompt):
+    assert parse(line_of(prompt)) == Ask(prompt)
 
 
 def test_asking_again_goes_back_one_turn_and_remembers_who_was_asked():

@@ -195,6 +195,22 @@ def test_edit_takes_the_prompt_up_again_on_a_branch(here, at):
     assert [t["parent"] for t in kept(here)] == [None, None]
 
 
+def test_edit_gives_back_what_was_typed_and_sends_each_file_once(here, at):
+    (here.home / "a.c").write_text("int main;")
+    (here.home / "more.txt").write_text("the rest")
+    screen = at()
+    screen.ask("/attach more.txt", "goes along with the next prompt")
+    screen.ask("look @a.c please", "Hello from the lab.")
+    screen.type("/edit" + ENTER)
+    screen.until("> look @a.c please", 2)
+    assert "int main;" not in screen.text
+    screen.ask(" again", "Hello from the lab.", 2)
+    first, again = (messages[-1]["content"] for messages in asked(here))
+    files = '\n\n<file name="more.txt">\nthe rest\n</file>\n\n<file name="a.c">\nint main;\n</file>'
+    assert (first, again) == (f"look @a.c please{files}", f"look @a.c please again{files}")
+    assert [turn["prompt"] for turn in kept(here)] == [first, again]
+
+
 def test_an_edit_that_is_not_sent_changes_nothing(here, at):
     screen = at()
     screen.ask("hello", "Hello from the lab.")

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from llmr.app import App, opened
 from llmr.chat import ChatRequest, Message, Role, Text
-from llmr.cli.client.commands import Action, Ask, Do, Nothing, Shell, Verb, parse
-from llmr.cli.client.files import attachment, with_files
+from llmr.cli.client.commands import Action, Ask, Do, Nothing, Shell, Verb, line_of, parse
+from llmr.cli.client.files import attachment, taken_up, with_files
 from llmr.cli.client.giving import copied_answer, saved_as
 from llmr.cli.client.reading import HISTORY_FILE, Ended, Reader, reader_for
 from llmr.cli.client.reports import report_lines
-from llmr.cli.client.session import Session
+from llmr.cli.client.session import Session, along_with
 from llmr.cli.client.settings import with_setting
 from llmr.cli.client.shell import shell_output
 from llmr.cli.client.start import Wish
@@ -271,9 +271,9 @@ class _Client:
         last = self._session.last
         if last is None:
             raise UsageError("there is nothing to edit")
-        parts = tuple(part for message in last.asked for part in message.parts if not isinstance(part, Text))
-        self._edited = replace(self._session.before_last(), attached=(*parts, *self._session.attached))
-        self._begin_with = last.prompt_text
+        typed, along = taken_up(last.typed, along_with(last))
+        self._edited = replace(self._session.before_last(), attached=(*along, *self._session.attached))
+        self._begin_with = line_of(typed)
 
     def _bottom(self) -> str:
         return bottom_line(self._session, self._told, self._app.config.catalog.default_model, self._open)

@@ -123,6 +123,11 @@ def parse(line: str) -> Action:
     return _command(text[1:]) if text.startswith("/") else Ask(line.strip("\n"))
 
 
+def line_of(prompt: str) -> str:
+    """The line that means this prompt: `parse`, the other way round."""
+    return f"{prompt[0]}{prompt}" if prompt.startswith(("/", "!")) else prompt
+
+
 def _command(text: str) -> Action:
     word, _, argument = text.partition(" ")
     argument = argument.strip()

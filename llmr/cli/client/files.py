@@ -7,10 +7,11 @@ name `@FILE` of one that is there.
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from llmr.chat import Part
+from llmr.chat import Media, Part, Text
 from llmr.cli.asking import URLS_ARE_OFF
 from llmr.cli.prompt import file_named
 from llmr.dataclass import dataclass
@@ -31,6 +32,41 @@ def with_files(text: str) -> tuple[str, tuple[Sent, ...]]:
     """What is asked, and the files that it names, each once. Raises UsageError for one that cannot be sent."""
     names = dict.fromkeys(name for word in _WORD.findall(text) if (name := file_named(word)) is not None)
     return _WORD.sub(_unmarked, text), tuple(map(_sent, names))
+
+
+def taken_up(typed: str, parts: Sequence[Part]) -> tuple[str, tuple[Part, ...]]:
+    """A prompt that was sent, as `with_files` will want it typed, and what else went along with it.
+
+    A file that it names is sent again by its name, as it is now, and no second time. A name that no file went along for was
+    typed with two @, unless it is the name of none; a file that has gone since goes along as it was.
+    """
+    left = list(parts)
+    named = dict.fromkeys(name for word in _WORD.findall(typed) if (name := file_named(word)) is not None)
+    unsent: set[str] = set()
+    for name in named:
+        sent = next((part for part in reversed(left) if _is_of(part, Path(name).name)), None)
+        if sent is None:
+            unsent.add(name)
+        else:
+            left.remove(sent)
+
+    def marked(word: re.Match[str]) -> str:
+        return f"@{word[0]}" if file_named(word[1]) in unsent else word[0]
+
+    return _WORD.sub(marked, typed), tuple(left)
+
+
+def _is_of(part: Part, name: str) -> bool:
+    """Whether `_sent` made it of a file of that name."""
+    from llmr.attachments import titled
+
+    match part:
+        case Media():
+            return part.name == name
+        case Text():
+            return part.text.startswith(titled(name, "").partition("\n")[0])
+        case _:
+            return False
 
 
 def attachment(name: str, *, sends_urls: bool) -> Part:

@@ -6,10 +6,20 @@ Asking again and editing go back one turn and begin a branch there; the turn tha
 
 from collections.abc import Collection
 from dataclasses import replace
+from typing import Final
 
 from llmr.chat import ChatRequest, Media, Message, Part, Role, Text
-from llmr.conversations import Turn, history, system_of
+from llmr.conversations import Turn, history, in_one_text, system_of
 from llmr.dataclass import dataclass
+
+_APART: Final = "\n\n"  # between the words and each text that goes along
+
+
+def along_with(turn: Turn) -> tuple[Part, ...]:
+    """What went along with the words of a turn: `prompt`, the other way round."""
+    media = (part for message in turn.asked for part in message.parts if isinstance(part, Media))
+    texts = ([part for part in message.parts if isinstance(part, Text)][1:] for message in turn.asked)
+    return (*media, *(Text(part.text.removeprefix(_APART)) for some in texts for part in some))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +66,17 @@ class Session:
         return (*self.aside, *self.line)
 
     def prompt(self, text: str) -> Message:
-        """The person's turn: what was attached, then the words; attached text below them."""
+        """The person's turn: what was attached, then the words; attached text below them, apart, so that `/edit` can tell."""
         media = tuple(part for part in self.attached if isinstance(part, Media))
-        texts = [text, *(part.text for part in self.attached if isinstance(part, Text))]
-        return Message(Role.USER, (*media, Text("\n\n".join(one for one in texts if one.strip()))))
+        below = (Text(f"{_APART}{part.text}") for part in self.attached if isinstance(part, Text) and part.text.strip())
+        return Message(Role.USER, (*media, Text(text), *below))
 
     def request(self, base: ChatRequest, asked: tuple[Message, ...], candidate: str | None = None) -> ChatRequest:
         """The request for `asked` behind everything that was said. `candidate`: of this one alone."""
         system = (Message.text(Role.SYSTEM, self.system),) if self.system else ()
         return replace(
             base,
-            messages=(*system, *history(self.line), *asked),
+            messages=(*system, *history(self.line), *map(in_one_text, asked)),
             model=candidate or self.model,
             provider=None if candidate else self.provider,
             strategy=self.strategy,

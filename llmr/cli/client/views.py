@@ -39,7 +39,7 @@ def where_it_stands(session: Session, conversation_id: str, title: str) -> Itera
     if last is None:
         return
     yield f"going on with {conversation_id}, {counted(len(session.line), 'turn')}: {title}"
-    asked = " ".join(last.prompt_text.split())
+    asked = " ".join(last.typed.split())
     yield f"  > {asked if len(asked) <= _PROMPT else asked[: _PROMPT - 1] + '…'}"
     lines = [line for line in last.answer_text.splitlines() if line.strip()]
     yield from ["  …"] if len(lines) > _ENDING else []
