@@ -8,6 +8,7 @@ from typing import final
 from llmr.app import App
 from llmr.chat import ChatRequest, ChatResponse, Delta, FinishReason
 from llmr.cli.delivery import Delivery
+from llmr.cli.output import told_to_end
 from llmr.cli.spinner import Spinner
 from llmr.render.transcript import Transcript, break_line, cached_phrase, fallback_line, left_out_line, waiting_line
 from llmr.router import Answering, AttemptStarted, BrokeOff, Decided, Event, LookedUp, Waiting
@@ -65,6 +66,7 @@ async def carry(
     async with Spinner(shown=spinning) as spinner, aclosing(app.stream(request)) as events:
         async for event in events:
             transcript.add(event)
+            told_to_end.take_back()
             delivery.take(event, app.redact)  # before a word of it on stderr: the answer may have a line under way
             narrator.tell(event, spinner)
 

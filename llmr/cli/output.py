@@ -37,12 +37,13 @@ def nothing() -> None:
 
 
 class Ending:
-    """The signal that told this process to end, as an exit code, None: no one did; and what is to be done before it ends at
-    once. Facts of the process, as signal handlers are, and so the process has one."""
+    """The signal that told this process to end, as an exit code, None: no one did; what is to be done before it ends at once,
+    and when something has come. Facts of the process, as signal handlers are, and so the process has one."""
 
     def __init__(self) -> None:
         self.code: ExitCode | None = None
         self.give_back: Callable[[], object] = nothing
+        self.take_back: Callable[[], object] = nothing
 
 
 told_to_end: Final = Ending()

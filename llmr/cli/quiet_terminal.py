@@ -1,18 +1,21 @@
 """A terminal that does not echo what is typed while an answer comes: echoed, it would stand in the middle of the answer.
+The interactive client keeps it so from its beginning to its end; the prompt, an editor and a command lift it.
 
 What was typed waits for whoever reads next, the shell or the client's prompt. The terminal is given back whatever ends the
 answer: its end, an exception, a signal that ends us, a second one that ends us at once (signals.py), Ctrl-Z. In the
 background it is somebody else's, and is left alone: a job that sets it from there would be stopped (SIGTTOU, tty_ioctl(4)).
 
     typed into      quiet ──Ctrl-Z──▶ given back, stopped ──fg──▶ quiet, and what was shown has moved
-                                                          ──bg──▶ somebody else's
+                                                          ──bg──▶ somebody else's ──fg──▶ quiet at the next event
+
+`fg` of a job that runs tells it nothing: so `told_to_end.take_back` looks, whenever something has come.
 """
 
 import os
 import signal
 import termios
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 from typing import Any, Final, Self, final
 
@@ -50,12 +53,13 @@ class QuietTerminal:
         self._change = change
         self._moved = moved
         self._before: Modes | None = None  # the modes to give back; None: there is nothing to
+        self._away = False  # in the background, as far as we know
         self._handlers: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
         self._take()
         if self._before is not None:
-            told_to_end.give_back = self.give_back
+            told_to_end.give_back, told_to_end.take_back = self.give_back, self._take_back
             for number in _HANDLED:
                 if signal.getsignal(number) is not signal.SIG_IGN:
                     handler = self._resumed if number is signal.SIGCONT else self._stopped
@@ -68,7 +72,25 @@ class QuietTerminal:
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         self.give_back()
-        told_to_end.give_back = nothing
+        told_to_end.give_back = told_to_end.take_back = nothing
+
+    @contextmanager
+    def heard(self, moved: Callable[[], object]) -> Generator[None]:
+        """While the block lasts, `moved` is called in place of what was."""
+        before, self._moved = self._moved, moved
+        try:
+            yield
+        finally:
+            self._moved = before
+
+    @contextmanager
+    def lifted(self) -> Generator[None]:
+        """While the block lasts, the terminal is as it was."""
+        self.give_back()
+        try:
+            yield
+        finally:
+            self._take()
 
     def give_back(self) -> None:
         """The terminal as it was."""
@@ -107,8 +129,16 @@ class QuietTerminal:
         self._resumed(number, None)
 
     def _resumed(self, _number: int, _frame: FrameType | None) -> None:
-        if self._before is None:
-            self._take()
+        given_back = self._before is None  # else by a signal that nobody hears of: the shell has set the terminal
+        self._take()
+        self._away = self._before is None
+        if given_back:
             self._moved()
-        else:  # it was stopped by a signal that nobody hears of: the shell has set the terminal
+
+    def _take_back(self) -> None:
+        """Look whether it is ours again."""
+        if self._away:
             self._take()
+            self._away = self._before is None
+            if not self._away:
+                self._moved()

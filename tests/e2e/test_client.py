@@ -3,6 +3,7 @@
 import signal
 import sqlite3
 import sysconfig
+import termios
 import time
 from contextlib import closing
 from pathlib import Path
@@ -98,6 +99,11 @@ def asked(here, name="a"):
     return [request.json["messages"] for request in here.lab.provider(name).requests]
 
 
+def local_modes(screen):
+    """Of the terminal; both ends of a pseudo-terminal have the same."""
+    return termios.tcgetattr(screen.child.child_fd)[3]
+
+
 def kept(here):
     return here.run("log", "show", "--json").json["turns"]
 
@@ -153,6 +159,37 @@ def test_what_is_typed_while_an_answer_comes_waits_for_the_prompt(here, at):
     text = screen.until("second")
     assert "one two three" in text
     assert asked(here)[-1][-1]["content"] == "typed ahead"
+
+
+def test_what_is_typed_while_a_command_works_waits_for_the_prompt(here, at):
+    screen = at()
+    screen.ask("hi", "Hello from the lab.")
+    screen.until("\n>", 2)
+    screen.type("/status" + ENTER)
+    deadline = time.monotonic() + PATIENCE_S
+    while not local_modes(screen) & termios.ISIG:  # until the prompt has let go of the terminal
+        assert time.monotonic() < deadline
+    screen.child.kill(signal.SIGSTOP)
+    stopped_at_work = local_modes(screen)
+    assert not stopped_at_work & (termios.ECHO | termios.ICANON)
+    screen.type("typed ahead" + ENTER)
+    screen.child.kill(signal.SIGCONT)
+    text = screen.until("Hello from the lab.", 2)
+    assert asked(here)[-1][-1]["content"] == "typed ahead"
+    assert text.count("typed ahead") == 1
+
+
+def test_a_command_of_the_person_s_own_and_whoever_comes_after_have_the_terminal_as_it_was(here, at):
+    shell = Terminal(here, program="/bin/bash", before=["--norc", "--noediting", "-i"])
+    shell.until("bash")
+    shell.type(f"{LLMR} chat --no-save" + ENTER)
+    shell.until("\n>")
+    stty = "stty -a < /dev/tty | tr ' ;' '\\n\\n' | grep -x -e echo -e icanon -e icrnl"
+    shell.ask(f"!{stty} | wc -l", "  3")
+    shell.type(CTRL_D)
+    shell.until("bash", 2)
+    shell.ask("stty -a < /dev/tty | grep -c -e ' echo ' -e ' icanon ' -e ' icrnl '", "\n2")
+    shell.child.close(force=True)
 
 
 def test_retry_asks_the_next_candidate_and_keeps_both_answers(here, at):

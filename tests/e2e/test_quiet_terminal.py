@@ -103,6 +103,22 @@ def test_ctrl_z_gives_it_back_and_fg_takes_it_again(box_with_answer, spawned, ar
     assert echoes(shell)
 
 
+def test_bg_leaves_it_alone_and_fg_takes_it_again(box_with_answer, spawned):
+    box_with_answer.lab.provider("a").follow([Behavior(text="word " * 2000, token_s=0.05)])
+    shell = spawned("/bin/bash", "--norc", "--noediting", "-i")
+    shell.expect_exact("$ ")
+    shell.sendline(f"{LLMR} chat --raw hi")
+    shell.expect("word word")
+    until(lambda: not echoes(shell))
+    shell.send("\x1a")
+    shell.expect("Stopped")
+    shell.sendline("bg")
+    shell.expect("word word")
+    assert echoes(shell)
+    shell.sendline("fg")
+    until(lambda: not echoes(shell))
+
+
 def test_in_the_background_it_is_left_alone_and_stops_nobody(box_with_answer, spawned):
     shell = spawned("/bin/bash", "--norc", "--noediting", "-i")
     shell.expect_exact("$ ")

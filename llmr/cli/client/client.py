@@ -8,6 +8,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from llmr.app import App, opened
 from llmr.chat import ChatRequest, Message, Role, Text
@@ -24,7 +25,8 @@ from llmr.cli.client.turns import Told, had_their_say, tell
 from llmr.cli.client.views import bottom_line, where_it_stands
 from llmr.cli.exit_codes import ExitCode
 from llmr.cli.keeping import Keeping, turn_of
-from llmr.cli.output import write_stdout
+from llmr.cli.output import nothing, write_stdout
+from llmr.cli.quiet_terminal import QuietTerminal
 from llmr.cli.say import say, say_as_it_is
 from llmr.config.build import Config
 from llmr.config.environment import Environment
@@ -34,6 +36,8 @@ from llmr.render.figures import counted
 from llmr.render.transcript import receipt_lines
 from llmr.routing.selection import Barrier
 from llmr.secret import Redactor
+
+_STDIN: Final = 0
 
 
 def run_client(config: Config, environment: Environment, wish: Wish, keeping: Keeping) -> int:
@@ -82,6 +86,7 @@ class _Client:
         self._edited: Session | None = None  # where the next prompt goes on from, if it is sent: `/edit`
         self._open: tuple[str, ...] = ()
         self._reader: Reader = reader_for(environment, app, self._history_file(), self._bottom, remembers=keeping.saves)
+        self._quiet = QuietTerminal(_STDIN, self._reader.ahead, nothing)
 
     def _history_file(self) -> Path | None:
         directory = self._environment.state_dir
@@ -96,11 +101,16 @@ class _Client:
             for told in where_it_stands(self._session, self._keeping.conversation_id or "", self._keeping.title):
                 self._say(told)
             self._say("Enter sends, Alt-Enter is a new line, /help tells the rest, Ctrl-D leaves.")
+        with self._quiet:
+            return self._take_turns()
+
+    def _take_turns(self) -> int:
+        """Read and do, on a terminal that holds what is typed meanwhile for the next reading."""
         while True:
             self._open = self._open_circuits()
             default, self._begin_with = self._begin_with, ""
             try:
-                line = self._reader.read(default)
+                line = self._reader.read(default, self._quiet)
             except Ended as end:
                 return int(end.code)
             if line is None:
@@ -112,6 +122,9 @@ class _Client:
                 raise
             except LlmrError as error:  # of what was typed; the session goes on
                 self._say(str(error))
+                continue
+            except KeyboardInterrupt:  # of a command that takes its time
+                self._say("interrupted")
                 continue
             if ended is not None:
                 return int(ended)
@@ -166,7 +179,7 @@ class _Client:
                 self._environment,
                 self._say,
                 self._wish.loudness,
-                self._reader.ahead,
+                self._quiet,
                 lambda told: self._after(told, session, request, asked),
             )
         )
@@ -209,7 +222,8 @@ class _Client:
     def _run(self, command: str) -> None:
         """A shell command of the person's own; its output goes along with the next prompt."""
         try:
-            output = shell_output(command, self._environment.for_programs(self._key_variables()))
+            with self._quiet.lifted():  # it may ask at the terminal, for a password, say
+                output = shell_output(command, self._environment.for_programs(self._key_variables()))
         except KeyboardInterrupt:
             write_stdout(b"\n")  # the terminal has echoed ^C
             self._say("interrupted: nothing is attached")

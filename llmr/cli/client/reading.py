@@ -15,7 +15,7 @@ from llmr.catalog import Catalog, Strategy
 from llmr.cli.client.commands import COMMANDS, Verb
 from llmr.cli.editor import edited
 from llmr.cli.exit_codes import ExitCode
-from llmr.cli.quiet_terminal import Change, held_for_the_prompt, unechoed
+from llmr.cli.quiet_terminal import Change, QuietTerminal, held_for_the_prompt, unechoed
 from llmr.cli.signals import ending
 from llmr.config.environment import Environment
 from llmr.errors import LlmrError, StateError
@@ -50,7 +50,7 @@ class Reader(Protocol):
         """How the terminal has to be, so that what is typed between two lines waits for the next."""
         ...
 
-    def read(self, default: str) -> str | None:
+    def read(self, default: str, quiet: QuietTerminal, /) -> str | None:
         """The next line, `default` to begin with; "" where it was taken back, None: no more comes. Raises Ended."""
         ...
 
@@ -63,9 +63,10 @@ class PlainReader:
     def ahead(self) -> Change:
         return unechoed
 
-    def read(self, default: str) -> str | None:
+    def read(self, default: str, quiet: QuietTerminal, /) -> str | None:
         try:
-            said = input(f"{PROMPT}[{neutralize(default)}] " if default else PROMPT)
+            with quiet.lifted():
+                said = input(f"{PROMPT}[{neutralize(default)}] " if default else PROMPT)
         except EOFError:
             sys.stdout.write("\n")
             return None
@@ -100,7 +101,8 @@ class EditingReader:
     def ahead(self) -> Change:
         return held_for_the_prompt
 
-    def read(self, default: str) -> str | None:
+    def read(self, default: str, _quiet: QuietTerminal, /) -> str | None:
+        """On top of a quiet terminal, so that between the two no moment is left in which Enter is something else."""
         try:
             return asyncio.run(self._read(default))
         except EOFError:

@@ -15,7 +15,7 @@ from llmr.cli.delivery import Delivery, OutputWish
 from llmr.cli.exit_codes import ExitCode
 from llmr.cli.failure import failure_lines, note_of, refusal_note
 from llmr.cli.narration import Narrator, carry, ending_line
-from llmr.cli.quiet_terminal import Change, QuietTerminal
+from llmr.cli.quiet_terminal import QuietTerminal
 from llmr.cli.signals import Signals
 from llmr.cli.spinner import spinner_wanted
 from llmr.config.environment import Environment
@@ -25,7 +25,6 @@ from llmr.errors import ErrorKind, LlmrError, NoProviderReady, StreamInterrupted
 from llmr.render.chat_json import ErrorNote
 from llmr.render.transcript import Transcript
 
-_STDIN: Final = 0
 _DOUBLE_S: Final = 0.5  # a second Ctrl-C within it is the first one's, and must not end the session
 
 Say = Callable[[str], None]
@@ -49,10 +48,10 @@ async def tell(
     environment: Environment,
     say: Say,
     loudness: int,
-    ahead: Change,
+    quiet: QuietTerminal,
     done: Callable[[Told], None],
 ) -> Told:
-    """Ask, and write the answer to the terminal, which is meanwhile as `ahead` has it. `done` keeps the books, before a Ctrl-C
+    """Ask, and write the answer to the terminal, which is `quiet`. `done` keeps the books, before a Ctrl-C
     can end anything else. Raises OutputError, ClosedPipe; a failed request is told, not raised."""
     transcript = Transcript(retry_after_cap_s=app.config.policy.breaker.retry_after_cap_s)
     failure: LlmrError | None = None
@@ -64,8 +63,8 @@ async def tell(
     carrying = carry(app, request, transcript, delivery, narrator, spinning=spinning)
     loop = asyncio.get_running_loop()
     asking = loop.create_task(carrying)
-    quiet = QuietTerminal(_STDIN, ahead, lambda: loop.call_soon_threadsafe(delivery.moved))
-    with Signals(asking, hangs_after_s=_DOUBLE_S) as signals, quiet:
+    moved = quiet.heard(lambda: loop.call_soon_threadsafe(delivery.moved))
+    with Signals(asking, hangs_after_s=_DOUBLE_S) as signals, moved:
         try:
             await asking
         except asyncio.CancelledError:
