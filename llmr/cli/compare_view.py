@@ -40,8 +40,11 @@ def _so_far(one: Contender, elapsed_s: float) -> str:
     by = transcript.answered_by
     if by is not None and by.ttft_s is not None:
         return f"first token {milliseconds(by.ttft_s)} · ~{estimate_text_tokens(one.text):,} tokens"
-    asked = transcript.attempts[-1].candidate.key if transcript.attempts else ""
+    last = transcript.attempts[-1] if transcript.attempts else None
+    asked = last.candidate.key if last is not None else ""
     asking = "waiting" if asked == one.title or not asked else f"asking {asked}"
+    if transcript.waits and (last is None or last.outcome != "running"):
+        asking = f"waiting {transcript.waits[-1].reason}"
     return f"{asking}, {elapsed_s:.0f} s" if elapsed_s >= 1 else asking
 
 

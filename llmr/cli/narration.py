@@ -23,7 +23,7 @@ class Narrator:
         self._transcript = transcript
         self._say = say
         self._loudness = loudness
-        self._waited_for: str | None = None
+        self._looked_for: str | None = None
 
     def tell(self, event: Event, spinner: Spinner) -> None:
         """Say what there is to say of the event; it is in the transcript already."""
@@ -36,13 +36,10 @@ class Narrator:
             case LookedUp(found=found) if found is not None:
                 self._note(cached_phrase(found))
             case AttemptStarted():
-                self._waited_for = None
                 spinner.start(f"asking {event.candidate.key}")
             case Waiting():
-                if event.reason != self._waited_for:  # while somebody else's probe is out it comes again and again
-                    self._waited_for = event.reason
-                    spinner.stop()
-                    self._note(waiting_line(event))
+                if not event.goes_on:
+                    self._tell_wait(event, spinner)
                 spinner.start(f"waiting {event.reason}")
             case BrokeOff():
                 self._note(break_line(event))
@@ -53,6 +50,14 @@ class Narrator:
                 self._note(left_out_line(self._transcript, left_out))
             case _:
                 pass
+
+    def _tell_wait(self, wait: Waiting, spinner: Spinner) -> None:
+        """Once, though one asks in vain meanwhile: what was said of how long it may take holds for all of it."""
+        if wait.within_s is not None and wait.reason == self._looked_for:
+            return
+        self._looked_for = wait.reason if wait.within_s is not None else None
+        spinner.stop()
+        self._note(waiting_line(wait))
 
     def _note(self, line: str | None) -> None:
         if line is not None and self._loudness >= 0:

@@ -47,7 +47,8 @@ llmr chat --json writes one document, llmr.chat/1, on stdout, a failure included
   reasoning, refusal, tool_calls             where the answer has them
 
 llmr chat --jsonl writes llmr.events/1, a line per event, each with t_ms since the start:
-  start {schema, id, asked, candidates} · attempt {number, provider, model, probe, hedge} · wait {s, reason}
+  start {schema, id, asked, candidates} · attempt {number, provider, model, probe, hedge}
+  wait {s, within_s, reason}                 one a wait: the next look is after s, the wait lasts within_s at most
   cached {provider, model, age_s, likeness}
   fallback {number, provider, model, outcome, http, ms, error, retry_after_s, then}   then: next, restart, continue
   reasoning {text} · delta {text} · usage {input, output, reasoning, cached}

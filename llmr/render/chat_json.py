@@ -80,8 +80,10 @@ def events(event: Event, redact: Redactor) -> Iterator[dict[str, Any]]:
         case Outpaced():
             who = _who(event.candidate)
             yield {"event": "fallback", "number": event.number, **who, "outcome": OUTPACED, "ms": _ms(event.after_s)}
-        case Waiting():
-            yield {"event": "wait", "s": round(event.seconds, 3), "reason": redact(event.reason)}
+        case Waiting() if not event.goes_on:  # the looks of one wait are one event
+            within_s = event.seconds if event.within_s is None else event.within_s
+            wait = {"s": round(event.seconds, 3), "within_s": round(within_s, 3), "reason": redact(event.reason)}
+            yield {"event": "wait", **wait}
         case Delta():
             yield from _words(event, redact)
         case _:

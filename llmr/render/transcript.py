@@ -194,6 +194,9 @@ def break_line(event: BrokeOff) -> str:
 
 def waiting_line(wait: Waiting) -> str | None:
     """What is said before a wait; None for one too short to notice."""
+    if wait.within_s is not None:
+        times = "once more" if wait.tries == 1 else f"up to {wait.tries} times"
+        return f"waiting {wait.reason}; trying again {times} within {left(wait.within_s)}, Ctrl-C stops"
     return f"waiting {left(wait.seconds)} {wait.reason}" if wait.seconds >= _WORTH_TELLING_S else None
 
 

@@ -49,7 +49,8 @@ def all_failed(asked: str, end: GiveUp, now: float) -> AllAttemptsFailed:
     retry_after_s = None if end.retry_at is None else max(0.0, end.retry_at - now)
     tried = sum(failure.error is not None for failure in end.failures)
     attempts = f"{tried} attempt" if tried == 1 else f"{tried} attempts"
-    message = f"no answer for {asked!r}: {_ENDINGS[end.ending]}, {attempts}"
+    because = f" ({end.because})" if end.because else ""
+    message = f"no answer for {asked!r}: {_ENDINGS[end.ending]}{because}, {attempts}"
     return AllAttemptsFailed(message, failures=end.failures, retry_after_s=retry_after_s)
 
 

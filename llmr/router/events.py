@@ -79,10 +79,14 @@ class Outpaced:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Nobody can be asked for `seconds`."""
+    """Nobody can be asked for `seconds`; `reason`, `within_s` and `tries` as `Wait` has them. `goes_on`: the wait that the
+    event before told of is not over yet."""
 
     seconds: float
     reason: str
+    within_s: float | None = None
+    tries: int = 0
+    goes_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)

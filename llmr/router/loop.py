@@ -108,15 +108,19 @@ class Router:
                 self._record(progress, ErrorKind.CANCELLED.value, None)
 
     async def _run(self, progress: Progress) -> AsyncGenerator[Event, None]:
+        waited_for: str | None = None
         while True:
             action = self._course.next_action(progress)
             match action:
                 case Wait():
-                    yield Waiting(action.seconds, action.reason)
+                    goes_on = action.reason == waited_for
+                    waited_for = action.reason
+                    yield Waiting(action.seconds, action.reason, action.within_s, action.tries, goes_on)
                     await self._clock.sleep(action.seconds)
                 case GiveUp():
                     raise self._gave_up(progress, action)
                 case Try():  # pragma: no branch - an Action is one of the three
+                    waited_for = None
                     async with aclosing(self._try(progress, action)) as events:
                         async for event in events:
                             yield event

@@ -28,19 +28,27 @@ class Try:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nobody can be asked before `seconds` from now; then look again."""
+    """Nobody can be asked before `seconds` from now; then look again. `reason` goes on after "waiting".
+
+    `within_s` None: somebody is asked then. Else it is a look at what others have found out meanwhile, and more of them may
+    follow, for `within_s` seconds at most; `tries` is how often this request may ask somebody in that time, at most.
+    """
 
     seconds: float
     reason: str
+    within_s: float | None = None
+    tries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """It is over. `retry_at` is the earliest wall-clock second at which anyone may be asked, None: not a matter of time."""
+    """It is over. `retry_at` is the earliest wall-clock second at which anyone may be asked, None: not a matter of time.
+    `because`: what kept those from being asked again who might have been, "" where nothing did."""
 
     ending: Ending
     failures: tuple[Failure, ...]
     retry_at: float | None
+    because: str = ""
 
 
 Action = Try | Wait | GiveUp

@@ -30,6 +30,7 @@ from llmr.catalog import Model, Timeouts
 from llmr.dataclass import dataclass
 from llmr.errors import ErrorKind, Failure, ProviderError
 from llmr.routing.action import Action, Ending, GiveUp, Try, Wait
+from llmr.routing.breaker import PROBING
 from llmr.routing.disposition import Disposition, Onward, disposition, onward
 from llmr.routing.fate import strikes_its_domain
 from llmr.routing.hedging import partner
@@ -38,6 +39,7 @@ from llmr.routing.rules import Candidate
 from llmr.routing.selection import Barrier, Ranked, Rejected, Selection
 
 _LOOK_AGAIN_S: Final = 1.0  # while others probe: their verdict may come at any moment
+NOBODY_BACK: Final = "until somebody is back: everybody is left alone for a while"
 _SHORTEST_WAIT_S: Final = 0.02  # so that a refusal that names this very moment cannot spin
 
 
@@ -214,18 +216,38 @@ class FallbackHandler:
                     self._held_back_s(r.candidate, elapsed_s),
                 ),
                 f"for {r.candidate.key}: {r.reason}",
+                PROBING in r.reason or (r.early_at is not None and len(blocked) > 1),
             )
             for r in blocked
         ]
         waits += [
-            (self._held_back_s(ranked.candidate, elapsed_s), f"for {ranked.candidate.key}: another process was faster")
-            for ranked in self.selection.ranked
-            if self._may_follow(ranked.candidate)
+            (self._held_back_s(one, elapsed_s), f"for {one.key}: {self._refusal(one)}", PROBING in self._refusal(one))
+            for one in (ranked.candidate for ranked in self.selection.ranked)
+            if self._may_follow(one)
         ]
         if not waits:
             return None
-        wait_s, reason = min(waits)
-        return self._worth_waiting(wait_s, reason, elapsed_s)
+        wait_s, reason, looks = min(waits)
+        wait = self._worth_waiting(wait_s, reason, elapsed_s)
+        if wait is None or not looks:
+            return wait
+        within_s = self.timeouts.deadline_s - elapsed_s
+        return Wait(wait.seconds, reason if len(waits) == 1 else NOBODY_BACK, within_s, self._tries_left())
+
+    def _refusal(self, candidate: Candidate) -> str:
+        """Why the candidate was refused at the door."""
+        refused = self._refused.get(candidate.key)
+        return "another process was faster" if refused is None else refused.reason
+
+    def _tries_left(self) -> int:
+        """How often somebody may be asked yet, at most."""
+        ranked = [one.candidate for one in self.selection.ranked]
+        able = [one for one in (*ranked, *(r.candidate for r in self.selection.rejected)) if self._may_follow(one)]
+        fresh = [candidate for candidate in able if candidate.key not in self._tried]
+        again = sum(self._tried[one.key].retries_left for one in able if one.key in self._tried)
+        new = min(len(fresh), self.policy.max_candidates - len(self._tried))
+        tries = again + new * (1 + self.policy.retries_per_candidate)
+        return min(tries, self.policy.max_attempts - self._attempts)
 
     def _held_back_s(self, candidate: Candidate, elapsed_s: float) -> float:
         """Seconds for which this request itself passes the candidate over; 0 or less: it does not, inf: for good."""
@@ -245,8 +267,10 @@ class FallbackHandler:
         return Wait(wait_s, reason) if wait_s <= longest_s else None
 
     def _give_up(self, ending: Ending) -> GiveUp:
+        early = [r.early_at for r in self.selection.rejected if r.early_at is not None]
+        early_at = max(early, default=math.inf)  # one for all, as in _later: whoever asks next finds it so
         rejected = {
-            r.candidate.key: Failure(r.candidate.key, r.reason, r.kind, retry_at=_moment(r))
+            r.candidate.key: Failure(r.candidate.key, r.reason, r.kind, retry_at=_moment(r, early_at))
             for r in self.selection.rejected
             if r.barrier is not Barrier.RULE  # the user's own choice is no news to them
         }
@@ -258,7 +282,13 @@ class FallbackHandler:
         asked_in_vain = {**self._refused, **rejected, **too_small}
         untried = (failure for key, failure in asked_in_vain.items() if key not in self._tried)
         moments = [failure.retry_at for failure in asked_in_vain.values() if failure.retry_at is not None]
-        return GiveUp(ending, (*self.failures, *untried), min(moments, default=None))
+        kept = dict.fromkeys(
+            self._refused[key].reason
+            for key, tried in self._tried.items()
+            if tried.retries_left > 0 and math.isinf(self._barred_until_s.get(key, 0.0))
+        )
+        because = "; ".join(kept) if ending is Ending.EXHAUSTED else ""
+        return GiveUp(ending, (*self.failures, *untried), min(moments, default=None), because)
 
 
 def _too_small(candidate: Candidate) -> str:
@@ -278,9 +308,9 @@ def _moment_of_retry(rejected: Rejected) -> float:
     return math.inf if rejected.retry_at is None else rejected.retry_at
 
 
-def _moment(rejected: Rejected) -> float | None:
-    """The same for people: None where time does not mend it."""
-    moment = _first_moment(rejected)
+def _moment(rejected: Rejected, early_at: float) -> float | None:
+    """The same for people, where early probes are sent from `early_at` on: None where time does not mend it."""
+    moment = min(_moment_of_retry(rejected), math.inf if rejected.early_at is None else early_at)
     return moment if math.isfinite(moment) else None
 
 

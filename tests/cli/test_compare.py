@@ -4,8 +4,15 @@ import json
 import threading
 
 import pytest
+from fakes import model
 
+from llmr.chat import ChatRequest
+from llmr.cli.compare_view import live_view
+from llmr.cli.contender import Contender
 from llmr.lab import Behavior, Fault
+from llmr.router import AttemptStarted, Waiting
+from llmr.routing.rules import Candidate
+from llmr.secret import Redactor
 
 A, B = "a/lab-model", "b/lab-model"
 
@@ -160,3 +167,17 @@ def test_what_makes_no_sense_is_refused_before_anybody_is_asked(shell, options: 
     lab = shell.serve(a=[Behavior()])
     assert shell("chat", *options, "hi").code == 2
     assert lab.provider("a").requests == ()
+
+
+def test_while_one_waits_its_reason_stands_there() -> None:
+    one = Contender("best", ChatRequest(messages=()))
+    assert _so_far(one) == "waiting, 2 s"
+    one.take(Waiting(2.0, "for a/m: circuit open"))
+    assert _so_far(one) == "waiting for a/m: circuit open, 2 s"
+    one.take(AttemptStarted(Candidate(model("a"), "best", 0, 0), 1, probe=True))
+    assert _so_far(one) == "asking a/m, 2 s"
+
+
+def _so_far(one: Contender) -> str:
+    rows = live_view([one], lambda: 2.0, Redactor())(80, 24)
+    return rows[0].removeprefix("best: ")

@@ -24,9 +24,19 @@ def said_of(*events: Event, loudness: int = 0) -> list[str]:
 
 def test_a_wait_for_somebody_elses_probe_is_told_once_and_again_after_an_attempt() -> None:
     started = AttemptStarted(A, 1, probe=False)
-    waits = (Waiting(1.0, "for a"), Waiting(1.0, "for a"), Waiting(2.0, "for b"), started, Waiting(1.0, "for b"))
+    again = Waiting(1.0, "for a", goes_on=True)
+    waits = (Waiting(1.0, "for a"), again, again, Waiting(2.0, "for b"), started, Waiting(1.0, "for b"))
     assert said_of(*waits) == ["waiting 1.0 s for a", "waiting 2.0 s for b", "waiting 1.0 s for b"]
     assert said_of(*waits, loudness=-1) == []
+
+
+def test_how_long_it_may_take_until_somebody_is_back_is_told_once_however_often_one_asks_meanwhile() -> None:
+    started = AttemptStarted(A, 1, probe=True)
+    waits = (Waiting(1.0, "for them", 56.0, 3), started, Waiting(1.0, "for them", 50.0, 2), started)
+    assert said_of(*waits) == ["waiting for them; trying again up to 3 times within 56 s, Ctrl-C stops"]
+    assert said_of(Waiting(1.0, "for them", 56.0, 1)) == [
+        "waiting for them; trying again once more within 56 s, Ctrl-C stops"
+    ]
 
 
 def test_what_a_request_leaves_without_is_told() -> None:

@@ -10,7 +10,7 @@ from llmr.chat import ChatResponse, Delta, FinishReason, ToolCall, ToolCallDelta
 from llmr.errors import ErrorKind, ProviderError, StreamInterrupted
 from llmr.render.chat_json import ErrorNote, chat_document, ending, events, json_line
 from llmr.render.transcript import Transcript
-from llmr.router import Answering, AttemptFailed, BrokeOff, Outpaced
+from llmr.router import Answering, AttemptFailed, BrokeOff, Outpaced, Waiting
 from llmr.routing.policy import OnBreak
 from llmr.secret import Redactor, Secret
 
@@ -124,6 +124,14 @@ def test_what_a_provider_says_in_an_error_is_masked_by_shape_too() -> None:
     error = ProviderError(ErrorKind.AUTH, "Incorrect API key provided: sk-proj-ABCDEFGH12345678")
     failed = document(told(started(A), AttemptFailed(A, error, 0.1, 1)), ErrorNote("auth", error.message, 4))
     assert "sk-proj" not in json.dumps(failed)
+
+
+def test_a_wait_is_one_event_however_often_one_looks() -> None:
+    looks = (Waiting(1.0, "for them", 56.0, 3), Waiting(1.0, "for them", 55.0, 3, goes_on=True), Waiting(2.0, "for a"))
+    assert [line for event in looks for line in events(event, SHAPES_ONLY)] == [
+        {"event": "wait", "s": 1.0, "within_s": 56.0, "reason": "for them"},
+        {"event": "wait", "s": 2.0, "within_s": 2.0, "reason": "for a"},
+    ]
 
 
 def test_the_events_of_an_answer_come_in_order_and_end_without_repeating_its_words() -> None:

@@ -384,6 +384,7 @@ def test_the_verdict_of_another_process_s_probe_is_waited_for_a_second_at_a_time
     told = run(rigged.ask(on=meanwhile))
     assert told.text == "back"
     assert waited == pytest.approx([1.0, 1.0, 1.0])
+    assert [event.goes_on for event in told.events if isinstance(event, Waiting)] == [False, True, True]
 
 
 def test_the_decision_carries_the_id_that_the_books_have(rig: Any, run: Any) -> None:

@@ -14,7 +14,7 @@ from llmr.errors import ErrorKind, Failure, ProviderError
 from llmr.routing.action import Ending, GiveUp, Try, Wait
 from llmr.routing.disposition import DISPOSITIONS, Onward
 from llmr.routing.estimate import estimate
-from llmr.routing.fallback import FallbackHandler
+from llmr.routing.fallback import NOBODY_BACK, FallbackHandler
 from llmr.routing.policy import FallbackPolicy
 from llmr.routing.rules import Candidate
 from llmr.routing.score import Score
@@ -407,6 +407,36 @@ def test_who_has_used_up_most_attempts_waits_longest_and_looks_each_second_wheth
         found.append(paused_s)
         fail(on, action.candidate, at_s=at_s)
     assert found == [0, 2, 4, 8]
+
+
+def test_a_wait_for_any_of_several_says_how_often_and_how_long_it_may_go_on() -> None:
+    rejected = [open_circuit(one, retry_in_s=60, early_in_s=0) for one in (A, B, C)]
+    on = handler(rejected=rejected, max_attempts=5)
+    fail(on, A)
+    assert waits(on) == Wait(1, NOBODY_BACK, within_s=60, tries=4)  # of the five that B, C and A once more would be
+    fail(on, B, K.AUTH)
+    assert waits(on) == Wait(1, NOBODY_BACK, within_s=60, tries=3)
+
+
+def test_a_wait_for_somebody_elses_verdict_may_go_on_and_one_for_a_known_moment_may_not() -> None:
+    probed = Rejected(A, Barrier.CIRCUIT, "another process is probing it", K.SERVER, NOON + 1)
+    assert waits(handler(rejected=[probed])) == Wait(1, "for a/m: another process is probing it", 60, 2)
+    on = handler(A)
+    on.refused(A, NOON + 2, NOON, 0, reason="3 requests a minute are used up")
+    assert waits(on) == Wait(2, "for a/m: 3 requests a minute are used up")
+
+
+def test_who_gives_up_for_want_of_budget_says_so() -> None:
+    on = handler(A)
+    fail(on, A)
+    on.refused(A, None, NOON, 0, reason="the budget is used up")
+    assert gives_up(on).because == "the budget is used up"
+
+
+def test_the_end_tells_of_no_moment_at_which_nobody_would_be_asked() -> None:
+    """The last one to fail speaks for all, here too."""
+    rejected = [open_circuit(A, retry_in_s=30, early_in_s=-5), open_circuit(B, retry_in_s=30, early_in_s=2)]
+    assert gives_up(handler(rejected=rejected, max_wait_s=0)).retry_at == NOON + 2
 
 
 def test_a_retry_comes_before_an_early_probe() -> None:
