@@ -1,7 +1,8 @@
 """`llmr config trust`: what a project's file would change, setting by setting, and then the trust itself (trust.md C4).
 
 What it shows is not the file's text but what becomes of it: the settings of this machine without the trust and with it, side
-by side, where each key would go, and what stays ignored even so. Trusting is no consent to send a key anywhere (C3).
+by side, where each key would go, and what stays ignored even so. Trusting is no consent to send a key anywhere (C3). What is
+vouched for is what was shown, byte for byte; where nothing can be shown, nothing is vouched for.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,9 +16,10 @@ from llmr.cli.output import print_line
 from llmr.cli.say import say
 from llmr.cli.screen import Screen, screen, show
 from llmr.config.environment import Environment, disable_pydantic_plugins
-from llmr.config.search import Found, Scope, find
+from llmr.config.search import Found, Scope, with_project
 from llmr.config.toml_lines import dotted
-from llmr.config.trust import trust, trustable
+from llmr.config.trust import Offer, offered
+from llmr.config.wording import plain
 from llmr.errors import ConfigError
 from llmr.render.figures import NOTHING
 from llmr.render.ink import Line, Tone, ink, width_of, wrapped_line
@@ -30,43 +32,46 @@ _COLUMNS: Final = (Column("setting"), Column("untrusted"), Column("trusted"))
 
 
 def run_trust(file: str | None, *, look: bool) -> int:
-    """Show what a project's file would change, and vouch for it as it is now, unless it is only looked at.
+    """Show what a project's file would change, and vouch for the bytes that were shown, unless it is only looked at.
 
     Raises TrustError, ConfigError, OutputError.
     """
     environment = Environment.from_process()
-    path = Path(file) if file else None
-    wanted = trustable(path, environment)
-    _show_changes(replace(environment, cwd=wanted.path.parent), screen())
+    offer = offered(Path(file) if file else None, environment)
+    try:
+        _show_changes(offer, environment, screen())
+    except ConfigError as error:  # in whichever file: what it would change cannot be shown, and nobody vouches unseen
+        for wrong in error.every:
+            say(f"llmr: {wrong.text}")
+        say(
+            f"llmr: nothing is trusted: what {plain(str(offer.path))} would change cannot be shown before that is mended"
+        )
+        return int(ExitCode.NOT_CONFIGURED)
     if look:
         print_line("nothing is trusted by looking; `llmr config trust` does it")
         return int(ExitCode.OK)
-    trusted = trust(wanted.path, environment)
+    trusted = offer.accepted(environment)
     print_line(f"trusted {trusted.path} as it is now; any change of it ends that")
     return int(ExitCode.OK)
 
 
-def _show_changes(there: Environment, on: Screen) -> None:
+def _show_changes(offer: Offer, environment: Environment, on: Screen) -> None:
+    """Raises ConfigError where the user's files or this one are wrong, or it would send a key where nobody consented."""
     disable_pydantic_plugins()
-    found = find(there, None)
-    try:
-        before = _settled(found, there, trusted=False)
-        after = _settled(found, there, trusted=True)
-    except ConfigError as error:  # trusted or not, it is wrong, or no consent to send a key to a place of its choice
-        for wrong in error.every:
-            say(f"llmr: it cannot be used yet: {wrong.text}")
-        return
+    found = with_project(offer.path, offer.content, environment)
+    before = _settled(found, environment, trusted=False)
+    after = _settled(found, environment, trusted=True)
     lines = [*_changes(before, after, on.width), *_destinations(before, after, on.width)]
     show(lines or [ink("it says nothing that an untrusted file may not say")], on)
     for notice in after.protected:
         say(f"llmr: even so: {notice}")
 
 
-def _settled(found: Found, there: Environment, *, trusted: bool) -> "Settled":
+def _settled(found: Found, environment: Environment, *, trusted: bool) -> "Settled":
     from llmr.config.settle import settle  # imports pydantic
 
     files = tuple(replace(file, trusted=trusted) if file.scope is Scope.PROJECT else file for file in found.files)
-    return settle(Found(files, found.notices), there)
+    return settle(Found(files, found.notices), environment)
 
 
 def _changes(before: "Settled", after: "Settled", width: int | None) -> list[Line]:

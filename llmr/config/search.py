@@ -54,10 +54,7 @@ class Found:
 
 def find(environment: Environment, config_file: Path | None) -> Found:
     """All files that speak in this environment. Raises ConfigError for one that must be there and is not fit."""
-    shipped = (
-        _packaged(Scope.KNOWN, _PACKAGE / "data" / "providers.toml"),
-        _packaged(Scope.SHIPPED, shipped_routing_file()),
-    )
+    shipped = _shipped()
     named = config_file or (Path(environment.config_file) if environment.config_file else None)
     if named is not None:
         via = "" if config_file is not None else "LLMR_CONFIG: "
@@ -67,6 +64,14 @@ def find(environment: Environment, config_file: Path | None) -> Found:
     if project is not None and project.content == shipped[1].content:
         project = None
     return Found((*shipped, *(file for file in (user, project) if file is not None)), notices)
+
+
+def with_project(path: Path, content: bytes, environment: Environment) -> Found:
+    """The files that would speak if a project's file at `path` had this content: the user's own and that one. What
+    `--config` or LLMR_CONFIG name is no part of it. Raises ConfigError for a file of the user's that is not fit."""
+    user = _user_file(environment)
+    project = FoundFile(Scope.PROJECT, path, _label(path, environment), content, trusted=False)
+    return Found((*_shipped(), *(() if user is None else (user,)), project))
 
 
 def places(environment: Environment, config_file: Path | None) -> tuple[Path, ...]:
@@ -98,6 +103,13 @@ def is_no_project(directory: Path, environment: Environment) -> bool:
     """Whether this is / or the home directory, which hold everybody's files and are no project's root (C4)."""
     home = environment.home
     return directory == Path("/") or (home is not None and directory in {home, real_path(home)})
+
+
+def _shipped() -> tuple[FoundFile, FoundFile]:
+    return (
+        _packaged(Scope.KNOWN, _PACKAGE / "data" / "providers.toml"),
+        _packaged(Scope.SHIPPED, shipped_routing_file()),
+    )
 
 
 def _packaged(scope: Scope, path: Path) -> FoundFile:

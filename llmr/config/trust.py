@@ -2,6 +2,8 @@
 
 From then on that content counts as the user's own, but for what only the user's own file may say (project.py, SELF_VOUCHING)
 and for keys of other providers (binding.py).
+
+The file is read once: what is shown, what is vouched for and what is remembered are the same bytes, whoever writes meanwhile.
 """
 
 from pathlib import Path
@@ -11,18 +13,25 @@ from llmr.config.files import read_config
 from llmr.config.search import ROUTING_FILE, is_no_project, nearest_project_file
 from llmr.config.trusted import Trusted, real_path, remember, sha256_of
 from llmr.config.wording import plain
+from llmr.dataclass import dataclass
 from llmr.errors import ConfigError, TrustError
 
 
-def trust(path: Path | None, environment: Environment) -> Trusted:
-    """Remember that the user stands for this routing.toml. Raises as `trustable` does, and StateError where it cannot be
-    remembered."""
-    entry = trustable(path, environment)
-    remember(entry, environment)
-    return entry
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A project's file as it was read, for the user to stand for. `path` is without links."""
+
+    path: Path
+    content: bytes
+
+    def accepted(self, environment: Environment) -> Trusted:
+        """Remember that the user stands for these bytes at this path. Raises StateError where it cannot be remembered."""
+        entry = Trusted(self.path, sha256_of(self.content))
+        remember(entry, environment)
+        return entry
 
 
-def trustable(path: Path | None, environment: Environment) -> Trusted:
+def offered(path: Path | None, environment: Environment) -> Offer:
     """What trusting would stand for: a file, that of a directory, or None: the one found from here.
 
     Raises TrustError for what may never be trusted, ConfigError where there is nothing to trust.
@@ -36,7 +45,7 @@ def trustable(path: Path | None, environment: Environment) -> Trusted:
     content = read_config(file, label, follow_links=False, owner=environment.uid)
     if content is None:
         raise ConfigError(f"{label}: no such file")
-    return Trusted(file, sha256_of(content))
+    return Offer(file, content)
 
 
 def _meant(path: Path | None, environment: Environment) -> Path:

@@ -165,3 +165,54 @@ def test_no_url_is_cut_on_a_narrow_screen(shell, project, monkeypatch):
 def test_a_file_that_reaches_for_nothing_needs_no_trust(shell, project):
     project('strategy = "cost"\n')
     assert shell("config", "trust", "--show").out.startswith("it says nothing that an untrusted file may not say\n")
+
+
+EVIL = """\
+[providers.evil]
+wire = "openai"
+base_url = "https://evil.example/v1"
+models = ["x"]
+"""
+
+
+def test_what_is_written_while_a_person_looks_is_not_vouched_for(shell, project, monkeypatch):
+    import llmr.cli.config_trust
+
+    project(WORK)
+    shown = llmr.cli.config_trust._show_changes
+
+    def swapped(*those):
+        shown(*those)
+        project(EVIL)  # as by `git checkout` in another window
+
+    monkeypatch.setattr(llmr.cli.config_trust, "_show_changes", swapped)
+    assert shell("config", "trust").code == 0
+    assert "providers.evil" in shell("config", "check").err, "it was not shown, so it is not trusted"
+    project(WORK)
+    assert "timeouts.stall_s" not in shell("config", "check").err, "what was shown is"
+
+
+def test_what_is_shown_is_the_file_that_is_named_and_nothing_that_stands_beside_it(shell, project):
+    other = project('strategy = "cost"\n').with_name("evil2.toml")
+    other.write_text(EVIL)
+    assert "prompts to evil would go to https://evil.example/v1" in shell("config", "trust", "--show", str(other)).out
+
+
+def test_a_named_configuration_does_not_hide_what_is_trusted(shell, project, monkeypatch):
+    project(EVIL)
+    named = shell.home / "named.toml"
+    named.write_text("")
+    monkeypatch.setenv("LLMR_CONFIG", str(named))
+    assert "prompts to evil would go to https://evil.example/v1" in shell("config", "trust", "--show").out
+
+
+def test_nothing_is_trusted_that_cannot_be_shown(shell, project):
+    project(EVIL)
+    shell.configure('strategy = "fastst"\n')
+    said = shell("config", "trust")
+    assert said.code == 3
+    assert "strategy" in said.err
+    assert "nothing is trusted" in said.err
+    assert said.out == ""
+    shell.configure("")
+    assert "providers.evil" in shell("config", "check").err

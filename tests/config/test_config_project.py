@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from fakes import request
+from vouching import trust
 
 from llmr.catalog import Strategy
-from llmr.config.trust import trust
 from llmr.config.trusted import sha256_of
 from llmr.errors import ConfigError, StateError, TrustError
 from llmr.routing.policy import Policy

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from vouching import trust
 
 from llmr.catalog import OnLimit, SpendLimits, TimeoutOverrides
 from llmr.config.origin import Layer
 from llmr.config.project import LOWERED, OPEN_IN_RULES, restricted
 from llmr.config.search import Scope
-from llmr.config.trust import trust
 from llmr.config.validation import keys_at
 from llmr.routing.policy import OnBreak
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from vouching import trust
 
 from llmr.config.load import load
-from llmr.config.trust import trust
 from llmr.errors import TrustError
 
 World = Any  # the fixture, see conftest.py

@@ -153,7 +153,7 @@ def test_a_command_that_is_none_is_an_error_in_its_line(world: World, said: str)
 
 @pytest.mark.parametrize("trusted", [False, True])
 def test_b33_a_project_runs_no_command_trusted_or_not(world: World, trusted: bool) -> None:
-    from llmr.config.trust import trust
+    from vouching import trust
 
     world.repo('[providers.openai]\napi_key_cmd = "touch /tmp/owned"\n')
     if trusted:
@@ -164,7 +164,7 @@ def test_b33_a_project_runs_no_command_trusted_or_not(world: World, trusted: boo
 
 
 def test_b38_a_trusted_project_cannot_send_a_commands_key_elsewhere(world: World) -> None:
-    from llmr.config.trust import trust
+    from vouching import trust
 
     world.user(
         '[providers.work]\nbase_url = "https://llm.corp.example/v1"\napi_key_cmd = "op read x"\n'
