@@ -169,12 +169,23 @@ class Failure:
 
 
 class AllAttemptsFailed(LlmrError):
-    """No candidate answered. `failures` keeps every attempt and refusal in the order in which they happened."""
+    """No candidate answered. `failures` keeps every attempt and refusal in the order in which they happened; `asked` is the
+    name that was asked for, `ended` why no more was tried where somebody was left, "": nobody was."""
 
-    def __init__(self, message: str, *, failures: Sequence[Failure], retry_after_s: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        failures: Sequence[Failure],
+        retry_after_s: float | None = None,
+        asked: str = "",
+        ended: str = "",
+    ) -> None:
         super().__init__(message)
         self.failures = tuple(failures)
         self.retry_after_s = retry_after_s
+        self.asked = asked
+        self.ended = ended
 
 
 class StreamInterrupted(LlmrError):

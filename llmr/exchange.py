@@ -151,14 +151,19 @@ class _Watchdog:
         """Seconds left, and what it is called when they are over."""
         limits = self._limits
         late = ErrorKind.DEADLINE if limits.short else ErrorKind.STALL
-        total = (limits.total_s - self._waited_s, late, f"no end of the answer within {limits.total_s:g} s")
+        total = (limits.total_s - self._waited_s, late, f"no end of the answer within {_time(limits.total_s)}")
         if self.finished:
             return min((TAIL_S - self._silent_s, ErrorKind.STALL, "the answer is finished, but not its stream"), total)
         if self._answering:
-            return min((limits.stall_s - self._silent_s, ErrorKind.STALL, f"silent for {limits.stall_s:g} s"), total)
-        first = f"no first token within {limits.first_token_s:.3g} s"
+            return min((limits.stall_s - self._silent_s, ErrorKind.STALL, f"silent for {_time(limits.stall_s)}"), total)
+        first = f"no first token within {_time(limits.first_token_s)}"
         silent = ErrorKind.DEADLINE if limits.hurried else ErrorKind.FIRST_TOKEN_TIMEOUT
         return min((limits.first_token_s - self._waited_s, silent, first), total)
+
+
+def _time(limit_s: float) -> str:
+    """A limit for people; one below a millisecond is what another attempt left of a deadline."""
+    return f"{limit_s:.3g} s" if limit_s >= 0.001 else "less than a millisecond: the time was already over"
 
 
 async def exchange(

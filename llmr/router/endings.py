@@ -51,7 +51,8 @@ def all_failed(asked: str, end: GiveUp, now: float) -> AllAttemptsFailed:
     attempts = f"{tried} attempt" if tried == 1 else f"{tried} attempts"
     because = f" ({end.because})" if end.because else ""
     message = f"no answer for {asked!r}: {_ENDINGS[end.ending]}{because}, {attempts}"
-    return AllAttemptsFailed(message, failures=end.failures, retry_after_s=retry_after_s)
+    ended = end.because if end.ending is Ending.EXHAUSTED else f"{_ENDINGS[end.ending]}{because}"
+    return AllAttemptsFailed(message, failures=end.failures, retry_after_s=retry_after_s, asked=asked, ended=ended)
 
 
 def not_sent(problem: LlmrError) -> ProviderError:

@@ -2,7 +2,7 @@
 
 The statuses are chosen for what clients do with them. The official SDKs try again on 408, 409, 429 and 5xx, obey `Retry-After`
 and believe `x-should-retry`, so whatever no waiting mends says `x-should-retry: false`. A provider's own 401 is *not* passed
-on as 401: it would tell the client that its token is wrong. Messages from providers are foreign text: redacted and cut.
+on as 401: it would tell the client that its token is wrong. The user's own price cap is 402, which no SDK tries again. Messages from providers are foreign text: redacted and cut.
 """
 
 import math
@@ -13,7 +13,6 @@ from typing import Final
 from llmr.errors import (
     AllAttemptsFailed,
     ErrorKind,
-    Failure,
     LlmrError,
     NoProviderReady,
     RequestDenied,
@@ -22,6 +21,7 @@ from llmr.errors import (
 )
 from llmr.routing.verdict import verdict
 from llmr.secret import Redactor
+from llmr.server.why import why
 from llmr.wire.serving import Problem, RequestUnfit
 
 MESSAGE_LIMIT: Final = 2048  # characters, trust.md T21
@@ -60,7 +60,7 @@ _BY_KIND: Final[Mapping[ErrorKind, tuple[int, str, bool | None]]] = MappingProxy
         ErrorKind.RATE_LIMIT:          (429, "rate_limit_exceeded", None),
         ErrorKind.TOO_LARGE_FOR_LIMIT: (413, "request_too_large", False),
         ErrorKind.QUOTA:               (429, "insufficient_quota", False),
-        ErrorKind.BUDGET:              (429, "budget_exceeded", False),
+        ErrorKind.BUDGET:              (402, "budget_exceeded", False),
         ErrorKind.AUTH:                (502, "provider_key_rejected", False),
         ErrorKind.NOT_SENT:            (500, "not_configured", False),
         ErrorKind.MODEL_NOT_FOUND:     (404, "model_not_found", None),
@@ -84,9 +84,7 @@ def problem_of(error: LlmrError, redact: Redactor) -> Problem:
             return error.problem
         case AllAttemptsFailed():
             status, code, should_retry = _BY_KIND[verdict(error.failures)]
-            message = f"No provider could answer: {error}{_reasons(error.failures)}"
-            if code == "no_provider_available":
-                message = f"No providers available: {error}{_reasons(error.failures)}"
+            message = why(error, nobody_there=code == "no_provider_available")
             return Problem(status, code, _shown(message, redact), None, error.retry_after_s, should_retry)
         case StreamInterrupted():
             status, code, should_retry = _BY_KIND[error.error.kind]
@@ -116,13 +114,6 @@ def headers_of(problem: Problem) -> dict[str, str]:
     if problem.should_retry is not None:
         headers["x-should-retry"] = str(problem.should_retry).lower()
     return headers
-
-
-def _reasons(failures: tuple[Failure, ...]) -> str:
-    """The last word on each candidate."""
-    last = {failure.candidate: failure.reason for failure in failures}
-    told = "; ".join(f"{candidate}: {reason}" for candidate, reason in last.items())
-    return f" ({told})" if told else ""
 
 
 def _shown(text: str, redact: Redactor) -> str:

@@ -210,9 +210,9 @@ def test_metadata_and_tags_meet_the_rules(serve):
     assert served.chat(metadata={"team": "z"}).headers["x-llmr-provider"] == "a"
 
 
-def test_a_price_cap_refuses_what_nobody_knows_the_price_of(serve):
+def test_a_price_cap_refuses_what_nobody_knows_the_price_of_with_a_status_that_no_client_tries_again(serve):
     reply = serve(LabProvider("a")).chat(headers={"x-llmr-max-price": "0.01"})
-    assert reply.status_code == 429
+    assert reply.status_code == 402
     assert reply.json()["error"]["code"] == "budget_exceeded"
 
 
