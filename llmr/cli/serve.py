@@ -13,7 +13,9 @@ from llmr.cli.say import say
 from llmr.config.build import Config
 from llmr.config.environment import Environment, disable_pydantic_plugins, share_metrics
 from llmr.config.load import load, looked_at
+from llmr.dataclass import replace
 from llmr.errors import ConfigError, NoProviderReady
+from llmr.server.limits import LIMITS, MIB
 from llmr.server.token import ServerToken, server_token
 
 
@@ -26,6 +28,7 @@ def run_serve(
     hosts: tuple[str, ...],
     origins: tuple[str, ...],
     behind_tls: bool,
+    max_body_mb: int,
     log_requests: bool,
     config_file: str | None,
 ) -> int:
@@ -48,8 +51,9 @@ def run_serve(
         if traced:
             run.tracer_kind()  # said now, and not by every worker
         at = None if unix is None else Path(unix)
+        limits = replace(LIMITS, body_bytes=max_body_mb * MIB)
         options = run.Options(
-            host, port, hosts, origins, behind_tls, log_requests, traced, workers, unix=at, metrics_dir=metrics_dir
+            host, port, hosts, origins, behind_tls, log_requests, traced, workers, at, metrics_dir, limits
         )
         listener = stack.enter_context(run.listening(options))
         stack.callback(run.put_away, options)

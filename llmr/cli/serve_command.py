@@ -29,6 +29,9 @@ def serve(
     behind_tls: Annotated[
         bool, typer.Option("--behind-tls", help="A TLS proxy stands in front: a --host beyond loopback is meant.")
     ] = False,
+    max_body_mb: Annotated[
+        int, typer.Option(metavar="N", min=1, max=200, help="The largest request, in MiB: images are most of it.")
+    ] = 10,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No line per request on stdout.")] = False,
     config: Annotated[
         str | None, typer.Option(metavar="FILE", help="A routing.toml to use instead of yours; it is trusted.")
@@ -49,6 +52,7 @@ def serve(
             hosts=tuple(allow_host or ()),
             origins=tuple(allow_origin or ()),
             behind_tls=behind_tls,
+            max_body_mb=max_body_mb,
             log_requests=not quiet,
             config_file=config,
         )

@@ -17,6 +17,7 @@ from llmr.server.call import Call
 
 _LINES: Final = 10_000  # some 3 MB
 _STDOUT: Final = 1
+_LAST_S: Final = 0.1  # for the last lines: who has not read by then has stopped reading
 
 
 class AccessLog:
@@ -39,8 +40,8 @@ class AccessLog:
     ) -> None:
         if self._write is not None:
             with contextlib.suppress(queue.Full):
-                self._lines.put(None, timeout=1.0)
-                self._thread.join(1.0)
+                self._lines.put(None, timeout=_LAST_S)
+                self._thread.join(_LAST_S)
 
     def ended(self, call: Call, *, now: float, took_s: float) -> None:
         """One request is over."""

@@ -2,12 +2,14 @@
 
 import asyncio
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Final
 
 from llmr.server.call import Call
-from llmr.server.limits import Limits
+from llmr.server.limits import MIB, Limits
 from llmr.server.problems import Refused, refuse
 from llmr.wire import json_text
+
+_MORE: Final = "`llmr serve --max-body-mb N` allows more"
 
 
 async def read_json(call: Call, limits: Limits) -> dict[str, Any]:
@@ -46,7 +48,7 @@ async def _read(call: Call, limits: Limits) -> bytes:
 
 
 def _too_large(limits: Limits) -> Refused:
-    return _closing(refuse(413, "request_too_large", f"the body may have {limits.body_bytes // 1024 // 1024} MiB"))
+    return _closing(refuse(413, "request_too_large", f"the body may have {limits.body_bytes // MIB} MiB; {_MORE}"))
 
 
 def _closing(refused: Refused) -> Refused:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 if TYPE_CHECKING:
     from llmr.server.trace import Trace
 
-_ALWAYS: Final = (
+ALWAYS: Final = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
 )
@@ -137,7 +138,7 @@ class Call:
         if self.origin is not None:
             told |= {"access-control-allow-origin": self.origin, "vary": "origin"}
         said = [(name.encode("ascii"), _field(value)) for name, value in told.items()]
-        await self._send({"type": "http.response.start", "status": status, "headers": [*own, *_ALWAYS, *said]})
+        await self._send({"type": "http.response.start", "status": status, "headers": [*own, *ALWAYS, *said]})
 
 
 def _field(value: str) -> bytes:

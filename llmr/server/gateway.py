@@ -17,14 +17,14 @@ from contextlib import contextmanager
 from dataclasses import field
 from random import Random
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NoReturn
 
 from llmr.app import App
 from llmr.dataclass import dataclass
 from llmr.errors import LlmrError
 from llmr.server.access_log import AccessLog
 from llmr.server.body import read_json
-from llmr.server.call import Call, Gone, Receive, Scope, Send
+from llmr.server.call import Asgi, Call, Gone, Receive, Scope, Send
 from llmr.server.generations import Generations
 from llmr.server.guard import Guard
 from llmr.server.limits import LIMITS, Limits
@@ -34,6 +34,7 @@ from llmr.server.route import Route
 from llmr.server.routes import ROUTES, dialect_of, found
 from llmr.server.schema import check_shape
 from llmr.server.trace import Tracer
+from llmr.wire.serving import Problem
 
 
 @dataclass(slots=True)
@@ -52,19 +53,47 @@ class Gateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, from its head to its log line."""
         with self.generations.use() as app:
-            request_id, started_s = f"{self.chance.getrandbits(64):016x}", app.clock.monotonic()
-            call = Call(scope, receive, send, request_id=request_id, started_s=started_s)
+            call = self._call(app, scope, receive, send)
             row = found(call.path)
             try:
                 await self._answered(call, app, row)
             except Gone:
                 call.outcome = "client_gone"
             finally:
-                took_s = app.clock.monotonic() - started_s
-                self.log.ended(call, now=app.clock.now(), took_s=took_s)
-                if call.trace is not None:
-                    call.trace.end(call)
-                self.metrics.ended(call, app, path=row, took_s=took_s)
+                self._over(call, app, row)
+
+    def refusing(self, problem: Problem) -> Asgi:
+        """An application that answers whatever it is asked with `problem`, and ends the connection: for a head that is read,
+        and over its limits."""
+
+        async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+            with self.generations.use() as app:
+                call = self._call(app, scope, receive, send)
+                call.outcome = problem.code
+                body = dialect_of(None, call).error(problem, request_id=call.request_id)
+                await call.answer(problem.status, body, headers={"connection": "close"})
+                self._over(call, app, None)
+
+        return refuse
+
+    def refused(self, problem: Problem) -> str:
+        """Log and count a request whose head could not be read, which the connection itself has refused; its id."""
+        with self.generations.use() as app:
+            call = self._call(app, {"method": None, "path": "", "headers": []}, _nothing, _nowhere)
+            call.status, call.outcome = problem.status, problem.code
+            self._over(call, app, None)
+            return call.request_id
+
+    def _call(self, app: App, scope: Scope, receive: Receive, send: Send) -> Call:
+        request_id, started_s = f"{self.chance.getrandbits(64):016x}", app.clock.monotonic()
+        return Call(scope, receive, send, request_id=request_id, started_s=started_s)
+
+    def _over(self, call: Call, app: App, row: str | None) -> None:
+        took_s = app.clock.monotonic() - call.started_s
+        self.log.ended(call, now=app.clock.now(), took_s=took_s)
+        if call.trace is not None:
+            call.trace.end(call)
+        self.metrics.ended(call, app, path=row, took_s=took_s)
 
     async def _answered(self, call: Call, app: App, row: str | None) -> None:
         route = None if row is None else ROUTES[row]
@@ -113,16 +142,25 @@ def _fit(route: Route | None, call: Call) -> Route:
     """The route, where the path has one and it takes this method. Raises Refused."""
     if route is None:
         raise refuse(404, "not_found", f"there is no such path; there are: {', '.join(ROUTES)}")
-    if call.method != route.method:
-        refused = refuse(405, "method_not_allowed", f"{call.path[:200]} takes {route.method}")
-        refused.headers = {"allow": route.method}
+    if call.method not in route.methods:
+        takes = ", ".join(route.methods)
+        refused = refuse(405, "method_not_allowed", f"{call.path[:200]} takes {takes}")
+        refused.headers = {"allow": takes}
         raise refused
     return route
 
 
+async def _nothing() -> NoReturn:
+    raise Gone
+
+
+async def _nowhere(_message: object) -> NoReturn:
+    raise Gone
+
+
 _PREFLIGHT: Final = MappingProxyType(
     {
-        "access-control-allow-methods": "GET, POST",
+        "access-control-allow-methods": "GET, HEAD, POST",
         "access-control-allow-headers": "authorization, content-type, x-api-key, anthropic-version",
         "access-control-max-age": "600",
     }

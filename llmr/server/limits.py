@@ -1,6 +1,10 @@
 """What one client may take of the server, in one place. Sources: trust.md §4, unless a line says otherwise."""
 
+from typing import Final
+
 from llmr.dataclass import dataclass
+
+MIB: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +23,7 @@ class Limits:
     header_bytes: int = 32 * 1024
     header_fields: int = 100
     header_s: float = 10.0
-    body_bytes: int = 10 * 1024 * 1024
+    body_bytes: int = 10 * MIB  # `--max-body-mb` says otherwise: base64 makes 4 of 3 bytes, and some send whole films
     body_s: float = 30.0
     json_depth: int = 64
     idle_s: float = (

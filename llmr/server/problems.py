@@ -2,7 +2,8 @@
 
 The statuses are chosen for what clients do with them. The official SDKs try again on 408, 409, 429 and 5xx, obey `Retry-After`
 and believe `x-should-retry`, so whatever no waiting mends says `x-should-retry: false`. A provider's own 401 is *not* passed
-on as 401: it would tell the client that its token is wrong. The user's own price cap is 402, which no SDK tries again. Messages from providers are foreign text: redacted and cut.
+on as 401: it would tell the client that its token is wrong. The user's own price cap is 402, which no SDK tries again. Messages
+from providers are foreign text: redacted and cut.
 """
 
 import math

@@ -10,12 +10,12 @@ that has been idle longest makes room. How long a *body* may take is body.py's b
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from llmr.server.call import Receive, Scope, Send
+from llmr.server.call import ALWAYS
+from llmr.server.gateway import Gateway
 from llmr.server.limits import LIMITS, Limits
 from llmr.wire.serving import Problem, dialect_named
 
@@ -28,10 +28,6 @@ _NO_HTTP: Final = Problem(400, "bad_request", "this is no HTTP request")
 _REASONS: Final = {400: "Bad Request", 408: "Request Timeout", 429: "Too Many Requests"}
 
 
-def _body(problem: Problem) -> bytes:
-    return _OPENAI.error(problem, request_id="")
-
-
 class BoundedProtocol(HttpToolsProtocol):
     """One connection."""
 
@@ -39,7 +35,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._gateway: Callable[[Any, Any, Any], Awaitable[None]] = self.app
+        self._gateway: Gateway = self.app
         self._head_bytes = 0
         self._head_fields = 0
         self._head_timer: asyncio.TimerHandle | None = None
@@ -89,13 +85,13 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._head_fields <= self.limits.header_fields and kept + len(name) + len(value) <= self.limits.header_bytes:
             super().on_header(name, value)
         else:
-            self.app = _refusing(_TOO_LARGE)
+            self.app = self._gateway.refusing(_TOO_LARGE)
 
     def on_headers_complete(self) -> None:
         """The head is there. A target in absolute form would make its own host count (RFC 9112 §3.2.2), not the one checked."""
         self._stop_head_timer()
         if not self.url.startswith(b"/"):
-            self.app = _refusing(_NO_PATH)
+            self.app = self._gateway.refusing(_NO_PATH)
         super().on_headers_complete()
 
     def on_response_complete(self) -> None:
@@ -154,24 +150,14 @@ class BoundedProtocol(HttpToolsProtocol):
         return True
 
     def _refuse(self, problem: Problem, more: str) -> None:
-        body = _body(problem)
+        request_id = self._gateway.refused(problem)
+        body = _OPENAI.error(problem, request_id=request_id)
+        always = "".join(f"{name.decode()}: {value.decode()}\r\n" for name, value in ALWAYS)
         reason = _REASONS.get(problem.status, "Request Header Fields Too Large")
         head = (
             f"HTTP/1.1 {problem.status} {reason}\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(body)}\r\nconnection: close\r\n{more}\r\n"
+            f"content-length: {len(body)}\r\nconnection: close\r\n"
+            f"{always}x-llmr-request-id: {request_id}\r\n{more}\r\n"
         )
         self.transport.write(head.encode() + body)
         self.transport.close()
-
-
-def _refusing(problem: Problem) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
-    """An application that answers a complete head with `problem`, and ends the connection."""
-
-    async def refuse(_scope: Scope, _receive: Receive, send: Send) -> None:
-        body = _body(problem)
-        length = (b"content-length", str(len(body)).encode())
-        headers = [(b"content-type", b"application/json"), length, (b"connection", b"close")]
-        await send({"type": "http.response.start", "status": problem.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-
-    return refuse

@@ -52,4 +52,9 @@ class Route:
     @property
     def method(self) -> str:
         """How it is asked: what takes a body is posted."""
-        return "GET" if self.takes is None else "POST"
+        return self.methods[0]
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The same, with HEAD wherever GET is: uvicorn leaves the body out."""
+        return ("GET", "HEAD") if self.takes is None else ("POST",)

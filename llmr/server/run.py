@@ -67,6 +67,7 @@ class Options:
     workers: int = 1
     unix: Path | None = None
     metrics_dir: Path | None = None
+    limits: Limits = LIMITS
 
 
 def listening(options: Options) -> socket.socket:
@@ -144,10 +145,12 @@ async def _serving(
             return generations.app.redact.with_secrets([token.secret])(text)
 
         with AccessLog(redact, write) as log, _complaints(lambda line: say(redact(line))):
-            gateway = gateway_for(generations, token, port_of(listener), log, options=options)
+            gateway = gateway_for(generations, token, port_of(listener), log, options=options, limits=options.limits)
             following = asyncio.create_task(follow(watched, load, generations, lambda line: say(redact(line))))
             _settle_down()
-            await Server(gateway).serve(sockets=[listener, *(listener.dup() for _ in range(_MORE_ACCEPTS))])
+            await Server(gateway, options.limits).serve(
+                sockets=[listener, *(listener.dup() for _ in range(_MORE_ACCEPTS))]
+            )
             following.cancel()
             if gateway.tracer is not None:
                 gateway.tracer.close()

@@ -532,3 +532,36 @@ def test_a_process_that_holds_the_store_s_lock_slows_no_answer_down(served):
     other.close()
     assert min(took_s) < 0.2
     assert len(served.stored("requests", 6)) == 6
+
+
+def test_head_is_answered_wherever_get_is(served):
+    with served.client() as client:
+        for path in ("/health", "/", "/v1/models", "/metrics"):
+            reply = client.head(path)
+            assert (reply.status_code, reply.content) == (200, b"")
+            assert int(reply.headers["content-length"]) > 0
+        assert client.head("/v1/messages").status_code == 405
+        assert client.post("/health").headers["allow"] == "GET, HEAD"
+
+
+@pytest.mark.parametrize("read_whole", [True, False])
+def test_headers_that_are_too_large_are_refused_with_all_that_an_answer_has(served, read_whole):
+    whole = head(served, f"x: {'y' * 33_000}")
+    answer = served.raw(whole if read_whole else b"GET /health HTTP/1.1\r\nx: " + b"y" * 70_000)
+    said = answer.partition(b"\r\n\r\n")[0].lower()
+    assert status(answer) == 431
+    assert b"cache-control: no-store" in said
+    assert b"x-content-type-options: nosniff" in said
+    request_id = said.partition(b"x-llmr-request-id: ")[2][:16].decode()
+    entry = json.loads(eventually(lambda: served.log and served.log[0]))
+    assert (entry["status"], entry["outcome"], entry["request_id"]) == (431, "headers_too_large", request_id)
+
+
+def test_how_large_a_body_may_be_can_be_said_at_the_start(start):
+    running = start("--max-body-mb", "12")
+    token = running.token_file.read_text().strip()
+    assert running.chat(token, messages=[{"role": "user", "content": "x" * 11 * 1024 * 1024}]).status_code != 413
+    refused = running.chat(token, messages=[{"role": "user", "content": "x" * 13 * 1024 * 1024}])
+    assert refused.status_code == 413
+    assert "12 MiB" in refused.json()["error"]["message"]
+    assert "--max-body-mb" in refused.json()["error"]["message"]

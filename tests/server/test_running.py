@@ -78,12 +78,12 @@ def test_a_wrong_configuration_is_said_and_changes_nothing(serve, monkeypatch):
     settings = served.home / "routing.toml"
     settings.write_text("strategy = 7")
     assert eventually(lambda: said)
-    assert "the old one stays" in said[0]
+    assert "the old configuration stays" in said[0]
     assert served.chat().status_code == 200
     settings.write_text(served.settings.replace("[models.m]", "[models.renamed]").replace('= "m"', '= "renamed"'))
     assert eventually(lambda: served.chat(model="renamed").status_code == 200)  # a half-written file may be met before
     assert served.chat().status_code == 404
-    assert "served by it" in said[-1]
+    assert "served by what is there now" in said[-1]
 
 
 def test_a_configuration_that_was_not_there_before_takes_effect(serve, monkeypatch, tmp_path):
@@ -93,7 +93,34 @@ def test_a_configuration_that_was_not_there_before_takes_effect(serve, monkeypat
     said = served.following(new)
     new.touch()
     assert eventually(lambda: said)
-    assert "served by it" in said[0]
+    assert "served by what is there now" in said[0]
+
+
+def test_a_configuration_that_is_away_for_a_moment_stays_in_use(serve, monkeypatch):
+    monkeypatch.setattr(reload, "EVERY_S", 0.02)
+    monkeypatch.setattr(reload, "_LOOKS_FOR_GONE", 10**9)
+    served = serve(LabProvider("a"))
+    said = served.following()
+    settings = served.home / "routing.toml"
+    settings.rename(served.home / "away")
+    assert eventually(lambda: said)
+    assert "routing.toml is gone" in said[0]
+    assert served.chat().status_code == 200
+    (served.home / "away").rename(settings)
+    assert eventually(lambda: said[1:])
+    assert said[1] == "routing.toml is back"
+    assert served.chat().status_code == 200
+
+
+def test_a_configuration_that_is_gone_for_good_is_said_to_be(serve, monkeypatch):
+    monkeypatch.setattr(reload, "EVERY_S", 0.02)
+    monkeypatch.setattr(reload, "_LOOKS_FOR_GONE", 2)
+    served = serve(LabProvider("a"))
+    said = served.following()
+    (served.home / "routing.toml").unlink()
+    assert eventually(lambda: said[1:])
+    assert said[1].startswith("routing.toml is gone; the old configuration stays")
+    assert served.chat().status_code == 200
 
 
 def test_nobody_waits_for_who_looks_at_the_status_of_a_store_that_does_not_answer(serve, monkeypatch):
