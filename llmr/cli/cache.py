@@ -14,7 +14,7 @@ from llmr.cli.listing import configured
 from llmr.cli.log import moment
 from llmr.cli.output import print_line
 from llmr.cli.say import say
-from llmr.render.figures import ago, dollars, megabytes, share
+from llmr.render.figures import ago, counted, dollars, megabytes, share
 
 STATS_SCHEMA: Final = "llmr.cache/1"
 _EMPTY: Final = CacheCounts(0, 0, 0, 0, 0, 0, 0, 0.0, None)
@@ -31,11 +31,11 @@ def run_stats(*, as_json: bool, config_file: str | None) -> int:
         say("llmr: nothing has been kept yet; `llmr chat --cache` or `[cache] enabled = true` keeps answers")
         return int(ExitCode.OK)
     oldest = "" if counts.oldest_at is None else f", the oldest {ago(SystemClock().now() - counts.oldest_at)}"
-    print_line(f"kept    {counts.entries:,} answers, {megabytes(counts.bytes)}{oldest}")
+    print_line(f"kept    {counted(counts.entries, 'answer')}, {megabytes(counts.bytes)}{oldest}")
     looked = counts.hits + counts.semantic_hits + counts.misses
     near = f", {counts.semantic_hits:,} of them by likeness" if counts.semantic_hits else ""
     print_line(
-        f"hits    {counts.hits + counts.semantic_hits:,} of {looked:,} look-ups ({share(counts.hit_rate)}){near}"
+        f"hits    {counts.hits + counts.semantic_hits:,} of {counted(looked, 'look-up')} ({share(counts.hit_rate)}){near}"
     )
     print_line(f"saved   {dollars(counts.saved_usd)}, where the price was known")
     if counts.evicted:
@@ -48,7 +48,7 @@ def run_purge(*, before: str | None, config_file: str | None) -> int:
     at = None if before is None else moment(before, SystemClock().now())
     with _answers(config_file) as store:
         gone = store.purge(before=at) if store is not None else 0
-    say(f"llmr: {gone:,} kept answer{'' if gone == 1 else 's'} removed")
+    say(f"llmr: {counted(gone, 'kept answer')} removed")
     return int(ExitCode.OK)
 
 

@@ -13,7 +13,10 @@ app = command_app()
 @app.command()
 def explain(
     request: Annotated[
-        str, typer.Argument(metavar="[ID|last]", help="A request's id or its beginning; `last` is the last one.")
+        str,
+        typer.Argument(
+            metavar="[ID|last]", help="A request's or conversation's id, or its beginning; `last`: the last request."
+        ),
     ] = "last",
     as_json: Json = False,
     config: Annotated[
@@ -22,7 +25,7 @@ def explain(
 ) -> None:
     """Tell one request's story: the decision, each attempt with its outcome, waits, costs, what would have flipped it.
 
-    `llmr chat --json` and `llmr log` name ids. Nothing is asked and nothing is written.
+    `llmr chat --json` names requests, `llmr log` conversations, of which the last turn is told. Nothing is asked or written.
     """
     from llmr.cli.explain import run_explain
 

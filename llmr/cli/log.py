@@ -169,7 +169,7 @@ def run_purge(names: tuple[str, ...], *, before: str | None, every: bool, yes: b
             ids = tuple(dict.fromkeys(store.named(name) for name in names))
         else:
             ids = all_ids(store) if every else ids_before(store, at)
-            if not yes:
+            if ids and not yes:
                 _confirm(len(ids))
         gone = purge(store, ids)
         _forget_ids()
@@ -244,7 +244,7 @@ def _confirm(count: int) -> None:
 
 
 def _counted(count: int) -> str:
-    return f"{count} conversation{'' if count == 1 else 's'}"
+    return counted(count, "conversation")
 
 
 def _cells(one: Overview, now: float, cost: str) -> tuple[Line, ...]:

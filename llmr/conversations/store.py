@@ -162,6 +162,15 @@ class ConversationStore:
             if not found:
                 raise UsageError("no conversation is kept yet")
             return str(found[0][0])
+        ids = self.ids_named(name)
+        if not ids:
+            raise UsageError(f"no conversation {name!r}; `llmr log` lists them")
+        if len(ids) > 1:
+            raise UsageError(f"{name!r} may be {' or '.join(ids)}; say more of it")
+        return ids[0]
+
+    def ids_named(self, name: str) -> list[str]:
+        """The ids that `name` may mean: itself, or up to three that begin with it (at least four characters)."""
         end = name + "g"  # ids are hexadecimal
         rows = self._at_work(
             lambda database: database.rows(
@@ -171,12 +180,8 @@ class ConversationStore:
         )
         ids = [str(row[0]) for row in rows]
         if name in ids:
-            return name
-        if len(name) < _SHORTEST_PREFIX or not ids:
-            raise UsageError(f"no conversation {name!r}; `llmr log` lists them")
-        if len(ids) > 1:
-            raise UsageError(f"{name!r} may be {' or '.join(ids)}; say more of it")
-        return ids[0]
+            return [name]
+        return ids if len(name) >= _SHORTEST_PREFIX else []
 
     def overviews(self, limit: int) -> tuple[Overview, ...]:
         """The newest conversations, newest first; a negative limit: all."""

@@ -45,6 +45,8 @@ def _flip_phrase(rival: Rival) -> str:
     wins = [f"{rival.key} wins if {' or '.join(ways)}"] if ways else []
     if price is not None and rival.price_unknown:
         wins.append(f"a known {price} would put {'it first, too' if ways else f'{rival.key} first'}")
+    if not wins and rival.margin_s <= 0:
+        return f"{rival.key} is its equal by every figure that counts here: the one that is listed first is asked first"
     return "; ".join(wins) or f"no figure of its own puts {rival.key} first"
 
 

@@ -62,7 +62,7 @@ def test_what_it_saved_is_told_and_what_it_holds_is_taken_away(shell):
     counts = shell("cache", "stats", "--json").json
     assert (counts["schema"], counts["entries"], counts["hits"], counts["misses"]) == ("llmr.cache/1", 1, 2, 1)
     told = shell("cache", "stats").out
-    assert "kept    1 answers" in told
+    assert "kept    1 answer," in told
     assert "hits    2 of 3 look-ups (67%)" in told
     (path,) = shell.home.rglob("cache.db")
     assert b"Rosebud-4711" in b"".join(file.read_bytes() for file in path.parent.glob("cache.db*"))

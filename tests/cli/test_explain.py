@@ -15,7 +15,7 @@ def test_the_last_request_is_told_with_its_fallback(shell: Any) -> None:
     assert said.code == 0
     assert "asked for m: priority order" in said.out
     assert "answered by b/lab-model" in said.out
-    assert "server 500" in said.out
+    assert "server error 500" in said.out
     assert "\x1b" not in said.out
     assert "secret" not in said.out
     assert "on fire" not in said.out
@@ -48,7 +48,33 @@ def test_an_ambiguous_beginning_names_some_of_them(shell: Any, monkeypatch: Any)
     shell("chat", "x")
     said = shell("explain", "ab")
     assert said.code == 2
-    assert "2 requests have an id that begins with 'ab'" in said.err
+    assert "2 ids begin with 'ab'" in said.err
+
+
+def test_a_conversation_is_told_by_the_request_of_its_last_turn(shell: Any, monkeypatch: Any) -> None:
+    monkeypatch.setenv("LLMR_SAVE", "1")
+    shell.serve(a=[SPEC])
+    first = shell("chat", "--json", "x").json
+    asked = shell("chat", "--json", "--conversation", first["conversation_id"], "y").json
+    shell("chat", "somewhere else")
+    assert asked["id"] != first["id"]
+    for named in (first["conversation_id"], first["conversation_id"][:7]):
+        assert shell("explain", named, "--json").json["id"] == asked["id"]
+    shell("log", "purge", first["conversation_id"])
+    assert shell("explain", first["conversation_id"]).code == 2
+
+
+def test_a_beginning_that_a_request_and_a_conversation_share_is_ambiguous(shell: Any, monkeypatch: Any) -> None:
+    monkeypatch.setenv("LLMR_SAVE", "1")
+    shell.serve(a=[SPEC])
+    monkeypatch.setattr("random.Random.getrandbits", lambda _self, bits: 0xABCDE12345ABCDE1 >> (64 - bits))
+    asked = shell("chat", "--json", "x").json
+    assert (asked["id"][:5], asked["conversation_id"][:5]) == ("abcde", "abcde")
+    said = shell("explain", "abcde")
+    assert said.code == 2
+    assert f"request {asked['id']}, conversation {asked['conversation_id']}" in said.err
+    assert shell("explain", asked["conversation_id"], "--json").json["id"] == asked["id"]
+    assert shell("explain", asked["id"], "--json").json["id"] == asked["id"]
 
 
 def test_a_hedge_and_who_lost_to_it_are_told(shell: Any) -> None:

@@ -244,6 +244,7 @@ def test_purge_takes_every_byte_and_asks_where_it_cannot_be_undone(here, kept_in
     name = here.run("log", "xylophone", "--json").json["hits"][0]["id"]
     assert here.run("log", "purge", name).err == "llmr: purged 1 conversation\n"
     assert b"xylophone" not in b"".join(file.read_bytes() for file in kept_in.parent.iterdir())
+    assert here.run("log", "purge", "--before", "1h").err == "llmr: purged 0 conversations\n"  # nothing to ask about
     assert here.run("log", "purge", "--before", "1h", "--yes").err == "llmr: purged 0 conversations\n"
     assert here.run("log", "purge", "--all", "--yes").err == "llmr: purged 1 conversation\n"
 

@@ -187,6 +187,15 @@ def test_equals_lead_by_nothing() -> None:
     assert flip_lines(selection(ranked("a"), ranked("b")))[0] == "  a/m leads by nothing"
 
 
+def test_equals_that_no_figure_tells_apart_are_asked_as_they_are_listed() -> None:
+    """As where cost decides and neither price is known."""
+    timeless = replace(SCORE, time_weight=0.0)
+    assert flip_lines(selection(ranked("a", score=timeless), ranked("b", score=timeless))) == [
+        "  a/m leads by nothing",
+        "  b/m is its equal by every figure that counts here: the one that is listed first is asked first",
+    ]
+
+
 def test_a_lone_candidate_leads_nobody() -> None:
     assert flip_lines(selection(ranked("a"))) == []
     assert decision_json(selection(ranked("a")))["flips"] is None
