@@ -19,7 +19,7 @@ from llmr.cli.asking import check_urls, request_for
 from llmr.cli.delivery import Delivery
 from llmr.cli.exit_codes import ExitCode, exit_code_of
 from llmr.cli.failure import failure_lines, note_of, refusal_note
-from llmr.cli.keeping import Keeping, turn_of
+from llmr.cli.keeping import Keeping, turns_of
 from llmr.cli.listing import unknown_tags
 from llmr.cli.narration import Narrator, carry, ending_line
 from llmr.cli.output import ClosedPipe
@@ -30,7 +30,7 @@ from llmr.cli.signals import Signals, undisturbed
 from llmr.cli.spinner import spinner_wanted
 from llmr.config.build import Config
 from llmr.config.environment import Environment
-from llmr.conversations import CANCELLED, OK
+from llmr.conversations import CANCELLED, NOT_ACCEPTED, OK
 from llmr.errors import ErrorKind, LlmrError, NoProviderReady, OutputError, StreamInterrupted
 from llmr.exchange import Transport
 from llmr.render.chat_json import ErrorNote
@@ -110,9 +110,12 @@ class _Run:
         if self._kept or self._keeping is None or self._asked is None or self._transcript.request_id is None:
             return []
         self._kept = True  # a disk that is full, a reader that goes away after it: still one turn
-        turn = turn_of(self._asked, self._transcript, outcome, self._redact, self._began_at)
-        notes = list(self._keeping.keep(turn, loud=self._loud(0)))
+        turns = turns_of(self._asked, self._transcript, outcome, self._redact, self._began_at)
+        notes = list(self._keeping.keep(*turns, loud=self._loud(0)))
         self._transcript.conversation_id = self._keeping.conversation_id
+        if turns[-1].outcome == NOT_ACCEPTED and self._transcript.conversation_id is not None:
+            every = " --all" if len(turns) > 1 else ""
+            notes.append(f"what was answered is in `llmr log show {self._transcript.conversation_id}{every}`")
         return notes
 
     async def _demo(self, request: ChatRequest, delivery: Delivery) -> int:

@@ -5,9 +5,9 @@ from dataclasses import field, replace
 from typing import Final
 
 from llmr.chat import ChatRequest, Delta
+from llmr.cli import keeping
 from llmr.cli.exit_codes import ExitCode, exit_code_of
 from llmr.cli.failure import failure_lines, note_of, refusal_note
-from llmr.cli.keeping import turn_of
 from llmr.conversations import CANCELLED, OK, Turn
 from llmr.dataclass import dataclass
 from llmr.errors import LlmrError, UsageError
@@ -68,11 +68,11 @@ class Contender:
         words += [] if self.note is None else [self.note.message]
         return " · ".join(words)
 
-    def turn(self, asked: ChatRequest, redact: Redactor, at: float) -> Turn:
+    def turns(self, asked: ChatRequest, redact: Redactor, at: float) -> tuple[Turn, ...]:
         """What is kept of it. `asked`: the request without its history."""
         outcome = CANCELLED if self.transcript.finished is None else OK
         outcome = outcome if self.note is None else self.note.kind
-        return turn_of(replace(asked, model=self.request.model), self.transcript, outcome, redact, at)
+        return keeping.turns_of(replace(asked, model=self.request.model), self.transcript, outcome, redact, at)
 
 
 def contenders(request: ChatRequest, names: str | None, times: int | None) -> list[Contender]:
@@ -98,4 +98,4 @@ def turns_of(everyone: Sequence[Contender], asked: ChatRequest, redact: Redactor
     """The turns of those who were asked, the one that the conversation goes on from last."""
     some = [one for one in everyone if one.transcript.request_id is not None]
     first = first_whole(everyone)
-    return [one.turn(asked, redact, at) for one in sorted(some, key=lambda one: one is first)]
+    return [turn for one in sorted(some, key=lambda one: one is first) for turn in one.turns(asked, redact, at)]

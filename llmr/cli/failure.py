@@ -30,6 +30,10 @@ _HINTS = {
     ExitCode.CONTENT_FILTER: "the provider's policy refuses this content",
 }
 
+_KIND_HINTS = {  # before what its exit code says
+    ErrorKind.NOT_ACCEPTED: "they answered, and not in the shape that was asked for: try another model, or a simpler schema",
+}
+
 _KINDS = {
     ExitCode.USAGE: "usage",
     ExitCode.NOT_CONFIGURED: "not_configured",
@@ -96,7 +100,7 @@ def _hint(error: AllAttemptsFailed, code: ExitCode) -> str | None:
     held = _held_hint(error)
     if held is not None:
         return held
-    hint = _HINTS.get(code)
+    hint = _KIND_HINTS.get(verdict(error.failures)) or _HINTS.get(code)
     mendable = dict.fromkeys(
         f.candidate.partition("/")[0] for f in error.failures if f.error is None and OUT_OF_SERVICE in f.reason
     )

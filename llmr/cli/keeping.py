@@ -16,11 +16,12 @@ from llmr.chat import ChatRequest, Message, Role, Text, Thinking, ToolCall, Tool
 from llmr.config.build import Config
 from llmr.config.environment import Environment
 from llmr.config.names import add_ids
-from llmr.conversations import CANCELLED, OK, Turn, history, system_of, text_of
+from llmr.conversations import CANCELLED, NOT_ACCEPTED, OK, Turn, history, system_of, text_of
 from llmr.conversations.terminal import terminal_key
 from llmr.dataclass import dataclass
 from llmr.errors import StateError, UsageError
-from llmr.render.transcript import Transcript
+from llmr.render.transcript import Transcript, Tried
+from llmr.routing.score import request_cost_usd
 from llmr.secret import Redactor
 
 _ANSWER_WAITS_S = 0.25  # trust.md §5: what comes after this on stdout is not held up longer
@@ -138,6 +139,40 @@ class Keeping:
                     )
         except StateError as error:
             yield f"this turn is not kept: {error}"
+
+
+def turns_of(
+    request: ChatRequest, transcript: Transcript, outcome: str, redact: Redactor, at: float
+) -> tuple[Turn, ...]:
+    """What is kept of a request (without its history) and all that was answered to it: answers that its own check refused were
+    paid for too. The one that it ended with is last; the others' costs are taken out of the whole that is noted there."""
+    last = turn_of(request, transcript, outcome, redact, at)
+    refused = [_refused(last, tried, redact) for tried in transcript.refused]
+    if last.answer is None and last.outcome == NOT_ACCEPTED and refused:
+        *refused, ended_with = refused
+        last = replace(ended_with, cost_usd=last.cost_usd, estimated_usd=last.estimated_usd, total_s=last.total_s)
+    if last.cost_usd is not None:
+        last = replace(last, cost_usd=max(0.0, last.cost_usd - sum(turn.cost_usd or 0.0 for turn in refused)))
+    return (*refused, last)
+
+
+def _refused(turn: Turn, tried: Tried, redact: Redactor) -> Turn:
+    """The turn of an answer to the same that was not accepted."""
+    answer = tried.refused.message() if tried.refused is not None else None
+    usage = tried.refused.usage if tried.refused is not None else None
+    return replace(
+        turn,
+        answer=_masked(answer, redact) if answer is not None and answer.parts else None,
+        outcome=NOT_ACCEPTED,
+        provider=tried.candidate.model.provider.name,
+        model=tried.candidate.model.id,
+        input_tokens=usage.input_tokens if usage else None,
+        output_tokens=usage.output_tokens if usage else None,
+        cost_usd=request_cost_usd(tried.candidate.model.price, usage),
+        estimated_usd=None,
+        ttft_s=tried.ttft_s,
+        total_s=tried.after_s,
+    )
 
 
 def turn_of(request: ChatRequest, transcript: Transcript, outcome: str, redact: Redactor, at: float) -> Turn:

@@ -87,7 +87,7 @@ def _tell(selection: Selection, app: App, *, verbose: bool) -> None:
     record = DecisionRecord.of(selection)
     show(flip_view(record.rivals, record.ranked[0].key, on.width) if record.ranked else (), on)
     show(unflipped_view(selection.strategy, record, on.width), on)
-    show(key_view(record.ranked, on.width) if on.terminal else (), on)
+    show(key_view(record.ranked, selection.strategy, on.width) if on.terminal else (), on)
     if verbose:
         _tell_rules(selection.trace, on)
 

@@ -20,6 +20,7 @@ from llmr.errors import ConfigError, UsageError
 
 MOST_BYTES: Final = 1024 * 1024
 _SHOWN: Final = 160  # characters of what is wrong
+_QUOTED: Final = 40  # characters of the answer where it is no JSON
 
 
 @final
@@ -48,6 +49,8 @@ class SchemaCheck:
 
         try:
             document = json.loads(json_text(response.text), parse_constant=_no_number)
+        except json.JSONDecodeError as error:
+            return _no_json(error)
         except (ValueError, RecursionError) as error:
             return f"the answer is not JSON: {str(error)[:_SHOWN]}"
         try:
@@ -97,6 +100,19 @@ def _file(said: str) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"--schema: {said} cannot be read: {error}") from error
+
+
+def _no_json(error: json.JSONDecodeError) -> str:
+    """Where the text stops being JSON, and what stands there."""
+    text = error.doc
+    if not text:
+        return "the answer is not JSON: there is no text in it"
+    there = " ".join(text[error.pos :][:_QUOTED].split())
+    if not there:
+        return f"the answer is not JSON: it stops in the middle, after {' '.join(text[-_QUOTED:].split())!r}"
+    more = "…" if len(text) > error.pos + _QUOTED else ""
+    where = "it begins with" if not error.pos else f"at line {error.lineno}, column {error.colno} stands"
+    return f"the answer is not JSON: {where} {there + more!r}"
 
 
 def _no_number(name: str) -> Never:

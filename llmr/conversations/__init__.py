@@ -16,16 +16,19 @@ from typing import Final
 
 from llmr.chat import Message, Role, Text
 from llmr.dataclass import dataclass
+from llmr.errors import ErrorKind
 
 OK: Final = "ok"
 CANCELLED: Final = "cancelled"
+NOT_ACCEPTED: Final = ErrorKind.NOT_ACCEPTED.value
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One request and its answer.
 
-    `asked` are the messages that this turn added, without the system prompt; `answer` is None where nothing came.
+    `asked` are the messages that this turn added, without the system prompt; `answer` is None where nothing came. An answer
+    that `--schema` refused is a turn too.
     `outcome` is "ok" or an ErrorKind. `system` is what was said with this turn, None: nothing new. `asked_model` is the
     name that was asked for, "" the default. `request_id` is the one of `llmr explain`. `estimated_usd` is the part of
     `cost_usd` that no provider counted. `at` wall-clock seconds, durations seconds, None: not known. `number` and `parent`
@@ -113,11 +116,12 @@ def system_of(line: Sequence[Turn]) -> str | None:
 
 
 def history(line: Sequence[Turn]) -> tuple[Message, ...]:
-    """What a model is told of `line`: the turns that were answered, whole or not. Without the system prompt."""
+    """What a model is told of `line`: the turns that were answered, whole or not, but for answers that were not accepted: to
+    whoever asked they were none. Without the system prompt."""
     return tuple(
         message
         for turn in line
-        if turn.answer is not None
+        if turn.answer is not None and turn.outcome != NOT_ACCEPTED
         for message in (*map(in_one_text, turn.asked), _sendable(turn, turn.answer))
     )
 

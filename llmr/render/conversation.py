@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from llmr.chat import Media, Message, Part, Text, Thinking, ToolCall, ToolResult
-from llmr.conversations import Overview, Turn
+from llmr.conversations import NOT_ACCEPTED, Overview, Turn
 from llmr.render.figures import count, dollars, seconds
 
 SCHEMA: Final = "llmr.conversation/1"
@@ -79,6 +79,8 @@ def how_it_ended(turn: Turn) -> str:
     if turn.whole:
         return "whole"
     why = "interrupted" if turn.outcome == "cancelled" else turn.outcome.replace("_", " ")
+    if turn.outcome == NOT_ACCEPTED and turn.answer is not None:
+        return "not accepted: it is not what was asked for, and was not shown"
     return f"broken off: {why}" if turn.answer is not None else f"failed: {why}"
 
 
@@ -157,7 +159,7 @@ def _turn_json(turn: Turn, *, content: bool) -> dict[str, Any]:
         "parent": turn.parent,
         "at": utc_time(turn.at),
         "outcome": turn.outcome,
-        "partial": turn.answer is not None and not turn.whole,
+        "partial": turn.answer is not None and not turn.whole and turn.outcome != NOT_ACCEPTED,
         "asked_model": turn.asked_model,
         "provider": turn.provider,
         "model": turn.model,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from llmr.render.figures import ASSUMED, dollars, left, seconds, share
+from llmr.render.flips import by_index, takes_draws, unflipped_view
 from llmr.render.ink import Keep, Line, Span, Tone, ink, plain, width_of, wrapped, wrapped_line
 from llmr.render.pictures import UNICODE, Glyphs
 from llmr.render.table import Align, Column, table
@@ -17,6 +18,7 @@ from llmr.routing.estimate import MEASURED_FROM
 from llmr.routing.rules import RuleTrace
 from llmr.routing.selection import Selection
 
+EXPLORED: Final = "exploring: ranked by a draw from what is still possible"
 PIPE_WIDTH: Final = 80  # where nobody says how wide it is, this fits
 _TERM_TITLES: Final = ("first", "read", "risk", "tail", "price", "quality")
 _PRICE: Final = TERMS.index("price")
@@ -29,9 +31,10 @@ def decision_lines(selection: Selection, width: int | None = PIPE_WIDTH) -> list
 
 
 def why_lines(selection: Selection, width: int | None) -> list[str]:
-    """The same with its key below, for a person who asks why."""
-    key = key_view(DecisionRecord.of(selection).ranked, width)
-    return [*decision_lines(selection, width), *map(plain, key)]
+    """The same with what decides the order, where that is not the index, and its key below, for a person who asks why."""
+    record = DecisionRecord.of(selection)
+    below = (*unflipped_view(selection.strategy, record, width), *key_view(record.ranked, selection.strategy, width))
+    return [*decision_lines(selection, width), *map(plain, below)]
 
 
 def decision_view(
@@ -39,8 +42,8 @@ def decision_view(
 ) -> list[Line]:
     """The whole decision. `now`, wall-clock seconds: how long still is said of whom time gives back."""
     record = DecisionRecord.of(selection)
-    explored = ", exploring: ranked by a draw from what is still possible" if selection.explored else ""
-    head = f": {selection.strategy} order for ~{selection.prompt_tokens:,} prompt tokens{explored}"
+    explored = selection.explored and takes_draws(selection.strategy)
+    head = f": {selection.strategy} order for ~{selection.prompt_tokens:,} prompt tokens{f', {EXPLORED}' if explored else ''}"
     lines = wrapped_line((*ink(selection.asked, Tone.STRONG), *ink(head)), width, "  ")
     if record.ranked:
         lines += order_view(record.ranked, width)
@@ -122,12 +125,13 @@ def _expected_cells(each: Weighed) -> list[Line]:
     ]
 
 
-def key_view(ranked: Sequence[Weighed], width: int | None, indent: str = "  ") -> list[Line]:
+def key_view(ranked: Sequence[Weighed], strategy: str, width: int | None, indent: str = "  ") -> list[Line]:
     """One line that says how the tables of these candidates are read, as much of it as has room; for a terminal."""
     guessed = any(min(each.samples, each.outcomes) < MEASURED_FROM for each in ranked if each.p50_s is not None)
     words = [ASSUMED] if guessed else []
     if any(each.terms_s for each in ranked):
-        words += ["index: sum of the terms, in seconds; least first", "p50, p95: first token"]
+        first = "; least first" if by_index(strategy) else ""
+        words += [f"index: sum of the terms, in seconds{first}", "p50, p95: first token"]
     line = ""
     for word in words:
         longer = f"{line}; {word}" if line else indent + word

@@ -60,6 +60,16 @@ _BY_OTHER_MEANS: Final[Mapping[Strategy, str]] = MappingProxyType(
 )
 
 
+def by_index(strategy: str) -> bool:
+    """Whether the order is that of the index, the least first."""
+    return strategy not in _BY_OTHER_MEANS
+
+
+def takes_draws(strategy: str) -> bool:
+    """Whether a draw of the figures can change the order: of equals in quality, too."""
+    return by_index(strategy) or strategy == Strategy.QUALITY
+
+
 def unflipped_view(strategy: str, record: DecisionRecord, width: int | None) -> list[Line]:
     """Why no figure would flip the decision, where several could be asked and none would."""
     if record.rivals or len(record.ranked) < 2:

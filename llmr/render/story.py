@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from llmr.dataclass import dataclass
 from llmr.errors import ErrorKind
-from llmr.render.decision import key_view, passed_over_view, weighing_view
+from llmr.render.decision import EXPLORED, key_view, passed_over_view, weighing_view
 from llmr.render.figures import count, dollars, left, moment, seconds
-from llmr.render.flips import flip_view, unflipped_view
+from llmr.render.flips import flip_view, takes_draws, unflipped_view
 from llmr.render.ink import Keep, Line, Span, Tone, ink, wrapped_line
 from llmr.render.pictures import Glyphs, mark, outcome_words
 from llmr.render.table import Align, Column, table
@@ -86,8 +86,8 @@ class Story:
         words = [f"{self.request.strategy} order"]
         if decision.prompt_tokens is not None:
             words.append(f"~{decision.prompt_tokens:,} prompt tokens")
-        if decision.explored:
-            words.append("exploring: ranked by a draw from what is still possible")
+        if decision.explored and takes_draws(self.request.strategy):
+            words.append(EXPLORED)
         words += [f"rule {name!r}" for name in decision.rules]
         return ", ".join(words)
 
@@ -107,7 +107,7 @@ class Story:
 
     def key_lines(self, width: int | None) -> list[Line]:
         """How the table of the decision is read, for a terminal."""
-        return key_view(self._told(self.decision), width) if self.decision is not None else []
+        return key_view(self._told(self.decision), self.request.strategy, width) if self.decision is not None else []
 
     def _told(self, decision: DecisionRecord) -> list[Weighed]:
         """The first few of the order, and whoever was tried."""

@@ -38,7 +38,7 @@ _USUAL_CAP_S: Final = BreakerPolicy().retry_after_cap_s
 @dataclass(slots=True)
 class Tried:
     """One attempt. `outcome` "ok", "outpaced", an ErrorKind, or "running". Seconds; None: it did not come to that. `hedge`:
-    it was asked beside a late one."""
+    it was asked beside a late one; `refused`: the whole answer, which the request's own check refused."""
 
     candidate: Candidate
     probe: bool
@@ -47,6 +47,7 @@ class Tried:
     after_s: float | None = None
     ttft_s: float | None = None
     error: ProviderError | None = None
+    refused: ChatResponse | None = None
 
 
 @dataclass(slots=True)
@@ -75,7 +76,9 @@ class Transcript:
             case AttemptStarted():
                 self.attempts.append(Tried(event.candidate, event.probe, event.hedge))
             case AttemptFailed():
-                self._ended(self.attempts[event.number - 1], event.error, event.after_s)
+                tried = self.attempts[event.number - 1]
+                tried.refused = event.refused
+                self._ended(tried, event.error, event.after_s)
             case Outpaced():
                 loser = self.attempts[event.number - 1]
                 loser.outcome, loser.after_s = OUTPACED, event.after_s
@@ -125,6 +128,11 @@ class Transcript:
             done = self.finished
             return Tried(self.found.candidate, probe=False, outcome=CACHED, ttft_s=done.ttft_s if done else None)
         return next((tried for tried in reversed(self.attempts) if tried.ttft_s is not None), None)
+
+    @property
+    def refused(self) -> list[Tried]:
+        """The attempts whose answer the request's own check refused, in order."""
+        return [tried for tried in self.attempts if tried.refused is not None]
 
     @property
     def cost_usd(self) -> float | None:
@@ -215,6 +223,19 @@ def receipt_lines(transcript: Transcript) -> list[str]:
     if done is not None or transcript.cost_usd:
         lines.append("  " + " · ".join([*words, cost_phrase(transcript.cost_usd, transcript.estimated_usd)]))
     return lines
+
+
+def how_it_went_lines(transcript: Transcript) -> list[str]:
+    """Who answered, and the receipt: what became of the decision."""
+    if transcript.found is not None:
+        return [f"  {cached_phrase(transcript.found)}"]
+    by, first = transcript.answered_by, transcript.attempts[:1]
+    if not first:
+        return ["  nobody was asked"]
+    whole = transcript.finished is not None
+    who = f"{'answered' if whole else 'begun'} by {by.candidate.key}" if by is not None else "answered by nobody"
+    order = ", the first that was asked" if by is first[0] else ""
+    return [f"  {who}{order}:", *receipt_lines(transcript)]
 
 
 def cost_phrase(cost_usd: float | None, estimated_usd: float | None) -> str:

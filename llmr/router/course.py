@@ -12,7 +12,7 @@ leave. Whatever they both have to know stands here, once; tests/simulation/test_
 
 from random import Random
 
-from llmr.chat import ChatRequest
+from llmr.chat import ChatRequest, ChatResponse
 from llmr.errors import ErrorKind, LlmrError, ProviderError, kind_named
 from llmr.exchange import Clock
 from llmr.router.asking import Asker, Asking
@@ -116,7 +116,8 @@ class Course:
         after_s = self._asker.took_s(asking)
         self._asker.report(progress, asking, error)
         progress.handler.failed(asking.candidate, error, self.elapsed_s(progress))
-        return AttemptFailed(asking.candidate, error, after_s, asking.number)
+        refused = ChatResponse.from_deltas(asking.came) if error.kind is ErrorKind.NOT_ACCEPTED else None
+        return AttemptFailed(asking.candidate, error, after_s, asking.number, refused)
 
     def outpaced(self, progress: Progress, loser: Asking, after_s: float) -> None:
         """Book an attempt that was given up after `after_s` seconds, for the one beside it spoke first."""

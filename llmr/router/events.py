@@ -60,12 +60,14 @@ class AttemptStarted:
 
 @dataclass(frozen=True, slots=True)
 class AttemptFailed:
-    """An attempt failed with nothing shown; the loop goes on. `after_s` seconds from its start."""
+    """An attempt failed with nothing shown; the loop goes on. `after_s` seconds from its start. `refused`: the whole answer,
+    where one came that the request's own check refused."""
 
     candidate: Candidate
     error: ProviderError
     after_s: float
     number: int
+    refused: ChatResponse | None = None
 
 
 @dataclass(frozen=True, slots=True)

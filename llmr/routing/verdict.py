@@ -19,11 +19,12 @@ _CLASSES: Final[Sequence[frozenset[ErrorKind]]] = (  # the most retryable first
         | {ErrorKind.GATEWAY, ErrorKind.BAD_RESPONSE, ErrorKind.INCOMPLETE}
     ),
     frozenset({ErrorKind.BUDGET}),  # it is full again tomorrow
+    frozenset({ErrorKind.NOT_ACCEPTED}),  # somebody answered: another key would not have made that a better answer
     frozenset({ErrorKind.AUTH}),
     frozenset({ErrorKind.NOT_SENT}),
     frozenset(
         {ErrorKind.TOO_LARGE_FOR_LIMIT, ErrorKind.MODEL_NOT_FOUND, ErrorKind.CONTEXT_LENGTH, ErrorKind.UNSUPPORTED}
-        | {ErrorKind.BAD_REQUEST, ErrorKind.TOOL_USE_FAILED, ErrorKind.NOT_ACCEPTED}
+        | {ErrorKind.BAD_REQUEST, ErrorKind.TOOL_USE_FAILED}
     ),
     frozenset({ErrorKind.CONTENT_FILTER}),
 )

@@ -34,8 +34,10 @@ def test_json_of_the_shape_is_accepted_in_a_fence_or_without(text: str) -> None:
         ("{}", "'age' is a required property"),
         ('{"age": 7, "x": 1}', "Additional properties"),
         ("[]", "not of type 'object'"),
-        ("Sure! " + GOOD, "not JSON"),
-        ("", "not JSON"),
+        ("Sure! " + GOOD, "not JSON: it begins with 'Sure! {\"age\": 7}'$"),
+        ('{"age":\n seven}', "not JSON: at line 2, column 2 stands 'seven}'$"),
+        ('{"age": ', "not JSON: it stops in the middle, after '{\"age\":'$"),
+        ("", "not JSON: there is no text in it"),
         ('{"age": NaN}', "NaN is no JSON number"),
         ("[" * 100_000, "not JSON"),
         ("```", "not JSON"),
@@ -109,3 +111,39 @@ def test_when_nobody_meets_the_schema_the_code_is_9_and_the_circuits_know_nothin
     for _ in range(6):
         shell("chat", "--schema", SCHEMA, "hi")
     assert shell("chat", "hi").code == 0, "an answer of the wrong shape opens no circuit"
+
+
+def test_a_bad_answer_beside_a_rejected_key_is_no_matter_of_keys(shell) -> None:
+    shell.serve(a=[Behavior(status=401), Behavior(text="no")], b=[Behavior(text="no"), Behavior(text="Sure! 7")])
+    assert shell("chat", "--schema", SCHEMA, "hi").code == 9, "one of them was asked and rejected the key"
+    ended = shell("chat", "--schema", SCHEMA, "hi")
+    assert ended.code == 9, "one of them was not asked"
+    assert "no JSON" not in ended.err
+    assert "begins with 'Sure! 7'" in ended.err
+    assert "try another model, or a simpler schema" in ended.err
+    assert "change the request" not in ended.err
+
+
+def test_answers_that_were_not_accepted_are_kept_marked_and_are_no_part_of_the_talk(shell) -> None:
+    lab = shell.serve(a=[Behavior(text="from a")], b=[Behavior(text="from b"), Behavior(text="after")])
+    ended = shell("chat", "--save", "--schema", SCHEMA, "hi")
+    assert ended.code == 9
+    (show,) = [line for line in ended.err.splitlines() if "what was answered is in" in line]
+    log = shell("log", "show", "--json", "last")
+    turns = [(t["provider"], t["answer"], t["outcome"], t["partial"]) for t in log.json["turns"]]
+    assert turns == [("a", "from a", "not_accepted", False), ("b", "from b", "not_accepted", False)]
+    told = shell(*show.split("`")[1].split()[1:]).out
+    assert told.count("not accepted: it is not what was asked for, and was not shown") == 2
+    conversation = log.json["id"]
+    assert shell("chat", "--save", "--conversation", conversation, "-m", "b/lab-model", "again").code == 0
+    assert [m["content"] for m in lab.provider("b").requests[-1].json["messages"]] == ["again"]
+
+
+def test_an_answer_that_was_not_accepted_is_kept_beside_the_one_that_was(shell) -> None:
+    shell.serve(a=[Behavior(text="from a")], b=[Behavior(text=GOOD)])
+    assert shell("chat", "--save", "--schema", SCHEMA, "hi").code == 0
+    turns = shell("log", "show", "--json", "last").json["turns"]
+    assert [(t["provider"], t["answer"], t["outcome"], t["parent"]) for t in turns] == [
+        ("a", "from a", "not_accepted", None),
+        ("b", GOOD, "ok", None),
+    ]

@@ -328,6 +328,18 @@ def test_a_fallback_is_said(here, at):
     assert "→ b/lab-model" in text
 
 
+def test_why_tells_who_failed_and_who_answered(here, at):
+    here.lab.provider("a").follow([Behavior(status=500, error_message="out of order")])
+    screen = at(columns=120)
+    screen.ask("hi", "Hello from the lab.")
+    told = screen.ask("/why", "answered by b/lab-model:").split("> /why")[1]
+    assert "1. a/lab-model 500 server" in told
+    assert "out of order" in told
+    assert "2. b/lab-model" in told
+    assert "the order is your own list's (priority)" in told
+    assert "least first" not in told
+
+
 def test_a_failed_request_is_told_and_the_session_goes_on(here, at):
     here.lab.provider("a").follow([Behavior(status=400, error_message="no such thing"), Behavior(text="better")])
     screen = at()

@@ -9,7 +9,7 @@ from fakes import NOON, model
 
 from llmr.catalog import Price, Strategy
 from llmr.errors import ErrorKind
-from llmr.render.decision import decision_lines, decision_view, key_view, rule_lines
+from llmr.render.decision import decision_lines, decision_view, key_view, rule_lines, why_lines
 from llmr.render.decision_json import decision_json
 from llmr.render.flips import flip_lines, unflipped_view
 from llmr.render.ink import plain
@@ -128,6 +128,20 @@ def test_whoever_is_not_asked_is_listed_with_the_reason() -> None:
 
 def test_an_exploring_request_says_so() -> None:
     assert ", exploring" in decision_lines(selection(explored=True))[0]
+
+
+@pytest.mark.parametrize(("strategy", "told"), [("quality", True), ("priority", False), ("round_robin", False)])
+def test_where_no_draw_changes_the_order_nobody_says_that_it_is_exploring(strategy: str, told: bool) -> None:
+    said = decision_lines(selection(explored=True, strategy=Strategy(strategy)))[0]
+    assert (", exploring" in said) is told
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+def test_why_says_what_decides_and_nothing_that_contradicts_it(strategy: Strategy) -> None:
+    told = why_lines(selection(ranked("a"), ranked("b"), strategy=strategy), 120)[4:]
+    by_index = strategy in {Strategy.BALANCED, Strategy.COST, Strategy.LATENCY}
+    assert any("least first" in line for line in told) is by_index
+    assert any(f"({strategy})" in line for line in told) is not by_index
 
 
 def test_each_rule_says_whether_it_matched_and_why() -> None:
@@ -275,13 +289,13 @@ def test_a_share_is_as_measured_as_the_attempts_behind_it_not_as_the_times() -> 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_one_line_says_how_the_table_is_read(width: int) -> None:
-    (line,) = key_view(DecisionRecord.of(selection(ranked("a", measured=False))).ranked, width)
+    (line,) = key_view(DecisionRecord.of(selection(ranked("a", measured=False))).ranked, "balanced", width)
     assert plain(line).startswith("  ~ assumed, not measured" + ("; index: " if width >= 80 else ""))
     assert len(plain(line)) <= width
 
 
 def test_the_key_explains_no_mark_that_is_not_there() -> None:
-    (line,) = key_view(DecisionRecord.of(selection(ranked("a"))).ranked, 80)
+    (line,) = key_view(DecisionRecord.of(selection(ranked("a"))).ranked, "balanced", 80)
     assert "~" not in plain(line)
 
 

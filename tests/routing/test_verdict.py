@@ -18,6 +18,8 @@ def tried(*kinds: ErrorKind) -> list[Failure]:
         ([ErrorKind.AUTH, ErrorKind.CONNECT], ErrorKind.CONNECT),
         ([ErrorKind.CONNECT, ErrorKind.SERVER], ErrorKind.SERVER),
         ([ErrorKind.UNSUPPORTED, ErrorKind.AUTH], ErrorKind.AUTH),
+        ([ErrorKind.NOT_ACCEPTED, ErrorKind.AUTH], ErrorKind.NOT_ACCEPTED),
+        ([ErrorKind.NOT_ACCEPTED, ErrorKind.STALL], ErrorKind.STALL),
         ([ErrorKind.RATE_LIMIT, ErrorKind.BAD_REQUEST], ErrorKind.BAD_REQUEST),
         ([ErrorKind.RATE_LIMIT, ErrorKind.CONTENT_FILTER], ErrorKind.CONTENT_FILTER),
     ],

@@ -9,6 +9,7 @@ from llmr.cli.client.turns import Told
 from llmr.cli.client.views import cost_lines
 from llmr.cli.screen import screen
 from llmr.errors import UsageError
+from llmr.render.transcript import how_it_went_lines
 
 
 def report_lines(verb: Verb, app: App, session: Session, told: Told | None) -> Iterator[str]:
@@ -17,11 +18,12 @@ def report_lines(verb: Verb, app: App, session: Session, told: Told | None) -> I
         case Verb.WHY:
             from llmr.render.decision import PIPE_WIDTH, why_lines
 
-            selection = told.transcript.selection if told is not None else None
-            if selection is None:
+            if told is None:
                 raise UsageError("nothing was asked yet")
-            width = screen().width
-            yield from (f"  {line}" for line in why_lines(selection, width - 2 if width else PIPE_WIDTH))
+            width, selection = screen().width, told.transcript.selection
+            decided = why_lines(selection, width - 2 if width else PIPE_WIDTH) if selection is not None else []
+            yield from (f"  {line}" for line in decided)
+            yield from how_it_went_lines(told.transcript)
         case Verb.STATUS:
             from llmr.cli.providers import show_status
 
