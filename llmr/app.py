@@ -241,7 +241,7 @@ def _later(store: StateStore, config: Config, clock: SystemClock, *, serving: bo
     from llmr.state.sqlite import SqliteStore
 
     try:
-        behind = WriteBehind(SqliteStore(config.state_path, clock.now))
+        behind = WriteBehind(SqliteStore(config.state_path, clock.now), clock.monotonic)
     except StateError:  # the other connection could be had, this one not: everything is written at once
         yield None
         return

@@ -12,6 +12,7 @@
 Whatever is refused on the way is refused in the words of the API that the path belongs to.
 """
 
+import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import field
@@ -59,6 +60,11 @@ class Gateway:
                 await self._answered(call, app, row)
             except Gone:
                 call.outcome = "client_gone"
+            except asyncio.CancelledError:
+                call.outcome = "cut_off"
+                if call.status is None:
+                    await self._refused(refuse(503, "server_stopped", _STOPPED, retry_after_s=1.0), call, app, row)
+                raise
             finally:
                 self._over(call, app, row)
 
@@ -104,15 +110,19 @@ class Gateway:
             else:
                 await self._served(_fit(route, call), call, app)
         except LlmrError as error:
-            problem = problem_of(error, app.redact)
-            call.outcome = call.outcome or problem.code
             if call.status is not None:  # nothing can be said any more, and nobody may take it for whole
+                call.outcome = call.outcome or problem_of(error, app.redact).code
                 raise
-            if call.attempts:
-                call.told["x-llmr-attempts"] = str(call.attempts)
-            headers = {**headers_of(problem), **getattr(error, "headers", {})}
-            body = dialect_of(route, call).error(problem, request_id=call.request_id)
-            await call.answer(problem.status, body, headers=headers)
+            await self._refused(error, call, app, row)
+
+    async def _refused(self, error: LlmrError, call: Call, app: App, row: str | None) -> None:
+        problem = problem_of(error, app.redact)
+        call.outcome = call.outcome or problem.code
+        if call.attempts:
+            call.told["x-llmr-attempts"] = str(call.attempts)
+        headers = {**headers_of(problem), **getattr(error, "headers", {})}
+        body = dialect_of(None if row is None else ROUTES[row], call).error(problem, request_id=call.request_id)
+        await call.answer(problem.status, body, headers=headers)
 
     async def _served(self, route: Route, call: Call, app: App) -> None:
         if route.takes is None:
@@ -158,6 +168,7 @@ async def _nowhere(_message: object) -> NoReturn:
     raise Gone
 
 
+_STOPPED: Final = "the server stopped before anybody had answered"
 _PREFLIGHT: Final = MappingProxyType(
     {
         "access-control-allow-methods": "GET, HEAD, POST",

@@ -2,11 +2,13 @@
 
 A new configuration takes effect between two requests: it gets an App of its own, and the old one is closed when its last
 request is over. Streams that run for minutes are not disturbed. Both write to the same store.
+
+Opening and closing wait for the store's lock, which another process may hold for seconds: a thread does both.
 """
 
 import asyncio
-from collections.abc import Generator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import field
 from types import TracebackType
 from typing import Self
@@ -37,6 +39,7 @@ class Generations:
         self._config = config
         self._now: _Generation | None = None
         self._retiring: set[asyncio.Task[None]] = set()
+        self._retired: list[App] = []
 
     async def __aenter__(self) -> Self:
         self._now = await _begun(self._config)
@@ -57,6 +60,12 @@ class Generations:
         assert self._now is not None  # noqa: S101 - within the block
         return self._now.app
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What a person should be told of the files, by every App that there was, once."""
+        apps = (*self._retired, *(() if self._now is None else (self._now.app,)))
+        return tuple(dict.fromkeys(notice for app in apps for notice in app.notices))
+
     @contextmanager
     def use(self) -> Generator[App]:
         """The App for one request, kept until it is over."""
@@ -73,6 +82,7 @@ class Generations:
         fresh = await _begun(config)
         old, self._now = self._now, fresh
         if old is not None:
+            self._retired.append(old.app)
             task = asyncio.create_task(_retired(old))
             self._retiring.add(task)
             task.add_done_callback(self._retiring.discard)
@@ -80,10 +90,35 @@ class Generations:
 
 async def _begun(config: Config) -> _Generation:
     async with AsyncExitStack() as stack:
-        app = stack.enter_context(opened(config, serving=True, with_cache=True))
+        app = await stack.enter_async_context(_by_a_thread(opened(config, serving=True, with_cache=True)))
         await stack.enter_async_context(app.transport)
         return _Generation(app, stack.pop_all())
     raise AssertionError("a stack swallows nothing")  # pragma: no cover
+
+
+@asynccontextmanager
+async def _by_a_thread(opening: AbstractContextManager[App]) -> AsyncGenerator[App, None]:
+    """The App, entered and left by a thread. Whoever is cancelled meanwhile leaves what has been entered, and waits for it."""
+    entered = asyncio.create_task(asyncio.to_thread(opening.__enter__))
+
+    async def leave() -> None:
+        await entered
+        await asyncio.to_thread(opening.__exit__, None, None, None)
+
+    try:
+        yield await asyncio.shield(entered)
+    finally:
+        if not entered.done() or entered.exception() is None:
+            await _to_its_end(asyncio.create_task(leave()))
+
+
+async def _to_its_end(task: asyncio.Task[None]) -> None:
+    """Wait for the task, also while cancelled: that is told when it is over."""
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 async def _retired(generation: _Generation) -> None:

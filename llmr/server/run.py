@@ -40,6 +40,7 @@ _BACKLOG: Final = 512
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _GC_THRESHOLDS: Final = (10_000, 20, 50)  # a request makes some 3,000 objects, and next to no cycles
+_CUT_OFF_S: Final = 3.0  # for those that were cut off: books, sockets and a line in the log
 _MORE_ACCEPTS: Final = 15
 # uvloop accepts one connection per socket and turn of the loop, and a turn with 64 requests in it takes 10 ms: the last of 64
 # clients that came together was let in after 600. As many sockets for the one port let in as many a turn.
@@ -148,14 +149,16 @@ async def _serving(
             gateway = gateway_for(generations, token, port_of(listener), log, options=options, limits=options.limits)
             following = asyncio.create_task(follow(watched, load, generations, lambda line: say(redact(line))))
             _settle_down()
-            await Server(gateway, options.limits).serve(
-                sockets=[listener, *(listener.dup() for _ in range(_MORE_ACCEPTS))]
-            )
-            following.cancel()
-            if gateway.tracer is not None:
-                gateway.tracer.close()
-        app = generations.app
-    for notice in app.notices:
+            try:
+                await Server(gateway, options.limits).serve(
+                    sockets=[listener, *(listener.dup() for _ in range(_MORE_ACCEPTS))]
+                )
+            finally:
+                following.cancel()
+                await asyncio.wait([following])  # it may be opening an App
+                if gateway.tracer is not None:
+                    gateway.tracer.close()
+    for notice in generations.notices:
         say(notice)
 
 
@@ -232,6 +235,12 @@ class Server(uvicorn.Server):
             for number in _SIGNALS:
                 loop.remove_signal_handler(number)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """uvicorn cancels what is not over when the drain is, and does not wait for it to be booked and logged."""
+        await super().shutdown(sockets)
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=_CUT_OFF_S)
+
     def _stop(self, number: int) -> None:
         if self.should_exit:
             os._exit(128 + number)
@@ -244,6 +253,8 @@ def _complaints(say: Say) -> Generator[None]:
 
     class _Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
+            if record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError):
+                return  # cut off at the drain's end: how many, uvicorn has said, and who, the log
             for line in self.format(record).splitlines():
                 say(line)
 

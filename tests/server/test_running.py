@@ -1,18 +1,23 @@
 """What happens while the server runs: metrics, a changed configuration, several workers."""
 
+import json
 import os
 import re
 import signal
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
-from served import eventually, settings_for
+from served import TOKEN, eventually, read_all, settings_for
 
-from llmr.errors import ConfigError
+from llmr.errors import ConfigError, StateUnusable
 from llmr.lab import Behavior, LabProvider
-from llmr.server import reload
+from llmr.routing.rate_limit import LimiterState
+from llmr.server import generations, reload
+from llmr.server.limits import LIMITS
+from llmr.state.sqlite import SqliteStore
 
 
 def metric(served, name, **labels):
@@ -162,15 +167,91 @@ def test_nobody_waits_for_who_looks_into_a_cache_that_does_not_answer(serve, mon
         looking.join(10)
 
 
+@pytest.mark.parametrize("door", ["__enter__", "__exit__"])
+def test_nobody_waits_for_a_store_that_is_slow_to_open_or_to_close(serve, monkeypatch, door):
+    released, asked = threading.Event(), threading.Event()
+    served = serve(LabProvider("a"))
+    opened = generations.opened
+
+    class Slow:
+        def __init__(self, opening):
+            self._opening = opening
+
+        def __enter__(self):
+            return self._through("__enter__")
+
+        def __exit__(self, *told):
+            return self._through("__exit__", *told)
+
+        def _through(self, which, *told):
+            if which == door:
+                asked.set()
+                released.wait(30)
+            return getattr(self._opening, which)(*told)
+
+    monkeypatch.setattr(generations, "opened", lambda *one, **more: Slow(opened(*one, **more)))
+    if door == "__exit__":
+        served.renew(served.settings)
+    renewing = threading.Thread(target=served.renew, args=(served.settings,))
+    renewing.start()
+    try:
+        assert asked.wait(10)
+        assert served.chat().status_code == 200
+    finally:
+        released.set()
+        renewing.join(10)
+
+
+def test_what_could_not_be_written_is_told_by_every_app_that_there_was(serve):
+    served = serve(LabProvider("a"))
+    served.on_loop(lambda: served.app.registry._books.met(StateUnusable("the disk is full")))
+    served.renew(served.settings)
+    assert served.app.notices == ()
+    assert served.generations.notices == ("the state was not fully usable: the disk is full",)
+
+
+@pytest.mark.parametrize("said", [0, 1])
+def test_a_request_that_is_cut_off_at_the_end_of_the_drain_is_booked_and_logged(serve, said):
+    lab = LabProvider("a", [Behavior(text="one two three", gate="go", gate_at=said)])
+    limited = "rate_limit.concurrent = 1"
+    served = serve(lab, provider_extra=limited, limits=replace(LIMITS, drain_s=0.0))
+    with served.connection() as connection:
+        connection.sendall(chat_bytes(served))
+        answer = connection.recv(65536) if said else b""
+        assert eventually(lambda: served.gateway.under_way and lab.requests)
+        served.server.should_exit = True
+        answer += read_all(connection)
+    served.__exit__()
+    (line,) = [json.loads(line) for line in served.log]
+    assert (line["outcome"], line["attempts"]) == ("cut_off", 1)
+    assert (b"server_stopped" in answer) is not bool(said)
+    assert b"[DONE]" not in answer
+    with SqliteStore(served.home / ".local/state/llmr/state.db", time.time) as store:
+        assert [one.outcome for one in store.requests()] == ["cancelled"]
+        assert [one.outcome for one in store.attempts()] == ["cancelled"]
+        (limits,) = store.scan("r:p:").values()
+        assert LimiterState.from_row(limits).leases == ()
+
+
+def chat_bytes(served):
+    """A streamed chat, as it goes over the wire."""
+    body = json.dumps({"model": "m", "stream": True, "messages": [{"role": "user", "content": "hi"}]})
+    return (
+        f"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1:{served.port}\r\nauthorization: Bearer {TOKEN}\r\n"
+        f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n{body}"
+    ).encode()
+
+
 def test_whichever_worker_is_asked_for_metrics_tells_of_all_of_them(start):
     running = start("--workers", "2", "--quiet")
     token = running.token_file.read_text().strip()
     children = eventually(lambda: len(found := children_of(running.process.pid)) == 2 and found)
     sample = 'llmr_requests_total{path="/v1/chat/completions",status="200"}'
-    for other, times in zip(children, (2, 3), strict=True):
+    for other, times, counted in zip(children, (2, 3), (2, 5), strict=True):
         with stopped(other):
             for _ in range(times):
                 assert running.chat(token).status_code == 200
+            eventually(lambda counted=counted: running.metric(token, sample) == counted)  # a moment after the answer
     for other in children:
         with stopped(other):
             assert running.metric(token, sample) == 5

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from llmr.errors import StateBusy
 from llmr.state import Change
 from llmr.state.behind import WriteBehind
 from llmr.state.sqlite import SqliteStore
@@ -29,7 +30,7 @@ def opened(path: Path):
 
 
 def test_each_step_sees_what_the_ones_before_it_wrote(path):
-    behind = WriteBehind(opened(path))
+    behind = WriteBehind(opened(path), time.monotonic)
     for number in range(500):
         behind.put(frozenset({"k"}), appended(number))
     behind.close()
@@ -38,7 +39,7 @@ def test_each_step_sees_what_the_ones_before_it_wrote(path):
 
 
 def test_a_step_that_removes_a_row_removes_it_for_the_next_one(path):
-    behind = WriteBehind(opened(path))
+    behind = WriteBehind(opened(path), time.monotonic)
     behind.put(frozenset({"k"}), appended(1))
     behind.put(frozenset({"k"}), lambda _rows, _now: Change(None, {"k": None}))
     behind.put(frozenset({"k"}), appended(2))
@@ -48,7 +49,7 @@ def test_a_step_that_removes_a_row_removes_it_for_the_next_one(path):
 
 
 def test_nobody_waits_while_another_process_holds_the_lock_and_nothing_is_lost(path):
-    behind = WriteBehind(opened(path))
+    behind = WriteBehind(opened(path), time.monotonic)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     began_s = time.monotonic()
@@ -80,7 +81,7 @@ def test_a_step_at_fault_is_dropped_and_counted_and_takes_nothing_else_with_it(p
     def wrong(_rows, _now):
         raise KeyError("x")
 
-    behind = WriteBehind(opened(path))
+    behind = WriteBehind(opened(path), time.monotonic)
     behind.put(frozenset({"k"}), appended(1))
     behind.put(frozenset({"k"}), wrong)
     behind.put(frozenset({"k"}), lambda _rows, _now: Change(None, {"not named": 1}))
@@ -107,7 +108,7 @@ def test_a_step_at_fault_is_dropped_and_counted_and_takes_nothing_else_with_it(p
     ],
 )
 def test_whatever_a_step_may_be_at_fault_for_ends_no_thread(path, step, fault):
-    behind = WriteBehind(opened(path))
+    behind = WriteBehind(opened(path), time.monotonic)
     behind.put(frozenset({"k"}), appended(1))
     behind.put(frozenset({"k", "j"}), step)
     behind.put(frozenset({"k"}), appended(2))
@@ -126,7 +127,7 @@ def test_what_waits_when_the_thread_ends_before_its_time_is_written_at_the_end(p
         ended.set()
         raise MemoryError
 
-    behind = WriteBehind(opened(path))
+    behind = WriteBehind(opened(path), time.monotonic)
     behind.put(frozenset({"k"}), exhausting)
     assert ended.wait(10)
     behind.put(frozenset({"k"}), appended(1))
@@ -137,7 +138,7 @@ def test_what_waits_when_the_thread_ends_before_its_time_is_written_at_the_end(p
 
 def test_what_cannot_be_kept_is_dropped_and_counted(path, monkeypatch):
     monkeypatch.setattr("llmr.state.behind._MOST", 10)
-    behind = WriteBehind(opened(path))
+    behind = WriteBehind(opened(path), time.monotonic)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     for number in range(300):
@@ -147,3 +148,50 @@ def test_what_cannot_be_kept_is_dropped_and_counted(path, monkeypatch):
     behind.close()
     (notice,) = behind.notices
     assert "could not be written" in notice
+
+
+class Locked:
+    """A store that another process holds for good; waiting for it takes time by its own clock."""
+
+    def __init__(self):
+        self.now_s = 0.0
+
+    def write(self, _keys, _step, *, wait_s):
+        self.now_s += wait_s
+        raise StateBusy("state.db: database is locked")
+
+    def close(self):
+        pass
+
+
+def test_the_end_waits_for_the_lock_once_and_not_for_every_batch(monkeypatch):
+    monkeypatch.setattr("llmr.state.behind._AT_ONCE", 1)
+    store = Locked()
+    behind = WriteBehind(store, lambda: store.now_s)
+    for number in range(50):
+        behind.put(frozenset({"k"}), appended(number))
+    began_s = store.now_s
+    behind.close()
+    assert store.now_s - began_s < 6.0
+    assert behind.notices == ("50 records could not be written: state.db: database is locked",)
+
+
+def test_what_comes_after_the_end_is_counted(path):
+    behind = WriteBehind(opened(path), time.monotonic)
+    behind.close()
+    behind.put(frozenset({"k"}), appended(1))
+    assert behind.notices == ("1 records could not be written: they came after the end",)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_where_the_thread_has_died_nobody_else_is_blamed(path, monkeypatch):
+    def exhausting(_rows, _now):
+        raise MemoryError
+
+    behind = WriteBehind(opened(path), time.monotonic)
+    behind.put(frozenset({"k"}), exhausting)
+    behind._thread.join(10)
+    monkeypatch.setattr("llmr.state.behind._MOST", 0)
+    behind.put(frozenset({"k"}), appended(1))
+    assert behind.notices == ("1 records could not be written: the thread that writes them has died",)
+    behind.close()
