@@ -16,6 +16,7 @@ from llmr.config.environment import Environment
 from llmr.config.load import load
 from llmr.errors import ConfigError, UsageError, Wrong
 from llmr.render.figures import counted
+from llmr.secret import Redactor
 
 SCHEMA: Final = "llmr.check/1"
 
@@ -38,10 +39,13 @@ def run_check(file: str | None, *, config_file: str | None, as_json: bool) -> in
 def _right(config: Config, *, as_json: bool) -> int:
     on = sum(provider.off_reason is None for provider in config.catalog.providers.values())
     sources = [*map(str, config.sources)]
+    notices = [*map(Redactor(config.secrets()), config.notices)]
     if as_json:
         facts = {"providers": len(config.catalog.providers), "providers_on": on, "rules": len(config.rules)}
-        _print({"ok": True, "files": sources, "errors": [], "more": 0, **facts})
+        _print({"ok": True, "files": sources, "errors": [], "more": 0, "notices": notices, **facts})
         return int(ExitCode.OK)
+    for notice in notices:
+        say(f"llmr: {notice}")
     print_line(f"ok: {', '.join(sources) or 'no file'}")
     print_line(
         f"{on} of {counted(len(config.catalog.providers), 'provider')} are on, {counted(len(config.rules), 'rule')}"

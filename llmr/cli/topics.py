@@ -127,7 +127,7 @@ llmr keys list --json, keys test --json: llmr.keys/1; no document holds a key
 
 llmr config check --json: llmr.check/1
   ok, files, errors [{file, line, key, message, suggestion}], more   ok false: the exit code is 3; more: errors left out
-  providers, providers_on, rules             where ok
+  providers, providers_on, rules, notices    where ok; a notice is of what is ignored or unfit, and no error
 
 llmr config show --json: llmr.config/1
   settings [{key, value, scope, where}]     scope: known, shipped, user, given, project or environment

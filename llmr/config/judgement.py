@@ -14,7 +14,7 @@ from llmr.config.origin import Fault, Origins, Place, TomlTable, exists
 from llmr.config.schema import RoutingFile
 from llmr.config.toml_lines import KeyPath, dotted
 from llmr.config.validation import validated
-from llmr.config.wording import did_you_mean, plain
+from llmr.config.wording import did_you_mean, plain, show
 from llmr.dataclass import dataclass
 from llmr.errors import ConfigError, TrustError, Wrong
 
@@ -90,7 +90,7 @@ def _order(place: Place, labels: Sequence[str]) -> tuple[int, int]:
 def _worded(place: Place, fault: Fault, origins: Origins) -> Wrong:
     is_variable = place.line is None and place.label.startswith(PREFIX)
     key = dotted(origins.as_said(fault.path))
-    said = fault.worded()
+    said = _with_value(fault, origins) if is_variable else fault.worded()
     return Wrong(
         text=f"{place}:{'' if is_variable else f' {key}:'} {said}",
         file=plain(place.label),
@@ -99,6 +99,23 @@ def _worded(place: Place, fault: Fault, origins: Origins) -> Wrong:
         message=said,
         suggestion=did_you_mean(fault.word, fault.known) if fault.word else None,
     )
+
+
+_FIGURES: Final = ("expected a number", "expected a whole number", "expected true or false")
+_SHORT: Final = 24  # characters of a value that is shown: who mistypes a figure writes no more
+
+
+def _with_value(fault: Fault, origins: Origins) -> str:
+    """The message with the text that a variable has where a figure belongs: no line leads to it, and it is no secret's place.
+    What is long is not shown all the same, nor what is shaped like a key."""
+    speaker = origins.speaker(fault.path)
+    found: Any = None if speaker is None else speaker.table
+    for step in fault.path:
+        found = found[step] if isinstance(found, dict) and step in found else None  # pyright: ignore[reportUnknownVariableType] - TOML
+    said = fault.worded()
+    if not isinstance(found, str) or len(found) > _SHORT or not said.startswith(_FIGURES):
+        return said
+    return said.replace("found a string", f"found {show(found)}")
 
 
 def _removed(table: TomlTable, path: KeyPath) -> KeyPath:

@@ -60,6 +60,14 @@ def test_what_is_right_is_told_as_json_too(shell):
     assert str(shell.home / ".config/llmr/routing.toml") in said.json["files"]
 
 
+def test_a_variable_that_means_nothing_is_told_with_the_one_that_was_meant(shell, monkeypatch):
+    monkeypatch.setenv("LLMR_STRATEGI", "cost")
+    said = shell("config", "check")
+    assert (said.code, said.out.startswith("ok: ")) == (0, True)
+    assert said.err == "llmr: LLMR_STRATEGI: unknown variable, ignored; did you mean LLMR_STRATEGY?\n"
+    assert shell("config", "check", "--json").json["notices"] == [said.err.removeprefix("llmr: ").rstrip()]
+
+
 def test_what_is_only_wrong_because_of_something_else_is_not_told(shell):
     (shell.home / "f.toml").write_text('[models.m]\ncandidates = "openai/gpt-4o"\n[models.n]\ncandidates = ["openai/x"]\n'
                                        'fallback = ["m"]\n')  # fmt: skip

@@ -195,7 +195,14 @@ def test_an_unknown_key_of_any_text_stays_on_one_line(world: World) -> None:
 def test_a_wrong_value_from_a_variable_names_the_variable(world: World) -> None:
     for variable, value, message in (
         ("LLMR_STRATEGY", "latncy", "LLMR_STRATEGY: found 'latncy'; did you mean latency?"),
-        ("LLMR_TIMEOUTS__STALL_S", "soon", "LLMR_TIMEOUTS__STALL_S: expected a number, found a string"),
+        ("LLMR_TIMEOUTS__STALL_S", "soon", "LLMR_TIMEOUTS__STALL_S: expected a number, found 'soon'"),
+        ("LLMR_TIMEOUTS__STALL_S", "x" * 25, "LLMR_TIMEOUTS__STALL_S: expected a number, found a string"),
+        ("LLMR_TIMEOUTS__STALL_S", "sk-ant-abcdefghijk", "LLMR_TIMEOUTS__STALL_S: expected a number, found '***'"),
+        (
+            "LLMR_PROVIDERS__OPENAI__ENABLED",
+            "jein",
+            "LLMR_PROVIDERS__OPENAI__ENABLED: expected true or false, found 'jein'",
+        ),
         ("LLMR_RULES", "[{", "LLMR_RULES: is no valid JSON"),
         ("LLMR_TIMEOUTS", "[]", "LLMR_TIMEOUTS: expected a table, found a list"),
     ):
