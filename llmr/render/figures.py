@@ -37,13 +37,14 @@ ASSUMED: Final = "~ assumed, not measured"
 
 
 def milliseconds(seconds: float) -> str:
-    """A duration: in milliseconds below a second, in minutes from a hundred seconds on."""
+    """A duration: in milliseconds below a second, in minutes from two of them on, as `left` has it, to a tenth below ten."""
     if seconds < 0.9995:
         return "<1 ms" if 0 < seconds <= 0.0005 else f"{seconds * 1000:.0f} ms"
     if seconds < 99.95:
         return f"{seconds:.1f} s"
-    whole = round(seconds)
-    return f"{whole} s" if whole < 600 else left(seconds)
+    if seconds < 119.5:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f}".removesuffix(".0") + " min" if seconds < 597 else left(max(seconds, 600.0))
 
 
 def seconds(value: float | None, *, expected: bool = False) -> str:

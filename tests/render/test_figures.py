@@ -74,16 +74,30 @@ def test_a_column_of_amounts_has_one_number_of_digits_and_hides_none(column: lis
         assert bool(re.search("[1-9]", text)) == bool(usd)
 
 
+def test_a_duration_and_what_is_left_of_one_are_said_alike() -> None:
+    assert [milliseconds(value) for value in (120, 150, 300, 590)] == ["2 min", "2.5 min", "5 min", "9.8 min"]
+    assert [left(value) for value in (119, 120, 300)] == [milliseconds(value) for value in (119, 120, 300)]
+
+
 @given(st.floats(0, 1e9))
 def test_a_duration_has_one_unit_and_is_nothing_only_where_it_is(value: float) -> None:
     said = milliseconds(value)
-    assert re.fullmatch(r"<1 ms|\d{1,3} ms|\d{1,2}\.\d s|\d{3} s|\d+ (min|h|d)", said), said
+    assert re.fullmatch(r"<1 ms|\d{1,3} ms|\d{1,2}\.\d s|1[01]\d s|\d\.\d min|\d+ (min|h|d)", said), said
     assert (said == "0 ms") == (value == 0)
 
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [(0.9994, "999 ms"), (0.9996, "1.0 s"), (99.94, "99.9 s"), (99.96, "100 s"), (599.6, "10 min"), (7_300, "2 h")],
+    [
+        (0.9994, "999 ms"),
+        (0.9996, "1.0 s"),
+        (99.94, "99.9 s"),
+        (99.96, "100 s"),
+        (119.4, "119 s"),
+        (119.6, "2 min"),
+        (599.6, "10 min"),
+        (7_300, "2 h"),
+    ],
 )
 def test_a_duration_never_rounds_up_to_a_larger_unit_of_its_own(value: float, said: str) -> None:
     assert milliseconds(value) == seconds(value) == said
