@@ -17,7 +17,6 @@ from typing import final
 from llmr.app import App
 from llmr.chat import ChatRequest
 from llmr.cli.answers import terminal_size
-from llmr.cli.color import color_wish
 from llmr.cli.compare_view import facts_lines, live_view, write_json, write_text
 from llmr.cli.contender import Contender, first_whole, turns_of
 from llmr.cli.delivery import OutputWish
@@ -96,7 +95,7 @@ class Comparison:
         if self.output.as_json:
             write_json(self.everyone, app.redact)
         else:
-            write_text(self.everyone, self.environment, color_wish(self.output.color, self.environment), app.redact)
+            write_text(self.everyone, self.output, self.environment, app.redact)
 
     def _told(self) -> Iterator[str]:
         if not self.output.as_json:

@@ -1,14 +1,18 @@
 """Several answers shown: how far each is while they come, then all of them.
 
 On a terminal the answers stand side by side where it is wide enough, else below each other, in the order in which they were
-named; in a pipe they stand below each other under headings. What an answer took is on stderr there, for stdout is the answers.
+named; in a pipe, and as their own text (--raw), they stand below each other under headings, and go the way of an answer that
+is alone (answers.py): --safe-output, --raw and --color mean the same. What an answer took is on stderr there, for stdout is
+the answers.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
-from llmr.cli.color import ColorWish, colored
+from llmr.cli.answers import SafeOutput, streamed_answer, terminal_size
+from llmr.cli.color import color_wish, colored
 from llmr.cli.contender import Contender
+from llmr.cli.delivery import OutputWish
 from llmr.cli.live_rows import Rows
 from llmr.cli.output import stdout_is_terminal, utf8, write_stdout
 from llmr.config.environment import Environment
@@ -60,15 +64,18 @@ def write_json(everyone: Sequence[Contender], redact: Redactor) -> None:
     write_stdout(json_line({"schema": COMPARE_SCHEMA, "answers": answers}))
 
 
-def write_text(everyone: Sequence[Contender], environment: Environment, wish: ColorWish, redact: Redactor) -> None:
-    """Write the answers. Raises OutputError, ClosedPipe."""
-    if not stdout_is_terminal():
+def write_text(everyone: Sequence[Contender], output: OutputWish, environment: Environment, redact: Redactor) -> None:
+    """Write the answers, each as one alone would be written. Within the event loop. Raises OutputError, ClosedPipe."""
+    safe = SafeOutput(output.safe_output)
+    wish = color_wish(output.color, environment)
+    if output.raw or safe is SafeOutput.NEVER or not stdout_is_terminal():
         for one in everyone:
             text = one.transcript.response.text or f"*{redact(one.facts)}*"
             line_end = "" if text.endswith("\n") else "\n"
-            write_stdout(utf8(f"## {one.title}\n\n{text}{line_end}\n"))
+            answer = streamed_answer(environment, raw=output.raw, wish=wish, safe=safe)
+            answer.write(f"## {one.title}\n\n{text}{line_end}\n")
+            answer.end()
         return
-    from llmr.cli.answers import terminal_size
     from llmr.render.growing import fits
     from llmr.render.side_by_side import Shown, below, columns
 

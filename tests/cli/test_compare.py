@@ -26,6 +26,22 @@ def test_answers_stand_below_each_other_in_a_pipe_in_the_order_of_their_names(sh
     assert all("first token" in line and "cost unknown" in line for line in said.err_lines)
 
 
+@pytest.mark.parametrize("several", [("--compare", f"{A},{A}"), ("-m", A, "--n", "2")])
+def test_no_control_character_of_an_answer_reaches_a_pipe_that_is_to_be_safe(shell, several) -> None:
+    shell.serve(a=[Behavior(text="a\x1b]52;c;ZXZpbA==\x07b")])
+    assert shell("chat", *several, "hi").out.count("\x1b]52;") == 2, "a pipe is given what came"
+    said = shell("chat", *several, "--safe-output=always", "hi")
+    assert said.code == 0
+    assert said.out.count("␛]52;") == 2
+    assert "\x1b" not in said.out
+
+
+def test_answers_are_drawn_in_a_pipe_that_is_asked_for_colour_and_not_where_they_are_to_be_raw(shell) -> None:
+    shell.serve(a=[Behavior(text="**bold**")])
+    assert "**bold**" not in shell("chat", "--compare", f"{A},{A}", "--color=always", "hi").out
+    assert "**bold**" in shell("chat", "--compare", f"{A},{A}", "--color=always", "--raw", "hi").out
+
+
 def test_they_are_asked_at_the_same_time(shell) -> None:
     """Each answers only when both have been asked."""
     held = Behavior(text="x", gate="both")
