@@ -1,7 +1,8 @@
 """Messages as JSON and back, without loss: thinking with its signatures and tool calls go back to their maker unchanged.
 
-Attachments stand outside, in a table by their hash: `{"type": "media", …, "sha256": …}`. What cannot be read (a newer
-llmr's part) is left out, never guessed. Marks for a provider's cache are no part of what was said.
+Kept, attachments stand outside, in a table by their hash: `{"type": "media", …, "sha256": …}`. How they stand in another
+document is for whoever writes it to say (`Attachment`); all else is said once, here, so no document loses a field. What cannot
+be read (a newer llmr's part) is left out, never guessed. Marks for a provider's cache are no part of what was said.
 """
 
 import json
@@ -10,6 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from llmr.chat import Media, MediaKind, Message, Part, Role, Text, Thinking, ToolCall, ToolResult
+
+Attachment = Callable[[Media], Mapping[str, Any]]
+"""How an attachment stands in a document; None is left out."""
 
 Keep = Callable[[bytes], str]
 """Takes an attachment's bytes, gives the name to find them by."""
@@ -20,10 +24,7 @@ Fetch = Callable[[str], bytes | None]
 
 def encoded(messages: Iterable[Message], keep: Keep) -> str:
     """The messages as JSON text, in ASCII: a lone surrogate survives."""
-    document = [
-        {"role": message.role.value, "parts": [_part_json(part, keep) for part in message.parts]}
-        for message in messages
-    ]
+    document = [message_json(message, lambda media: _kept(media, keep)) for message in messages]
     return json.dumps(document, separators=(",", ":"))
 
 
@@ -41,7 +42,12 @@ def decoded(text: str, fetch: Fetch) -> tuple[Message, ...]:
         raise ValueError(f"not a message of ours: {error!r}") from error
 
 
-def _part_json(part: Part, keep: Keep) -> dict[str, Any]:
+def message_json(message: Message, attachment: Attachment) -> dict[str, Any]:
+    """One message, whole but for what `attachment` leaves out."""
+    return {"role": message.role.value, "parts": [_part_json(part, attachment) for part in message.parts]}
+
+
+def _part_json(part: Part, attachment: Attachment) -> dict[str, Any]:
     match part:
         case Text():
             said: dict[str, Any] = {"type": "text", "text": part.text, "signature": part.signature}
@@ -68,15 +74,19 @@ def _part_json(part: Part, keep: Keep) -> dict[str, Any]:
                 "name": part.name,
                 "content": part.content,
                 "is_error": part.is_error or None,
-                "media": [_media_json(media, keep) for media in part.media] or None,
+                "media": [_said(attachment(media)) for media in part.media] or None,
             }
         case Media():  # pragma: no branch - the set is closed
-            said = {"type": "media", **_media_json(part, keep)}
-    return {key: value for key, value in said.items() if value is not None}
+            said = {"type": "media", **attachment(part)}
+    return _said(said)
 
 
-def _media_json(media: Media, keep: Keep) -> dict[str, Any]:
-    said = {
+def _said(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if value is not None}
+
+
+def _kept(media: Media, keep: Keep) -> Mapping[str, Any]:
+    return {
         "kind": media.kind.value,
         "media_type": media.media_type,
         "url": media.url,
@@ -84,7 +94,6 @@ def _media_json(media: Media, keep: Keep) -> dict[str, Any]:
         "detail": media.detail,
         "sha256": keep(media.content) if media.content is not None else None,
     }
-    return {key: value for key, value in said.items() if value is not None}
 
 
 def _part(said: Mapping[str, Any], fetch: Fetch) -> Part | None:

@@ -7,11 +7,13 @@ is; the caller neutralises it for a terminal.
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import pairwise
 from typing import Any, Final
 
 from llmr.chat import Media, Message, Part, Text, Thinking, ToolCall, ToolResult
 from llmr.conversations import NOT_ACCEPTED, Overview, Turn
+from llmr.conversations.message_json import message_json
 from llmr.render.figures import count, dollars, seconds
 
 SCHEMA: Final = "llmr.conversation/1"
@@ -168,7 +170,7 @@ def _turn_json(turn: Turn, *, content: bool) -> dict[str, Any]:
         "prompt": turn.prompt_text,
         "answer": turn.answer_text,
         "messages": [
-            {"role": message.role.value, "parts": [_part_json(part, content=content) for part in message.parts]}
+            message_json(message, partial(_attachment, content=content))
             for message in (*turn.asked, *((turn.answer,) if turn.answer is not None else ()))
         ],
         "usage": {"input": turn.input_tokens, "output": turn.output_tokens},
@@ -178,34 +180,18 @@ def _turn_json(turn: Turn, *, content: bool) -> dict[str, Any]:
     }
 
 
-def _part_json(part: Part, *, content: bool) -> dict[str, Any]:
-    match part:
-        case Text():
-            said: dict[str, Any] = {"type": "text", "text": part.text, "signature": part.signature}
-        case Thinking():
-            said = {"type": "thinking", "text": part.text, "signature": part.signature, "redacted": part.redacted}
-        case ToolCall():
-            said = {"type": "tool_call", "id": part.id, "name": part.name, "arguments": part.arguments}
-        case ToolResult():
-            said = {
-                "type": "tool_result",
-                "call_id": part.call_id,
-                "name": part.name,
-                "content": part.content,
-                "media": [_part_json(media, content=content) for media in part.media] or None,
-            }
-        case Media():  # pragma: no branch - the set is closed
-            size = len(part.content) if part.content is not None else None
-            data = b64encode(part.content).decode() if content and part.content is not None else None
-            said = {
-                "type": part.kind.value,
-                "media_type": part.media_type,
-                "name": part.name,
-                "url": part.url,
-                "bytes": size,
-                "base64": data,
-            }
-    return {key: value for key, value in said.items() if value is not None}
+def _attachment(media: Media, *, content: bool) -> Mapping[str, Any]:
+    """What it is and how large; the bytes themselves only in an export."""
+    data = media.content
+    return {
+        "type": media.kind.value,
+        "media_type": media.media_type,
+        "name": media.name,
+        "url": media.url,
+        "detail": media.detail,
+        "bytes": len(data) if data is not None else None,
+        "base64": b64encode(data).decode() if content and data is not None else None,
+    }
 
 
 def _ms(seconds: float | None) -> int | None:

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 from fakes import NOON, turn
 
+from llmr.chat import Media, MediaKind, Message, Role, Text, Thinking, ToolCall, ToolResult
 from llmr.conversations import Turn
-from llmr.render.conversation import local_time, markdown_lines
+from llmr.render.conversation import document, local_time, markdown_lines
 
 
 def numbered(*parents: int | None) -> list[Turn]:
@@ -34,6 +35,35 @@ def test_a_cost_that_is_estimated_is_marked(estimated_usd: float | None, shown: 
 
 def test_what_nobody_measured_is_left_out() -> None:
     assert list(markdown_lines("c", [turn("hi", None, outcome="server")]))[-1] == f"*{local_time(NOON)}*"
+
+
+@pytest.mark.parametrize("content", [False, True])
+def test_no_field_of_a_part_is_lost_in_the_json_but_what_an_attachment_holds(content: bool) -> None:
+    picture = Media(MediaKind.IMAGE, "image/png", content=b"png", name="a.png", detail="low")
+    asked = Message(Role.TOOL, (ToolResult("call_1", "look", "a cat", is_error=True, media=(picture,)), picture))
+    answer = Message(
+        Role.ASSISTANT,
+        (
+            Thinking("hm", signature="c2ln", format="anthropic-claude-v1"),
+            Text("a cat", signature="Z2Vt"),
+            ToolCall("call_2", "feed", "{}", signature="dGg="),
+        ),
+    )
+    (told,) = document("c", "t", [replace(turn("x"), asked=(asked,), answer=answer)], content=content)["turns"]
+    shown = {"type": "image", "media_type": "image/png", "name": "a.png", "detail": "low", "bytes": 3}
+    shown |= {"base64": "cG5n"} if content else {}
+    result = {"type": "tool_result", "call_id": "call_1", "name": "look", "content": "a cat", "is_error": True}
+    assert told["messages"] == [
+        {"role": "tool", "parts": [{**result, "media": [shown]}, shown]},
+        {
+            "role": "assistant",
+            "parts": [
+                {"type": "thinking", "text": "hm", "signature": "c2ln", "format": "anthropic-claude-v1"},
+                {"type": "text", "text": "a cat", "signature": "Z2Vt"},
+                {"type": "tool_call", "id": "call_2", "name": "feed", "arguments": "{}", "signature": "dGg="},
+            ],
+        },
+    ]
 
 
 def test_one_line_of_turns_needs_no_numbers() -> None:
