@@ -1,6 +1,7 @@
 """The gateway in a process: a socket, an event loop, Apps over the shared store, and an orderly end.
 
-SIGTERM and SIGINT: no new connection, what is under way may finish for `drain_s`, exit code 0; a second one ends at once.
+SIGTERM, SIGINT and SIGHUP: no new connection, what is under way may finish for `drain_s`, exit code 0; a second one ends at
+once.
 """
 
 import asyncio
@@ -8,7 +9,6 @@ import gc
 import logging
 import os
 import random
-import signal
 import socket
 import sys
 from collections.abc import Callable, Generator, Sequence
@@ -33,12 +33,11 @@ from llmr.server.reload import Load, follow
 from llmr.server.token import ServerToken
 from llmr.server.trace import Tracer
 from llmr.server.unix import listening_at, port_of, remove
-from llmr.server.workers import Workers
+from llmr.server.workers import Workers, heard
 
 TRACING: Final = "LLMR_OTEL"
 _BACKLOG: Final = 512
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
-_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _GC_THRESHOLDS: Final = (10_000, 20, 50)  # a request makes some 3,000 objects, and next to no cycles
 _CUT_OFF_S: Final = 3.0  # for those that were cut off: books, sockets and a line in the log
 _MORE_ACCEPTS: Final = 15
@@ -222,9 +221,9 @@ class Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Generator[None]:
         """uvicorn raises the signal again at its end; here an orderly end is exit code 0."""
-        loop = asyncio.get_running_loop()
+        loop, ours = asyncio.get_running_loop(), heard()
         try:
-            for number in _SIGNALS:
+            for number in ours:
                 loop.add_signal_handler(number, self._stop, number)
         except (RuntimeError, ValueError):  # not the main thread: whoever runs the server stops it
             yield
@@ -232,7 +231,7 @@ class Server(uvicorn.Server):
         try:
             yield
         finally:
-            for number in _SIGNALS:
+            for number in ours:
                 loop.remove_signal_handler(number)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -1,8 +1,8 @@
 """Several processes behind one socket, for more than one core: each is a whole server, and they share only the store.
 
 The parent serves nobody. It starts the workers, starts another where one dies (`kill -9` loses the requests of that one worker
-and nothing that was answered), passes a signal to stop on to all of them, and ends when they have drained. Each of them holds
-the other end of a pipe of the parent's: where that is killed, the pipe ends, and the workers stop as if told to.
+and nothing that was answered), tells all of them to stop where a signal tells it to, and ends when they have drained. Each of
+them holds the other end of a pipe of the parent's: where that is killed, the pipe ends, and the workers stop as if told to.
 """
 
 import contextlib
@@ -13,9 +13,15 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+_ENDS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_TERMINALS: Final = (signal.SIGINT, signal.SIGHUP)  # sent to a whole process group at once
 _MOST_DEATHS: Final = 5  # of workers that served nothing yet: then something is wrong with all of them
 _YOUNG_S: Final = 2.0
+
+
+def heard() -> list[signal.Signals]:
+    """The signals that end a server in order, but for those that somebody has us ignore: nohup means it."""
+    return [number for number in _ENDS if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 class Workers:
@@ -40,7 +46,7 @@ class Workers:
 
     def run(self) -> bool:
         """Serve until a signal. False: the workers would not stay alive."""
-        for number in _SIGNALS:
+        for number in heard():
             signal.signal(number, self._stop)
         for _ in range(self._count):
             self._start()
@@ -62,8 +68,9 @@ class Workers:
     def _start(self) -> None:
         pid = os.fork()
         if pid == 0:
-            for number in _SIGNALS:
-                signal.signal(number, signal.SIG_DFL)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            for number in _TERMINALS:  # the parent hears them too, and a worker told twice would end at once
+                signal.signal(number, signal.SIG_IGN)
             os.close(self._held_open)
             threading.Thread(target=self._end_with_parent, name="llmr-parent", daemon=True).start()
             code = 1
@@ -83,6 +90,6 @@ class Workers:
         again, self._stopping = self._stopping, True
         for pid in self._alive:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
+                os.kill(pid, signal.SIGTERM)
         if again:
             os._exit(128 + number)

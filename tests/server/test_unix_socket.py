@@ -34,7 +34,8 @@ def serving(tmp_path):
         (tmp_path / "routing.toml").write_text(settings_for(lab, lab._lab.providers))
         process = subprocess.Popen(
             [LLMR, "serve", "--unix", place, "--quiet", "--config", tmp_path / "routing.toml", *arguments],
-            env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]}, stderr=subprocess.PIPE, text=True,
+            env={"HOME": str(tmp_path), "PATH": os.environ["PATH"], "TMPDIR": str(tmp_path)},
+            start_new_session=True, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         running.append((lab, process))
         told = []
@@ -62,8 +63,9 @@ def ask(place, tmp_path, host="localhost"):
         )
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_it_answers_its_owner_alone_and_leaves_nothing_behind(serving, place, tmp_path, workers):
+def test_it_answers_its_owner_alone_and_leaves_nothing_behind(serving, place, tmp_path, workers, number):
     process, told = serving(place, "--workers", workers)
     assert stat.S_IMODE(place.stat().st_mode) == 0o600
     assert ask(place, tmp_path).status_code == 200
@@ -71,9 +73,10 @@ def test_it_answers_its_owner_alone_and_leaves_nothing_behind(serving, place, tm
     (line,) = [line for line in told if "curl" in line]
     pasted = subprocess.run(["bash", "-c", line.split("try it", 1)[1]], capture_output=True, text=True, check=True)
     assert "Hello from the lab." in pasted.stdout
-    process.send_signal(signal.SIGTERM)
+    os.killpg(process.pid, number)  # as a terminal that is closed does: to the workers as well
     assert process.wait(20) == 0
     assert not place.exists()
+    assert not [*tmp_path.glob("llmr-*")]
 
 
 def test_a_socket_that_was_left_behind_is_replaced(serving, place, tmp_path):
