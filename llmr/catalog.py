@@ -313,6 +313,11 @@ class Catalog:
     default_model: str | None = None
     describe: Callable[[Provider, str], Model] = field(default=Model, repr=False, compare=False)
 
+    @property
+    def key_variables(self) -> frozenset[str]:
+        """The variables that keys of these providers are kept under, whatever they are called."""
+        return frozenset(variable for provider in self.providers.values() for variable in provider.key_variables)
+
     def model(self, key: str) -> Model | None:
         """The model for `provider/model-id`; one that nobody named is made on the spot. None: no such provider."""
         known = self.models.get(key)

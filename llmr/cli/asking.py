@@ -62,7 +62,9 @@ def request_of(typed: "ChatOptions | RankOptions") -> ChatRequest:
     )
 
 
-def request_for(asking: Asking, request: ChatRequest, system: str | None, environment: Environment) -> ChatRequest:
+def request_for(
+    asking: Asking, request: ChatRequest, system: str | None, environment: Environment, config_file: str | None
+) -> ChatRequest:
     """`request` with its messages, and with what the template says where the command line says nothing. Raises UsageError,
     ConfigError."""
     check_strategy(request.strategy)
@@ -85,8 +87,11 @@ def request_for(asking: Asking, request: ChatRequest, system: str | None, enviro
         check_strategy(request.strategy)
     if asking.edit:
         from llmr.cli.editor import edited
+        from llmr.config.named_keys import named_keys
 
-        prompt = replace(prompt, text=edited(prompt.text, environment, suffix=".md"))
+        prompt = replace(
+            prompt, text=edited(prompt.text, environment, named_keys(environment, config_file), suffix=".md")
+        )
     return replace(request, messages=_messages(prompt, system, may_be_empty=asking.may_be_empty))
 
 

@@ -30,6 +30,7 @@ from llmr.cli.signals import Signals, undisturbed
 from llmr.cli.spinner import spinner_wanted
 from llmr.config.build import Config
 from llmr.config.environment import Environment
+from llmr.config.named_keys import named_keys
 from llmr.conversations import CANCELLED, NOT_ACCEPTED, OK
 from llmr.errors import ErrorKind, LlmrError, NoProviderReady, OutputError, StreamInterrupted
 from llmr.exchange import Transport
@@ -69,7 +70,9 @@ class _Run:
 
     def begin(self) -> int:
         """Everything before the first byte leaves, then the request. Raises LlmrError."""
-        self._delivery = delivery = Delivery(self._arguments.output, self._environment, self._transcript, self._clock)
+        wish = self._arguments.output
+        keys = named_keys(self._environment, self._arguments.config_file) if wish.copy else ()
+        self._delivery = delivery = Delivery(wish, self._environment, self._transcript, self._clock, keys)
         arguments = self._arguments
         arguments.refuse_contradictions()
         if is_a_talk(arguments):
@@ -77,7 +80,7 @@ class _Run:
 
             return talk(arguments)
         request = with_schema(arguments.request, arguments.schema)
-        request = request_for(arguments.asking, request, arguments.system, self._environment)
+        request = request_for(arguments.asking, request, arguments.system, self._environment, arguments.config_file)
         for name in unread_files(arguments.asking.words):
             self._note(f"@{name} was sent as it is: put it outside of the quotes")
         self._everyone = self._contenders(request)

@@ -13,6 +13,7 @@ import base64
 import os
 import subprocess
 import sys
+from collections.abc import Collection
 from typing import Final
 
 from llmr.cli.output import STDOUT, stdout_is_terminal, utf8
@@ -24,14 +25,14 @@ _TMUX_ANSWERS_WITHIN_S: Final = 2.0
 _TO_TMUX: Final = ("tmux", "load-buffer", "-w", "-", ";", "display-message", "-p", "#{client_termfeatures}")  # tmux 3.2
 
 
-def copied(text: str, environment: Environment) -> str:
-    """Hand `text` to the clipboard; what to say of it."""
+def copied(text: str, environment: Environment, keys: Collection[str]) -> str:
+    """Hand `text` to the clipboard; what to say of it. `keys`: variables that tmux is not given."""
     content = utf8(text)
-    said = _through_tmux(content, environment) if environment.variable("TMUX") else None
+    said = _through_tmux(content, environment, keys) if environment.variable("TMUX") else None
     return said or _through_terminal(content, len(text), environment)
 
 
-def _through_tmux(content: bytes, environment: Environment) -> str | None:
+def _through_tmux(content: bytes, environment: Environment, keys: Collection[str]) -> str | None:
     """None: there is no tmux that could be asked."""
     try:
         done = subprocess.run(  # noqa: S603 - words of our own
@@ -39,7 +40,7 @@ def _through_tmux(content: bytes, environment: Environment) -> str | None:
             input=content,
             capture_output=True,
             timeout=_TMUX_ANSWERS_WITHIN_S,
-            env=environment.for_programs(),
+            env=environment.for_programs(keys),
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):

@@ -14,6 +14,7 @@ from llmr.cli.exit_codes import ExitCode
 from llmr.cli.output import print_line
 from llmr.cli.say import say
 from llmr.config.environment import Environment
+from llmr.config.named_keys import named_keys
 from llmr.config.own_file import check_own, own_file, write_own
 from llmr.config.private import replace_private
 from llmr.config.wording import plain
@@ -30,7 +31,7 @@ def run_edit() -> int:
         copy.touch(0o600)
         copy.write_text(before if before is not None else file_text(Wishes("balanced", "everyday"), Machine((), ())))
         while True:
-            run_editor(copy, environment, None)
+            run_editor(copy, environment, None, named_keys(environment, None))
             after = _text_of(copy) or ""
             if after == before:
                 print_line("nothing was changed")

@@ -56,7 +56,7 @@ def run_show(prefix: str, *, origin: bool, everything: bool, as_json: bool, conf
         )
     elif origin:
         on = screen()
-        show_paged(table(_COLUMNS, [_cells(row) for row in shown], on.width), on)
+        show_paged(table(_COLUMNS, [_cells(row) for row in shown], on.width), on, config_file)
     else:
         for path, value, _, _ in shown:
             print_line(f"{dotted(path)} = {as_toml(value)}")

@@ -10,7 +10,7 @@ stdout            streamed              –                             what cam
 --copy            (beside any of them)  to the terminal's clipboard   nothing
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import final
 
 from llmr.chat import Delta
@@ -51,13 +51,17 @@ class OutputWish:
 
 @final
 class Delivery:
-    """One answer's way out. Raises UsageError for wishes that contradict each other, OutputError for what cannot be written."""
+    """One answer's way out. Raises UsageError for wishes that contradict each other, OutputError for what cannot be
+    written. `keys`: variables that no program is given."""
 
-    def __init__(self, wish: OutputWish, environment: Environment, transcript: Transcript, clock: Clock) -> None:
+    def __init__(
+        self, wish: OutputWish, environment: Environment, transcript: Transcript, clock: Clock, keys: Collection[str]
+    ) -> None:
         self._wish = wish
         self._environment = environment
         self._transcript = transcript
         self._clock = clock
+        self._keys = keys
         self._began_s = clock.monotonic()
         self._answer: Answer = NoAnswer()
         _refuse_contradictions(wish)
@@ -111,7 +115,7 @@ class Delivery:
         if self._wish.copy:
             from llmr.cli.clipboard import copied
 
-            yield copied(text, self._environment)
+            yield copied(text, self._environment, self._keys)
 
     def cut_short(self, error: ErrorNote, redact: Redactor) -> Iterator[str]:
         """The answer broke, was interrupted, or never came; what to say of where it went. Raises OutputError, ClosedPipe."""

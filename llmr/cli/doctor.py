@@ -41,7 +41,7 @@ def run_doctor(*, config_file: str | None, as_json: bool) -> int:
         print_line(json.dumps({"schema": SCHEMA, "ok": well, "findings": rows}))
     else:
         on = screen()
-        show_paged([*_lines(found, on)], on)
+        show_paged([*_lines(found, on)], on, config_file)
     return int(ExitCode.OK if well else ExitCode.NOT_CONFIGURED)
 
 

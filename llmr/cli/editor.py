@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -22,8 +22,11 @@ from llmr.errors import OutputError, UsageError
 _OTHERWISE: Final = "vi"  # POSIX has it
 
 
-def edited(text: str, environment: Environment, *, suffix: str) -> str:
-    """`text` as the person left it. Raises UsageError where the editor failed or there is no terminal for it."""
+def edited(text: str, environment: Environment, keys: Collection[str], *, suffix: str) -> str:
+    """`text` as the person left it. `keys`: variables that the editor is not given.
+
+    Raises UsageError where the editor failed or there is no terminal for it.
+    """
     try:
         descriptor, name = tempfile.mkstemp(prefix="llmr-", suffix=suffix)  # 0600
     except OSError as error:
@@ -32,26 +35,26 @@ def edited(text: str, environment: Environment, *, suffix: str) -> str:
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(text.encode("utf-8", "replace"))
-        edit_file(path, environment)
+        edit_file(path, environment, keys)
         content = read_file(path)
         return text_in(content, "the edited text").rstrip("\n") if content.strip() else ""
     finally:
         path.unlink(missing_ok=True)
 
 
-def edit_file(path: Path, environment: Environment) -> None:
+def edit_file(path: Path, environment: Environment, keys: Collection[str]) -> None:
     """Open the editor on `path`, at the terminal, and wait for it. Raises UsageError."""
     try:
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
     except OSError as error:
         raise UsageError("there is no terminal to edit on") from error
     try:
-        run_editor(path, environment, terminal)
+        run_editor(path, environment, terminal, keys)
     finally:
         os.close(terminal)
 
 
-def run_editor(path: Path, environment: Environment, terminal: int | None) -> None:
+def run_editor(path: Path, environment: Environment, terminal: int | None, keys: Collection[str]) -> None:
     """Open the editor on `path` and wait for it; `terminal` None: with our own streams. Raises UsageError where it cannot be
     run or says that it failed."""
     if terminal is None and environment.editor is None and not _on_terminal():  # vi would wait for ever
@@ -68,7 +71,7 @@ def run_editor(path: Path, environment: Environment, terminal: int | None) -> No
                 stdin=terminal,
                 stdout=terminal,
                 stderr=terminal,
-                env=environment.for_programs(),
+                env=environment.for_programs(keys),
                 check=False,
             )
     except OSError as error:

@@ -65,7 +65,7 @@ def run_list(*, limit: int, as_json: bool, config_file: str | None) -> int:
             now, on = SystemClock().now(), screen()
             costs = dollars_alike([one.cost_usd for one in overviews])
             rows = [_cells(one, now, cost) for one, cost in zip(overviews, costs, strict=True)]
-            show_paged(table(_COLUMNS, rows, on.width), on)
+            show_paged(table(_COLUMNS, rows, on.width), on, config_file)
             everything = len(all_ids(store)) if store is not None else 0
             if everything > len(overviews):
                 say(f"llmr: {len(overviews)} of {everything:,}: -n shows more")
@@ -110,21 +110,22 @@ def run_show(name: str, form: Form, *, every_branch: bool, config_file: str | No
             case Form.PLAIN | Form.MARKDOWN:  # pragma: no branch - the set is closed
                 everything = store.turns(found)
                 turns = everything if every_branch else store.line(found)
-                _show(markdown_lines(found, turns), raw=form is Form.MARKDOWN)
+                _show(markdown_lines(found, turns), raw=form is Form.MARKDOWN, config_file=config_file)
                 if len(turns) < len(everything):
                     others = counted(len(everything) - len(turns), "more turn")
                     say(f"llmr: {others} on other branches: --all shows them")
     return int(ExitCode.OK)
 
 
-def _show(lines: Iterable[str], *, raw: bool) -> None:
+def _show(lines: Iterable[str], *, raw: bool, config_file: str | None) -> None:
     """Drawn on a terminal that can show it, in a pipe as it is; a screen at a time where it is long."""
     on, text = screen(), "\n".join(lines)
     if not on.terminal:
-        print_paged(text, on)
+        print_paged(text, on, config_file)
         return
     harmless = neutralize(text)
-    print_paged(harmless if raw or on.width is None else _drawn(harmless, on.width, color=on.color), on)
+    shown = harmless if raw or on.width is None else _drawn(harmless, on.width, color=on.color)
+    print_paged(shown, on, config_file)
 
 
 def _drawn(text: str, width: int, *, color: bool) -> str:

@@ -79,14 +79,14 @@ def run_list(wanted: Wanted, *, as_json: bool, config_file: str | None) -> int:
     names = [(named, listed) for named in catalog.names.values() if (listed := _candidates(named, catalog, wanted))]
     models = [model for model in _models(catalog, table) if wanted.takes(model)]
     if wanted.everything and not as_json:  # two thousand lines would bury the user's own names
-        _print(names, [], table)
+        _print(names, [], table, config_file)
         print_line(
             f"{len(models):,} models are known in all: llmr models PATTERN, --provider NAME, --on, or '*' to list all"
         )
     elif as_json:
         print_line(json.dumps(_document(names, models, table), allow_nan=False))
     else:
-        _print(names, models, table)
+        _print(names, models, table, config_file)
     return int(ExitCode.OK)
 
 
@@ -134,7 +134,9 @@ def _models(catalog: Catalog, table: ModelTable) -> Iterator[Model]:
             yield model
 
 
-def _print(names: list[tuple[NamedModel, list[Model]]], models: list[Model], facts: ModelTable) -> None:
+def _print(
+    names: list[tuple[NamedModel, list[Model]]], models: list[Model], facts: ModelTable, config_file: str | None
+) -> None:
     named_rows: list[tuple[Line, ...]] = []
     for named, listed in names:
         heads = [ink(named.name, Tone.STRONG), *[()] * (len(listed) - 1)]
@@ -147,7 +149,7 @@ def _print(names: list[tuple[NamedModel, list[Model]]], models: list[Model], fac
     lines = table(_NAMES, named_rows, on.width) if named_rows else []
     lines += [()] if named_rows and rows else []
     lines += table(_MODELS, rows, on.width) if rows else []
-    show_paged(lines, on)
+    show_paged(lines, on, config_file)
     shown = {model.key for _, listed in names for model in listed} | {model.key for model in models}
     about = (
         f"{len(shown):,} models; estimates of {facts.made} from {', '.join(facts.sources)}; + dearer beyond a length"

@@ -14,6 +14,7 @@ from typing import Final
 from llmr.cli.output import STDOUT, print_line, write_stdout
 from llmr.cli.screen import Screen, as_written, show
 from llmr.config.environment import Environment
+from llmr.config.named_keys import named_keys
 from llmr.render.ink import Line
 
 unpaged: ContextVar[bool] = ContextVar("unpaged", default=False)
@@ -25,22 +26,23 @@ _LESS: Final = "FRX"  # git's: leave at once where it fits, show colours, leave 
 _USUAL_ROWS: Final = 24
 
 
-def show_paged(lines: Sequence[Line], on: Screen) -> None:
-    """As `show`, a screen at a time where it is a terminal's and too long for it. Raises OutputError, ClosedPipe."""
-    if not on.terminal or not _tried(as_written(lines, on)):
+def show_paged(lines: Sequence[Line], on: Screen, config_file: str | None) -> None:
+    """As `show`, a screen at a time where it is a terminal's and too long for it. `config_file`, as `--config` has it,
+    names the keys that the pager is not given. Raises OutputError, ClosedPipe."""
+    if not on.terminal or not _tried(as_written(lines, on), config_file):
         show(lines, on)
 
 
-def print_paged(text: str, on: Screen) -> None:
+def print_paged(text: str, on: Screen, config_file: str | None) -> None:
     """Text that is drawn and neutralised already, and in a pipe plain lines as they are. Raises OutputError, ClosedPipe."""
     if not on.terminal:
         for line in text.split("\n"):
             print_line(line)
-    elif not _tried(f"{text}\n".encode("utf-8", "replace")):
+    elif not _tried(f"{text}\n".encode("utf-8", "replace"), config_file):
         write_stdout(f"{text}\n".encode("utf-8", "replace"))
 
 
-def _tried(content: bytes) -> bool:
+def _tried(content: bytes, config_file: str | None) -> bool:
     """Whether a pager has shown it."""
     environment = Environment.from_process()
     command = _command(environment)
@@ -50,7 +52,8 @@ def _tried(content: bytes) -> bool:
 
     from llmr.cli.editor import interrupts_left_to_it
 
-    variables = {"LESS": _LESS, "LV": "-c", **environment.for_programs()}
+    keys = named_keys(environment, config_file)
+    variables = {"LESS": _LESS, "LV": "-c", **environment.for_programs(keys)}
     try:
         with interrupts_left_to_it():
             pager = subprocess.Popen(command, stdin=subprocess.PIPE, env=variables)  # noqa: S603 - the person's own

@@ -47,7 +47,7 @@ def run_rank(typed: "RankOptions") -> int:
 
         request = with_schema(request, typed.schema)
     asking = replace(asking_of(typed), may_be_empty=True)
-    request = request_for(asking, request, typed.system, Environment.from_process())
+    request = request_for(asking, request, typed.system, Environment.from_process(), typed.config)
     config = configured(typed.config)
     check_urls(request, asking, config)
     for notice in unknown_tags(request, config):

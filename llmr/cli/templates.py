@@ -100,12 +100,13 @@ def run_save(name: str, wanted: Wanted, *, conversation: str | None, replace: bo
 def run_edit(name: str) -> int:
     """Open the editor on it. Raises LlmrError."""
     from llmr.cli.editor import edit_file
+    from llmr.config.named_keys import named_keys
 
     environment = Environment.from_process()
     path = templates.path_of(name, environment.config_dir)
     if not path.exists():
         templates.write(name, _BEGINNING, environment.config_dir, replace=False)
-    edit_file(path, environment)
+    edit_file(path, environment, named_keys(environment, None))
     templates.read(name, environment.config_dir, owner=environment.uid)
     return int(ExitCode.OK)
 

@@ -207,7 +207,7 @@ def variables() -> Iterator[tuple[str, str]]:
 
 def run_help(topic: str) -> int:
     """Print one topic; "": what topics there are. Raises UsageError."""
-    print_paged("\n".join(_topic(topic)), screen())
+    print_paged("\n".join(_topic(topic)), screen(), None)
     return int(ExitCode.OK)
 
 

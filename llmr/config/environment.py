@@ -84,9 +84,9 @@ class Environment:
         """The variable's value, None where it is not set."""
         return self.variables.get(name)
 
-    def for_programs(self, keys: Collection[str] = ()) -> Mapping[str, str]:
+    def for_programs(self, keys: Collection[str]) -> Mapping[str, str]:
         """The variables that an editor or a command of the user's is given: without keys, by the look of their names and by
-        `keys`, which the configuration names (trust.md T29)."""
+        `keys`, which the configuration names (named_keys.py; trust.md T29)."""
         return {
             name: value
             for name, value in self.variables.items()

@@ -51,7 +51,7 @@ def key_of_command(command: Sequence[str], environment: Environment, *, within_s
     import shlex
 
     what = f"api_key_cmd {shlex.quote(command[0])}"
-    printed, code = _run(command, environment.for_programs(), what, within_s)
+    printed, code = _run(command, environment.for_programs(()), what, within_s)
     if code != 0:
         raise CredentialError(f"{what} failed with exit code {code}; run it yourself to see why: {shlex.join(command)}")
     value = printed.decode("utf-8", "replace").strip().split("\n", 1)[0].strip()

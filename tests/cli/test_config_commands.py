@@ -167,6 +167,15 @@ def test_the_editor_gets_no_key(shell, file, monkeypatch):
     assert file.read_text() == "# clean"
 
 
+@pytest.mark.parametrize("more", ["", "stratgy = 1\n", "no TOML at all\n"])
+def test_nor_one_under_a_name_that_the_file_says_however_broken_it_is(shell, file, monkeypatch, more):
+    shell.configure(f'{more}[providers.work]\nbase_url = "https://x.example/v1"\napi_key_env = "WORK_SECRET"\n')
+    monkeypatch.setenv("WORK_SECRET", KEY)
+    _editor(shell, f"open(file, 'w').write('# clean' if {KEY!r} not in os.environ.values() else 'dirty')")
+    assert shell("config", "edit").code == 0
+    assert file.read_text() == "# clean"
+
+
 def test_no_change_no_write_and_a_failing_editor_is_told(shell, file):
     shell.configure("\n")
     _editor(shell, "pass")

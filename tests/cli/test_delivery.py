@@ -173,14 +173,14 @@ def world(**variables: str) -> Environment:
 
 def test_too_long_a_text_is_not_copied_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("llmr.cli.clipboard._terminal", lambda: 1)
-    assert "nothing was copied: 74,995 bytes" in copied("x" * (MOST_BYTES + 1), world())
-    assert "no terminal" in copied("x", world(TERM="dumb"))
+    assert "nothing was copied: 74,995 bytes" in copied("x" * (MOST_BYTES + 1), world(), ())
+    assert "no terminal" in copied("x", world(TERM="dumb"), ())
 
 
 def test_a_terminal_that_is_gone_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     full = os.open("/dev/full", os.O_WRONLY)
     monkeypatch.setattr("llmr.cli.clipboard._terminal", lambda: full)
-    assert "No space left" in copied("x", world())
+    assert "No space left" in copied("x", world(), ())
     os.close(full)
 
 
@@ -188,11 +188,11 @@ def test_of_a_terminal_it_is_said_that_it_was_asked_and_not_that_it_did(
     monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     monkeypatch.setattr("llmr.cli.clipboard._terminal", lambda: 1)
-    assert copied("hi", world(TERM="xterm")) == "asked the terminal to copy 2 characters (OSC 52)"
+    assert copied("hi", world(TERM="xterm"), ()) == "asked the terminal to copy 2 characters (OSC 52)"
     assert capfdbinary.readouterr().out == b"\x1b]52;c;aGk=\x07"
-    assert "with `set-clipboard on` only" in copied("hi", world(TERM="tmux-256color"))
+    assert "with `set-clipboard on` only" in copied("hi", world(TERM="tmux-256color"), ())
     capfdbinary.readouterr()
-    assert "nothing was copied: GNU screen" in copied("hi", world(TERM="screen", STY="1.pts"))
+    assert "nothing was copied: GNU screen" in copied("hi", world(TERM="screen", STY="1.pts"), ())
     assert capfdbinary.readouterr().out == b""
 
 
@@ -203,11 +203,15 @@ def tmux(tmp_path: Path) -> Callable[..., Environment]:
     def make(*, features: str = "", code: int = 0) -> Environment:
         program = tmp_path / "tmux"
         program.write_text(
-            f"#!/bin/sh\necho $@ > {tmp_path}/said\ncat > {tmp_path}/buffer\necho {features}\nexit {code}\n"
+            f"#!/bin/sh\ncd {tmp_path}\necho $@ > said\ncat > buffer\nenv > given\necho {features}\nexit {code}\n"
         )
         program.chmod(0o700)
         return world(
-            PATH=f"{tmp_path}:{os.environ['PATH']}", TMUX="/tmp/tmux,1,0", TERM="screen", OPENAI_API_KEY="sk-1"
+            PATH=f"{tmp_path}:{os.environ['PATH']}",
+            TMUX="/tmp/tmux,1,0",
+            TERM="screen",
+            OPENAI_API_KEY="sk-1",
+            WORK="sk-2",
         )
 
     return make
@@ -223,16 +227,17 @@ def tmux(tmp_path: Path) -> Callable[..., Environment]:
 )
 def test_within_tmux_it_is_tmux_that_copies(tmux, tmp_path: Path, capfd, features: str, size: int, words: str) -> None:
     text = "\x1b]" + "é" * (size - 2)
-    assert words in copied(text, tmux(features=features))
+    assert words in copied(text, tmux(features=features), {"WORK"})
     assert (tmp_path / "buffer").read_text() == text
+    assert "sk-" not in (tmp_path / "given").read_text()
     assert (tmp_path / "said").read_text().startswith("load-buffer -w - ; display-message")
     assert capfd.readouterr().out == ""
 
 
 def test_where_tmux_knows_no_such_thing_the_terminal_is_asked(tmux, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("llmr.cli.clipboard._terminal", lambda: None)
-    assert "no terminal to ask" in copied("hi", tmux(code=1))
-    assert "no terminal to ask" in copied("hi", world(TMUX="/tmp/tmux,1,0", PATH="/nowhere"))
+    assert "no terminal to ask" in copied("hi", tmux(code=1), ())
+    assert "no terminal to ask" in copied("hi", world(TMUX="/tmp/tmux,1,0", PATH="/nowhere"), ())
 
 
 # --json, --jsonl

@@ -55,6 +55,17 @@ def test_a_view_that_does_not_fit_goes_through_the_pager_and_no_key_with_it(tmp_
     assert seen.split()[2:] == ["FRX", "False"]
 
 
+def test_a_key_under_a_name_that_the_configuration_says_goes_to_no_pager(tmp_path: Path) -> None:
+    own = tmp_path / ".config/llmr/routing.toml"
+    own.parent.mkdir(parents=True)
+    own.write_text('[providers.work]\nbase_url = "https://x.example/v1"\napi_key_env = ["FIRST", \'WORK_SECRET\']\n')
+    said = f"{sys.executable} -c \"import os; print('{MARK}', sorted({{'WORK_SECRET', 'LATER', 'OTHER'}} & set(os.environ)))\""
+    variables = {"WORK_SECRET": "sk-test-0123456789", "LATER": "sk-test-9876543210", "OTHER": "x"}
+    assert f"{MARK} ['LATER', 'OTHER']" in _seen(tmp_path, *LONG, LLMR_PAGER=said, **variables)
+    variables["LLMR_PROVIDERS__WORK__API_KEY_ENV"] = "LATER"
+    assert f"{MARK} ['OTHER']" in _seen(tmp_path, *LONG, LLMR_PAGER=said, **variables)
+
+
 def test_llmrs_own_variable_outranks_pager_and_what_less_is_told_is_left_alone(tmp_path: Path, pager: str) -> None:
     assert _seen(tmp_path, *LONG, LLMR_PAGER=pager, PAGER="false", LESS="R").split()[2] == "R"
     assert _seen(tmp_path, *LONG, PAGER=pager).startswith(MARK)

@@ -223,7 +223,7 @@ class _Client:
         """A shell command of the person's own; its output goes along with the next prompt."""
         try:
             with self._quiet.lifted():  # it may ask at the terminal, for a password, say
-                output = shell_output(command, self._environment.for_programs(self._key_variables()))
+                output = shell_output(command, self._environment.for_programs(self._app.config.catalog.key_variables))
         except KeyboardInterrupt:
             write_stdout(b"\n")  # the terminal has echoed ^C
             self._say("interrupted: nothing is attached")
@@ -235,11 +235,6 @@ class _Client:
         what = "what it printed, nothing," if not output.lines else counted(len(output.lines), "line")
         goes = "goes" if len(output.lines) < 2 else "go"
         self._say(f"{what} {goes} along with the next prompt{cut}")
-
-    def _key_variables(self) -> frozenset[str]:
-        """The variables that hold keys of the configured providers, whatever they are called."""
-        providers = self._app.config.catalog.providers.values()
-        return frozenset(variable for provider in providers for variable in provider.key_variables)
 
     # Commands
 
@@ -257,7 +252,7 @@ class _Client:
                 held = "; the instructions of before still hold (/system shows them)" if self._session.system else ""
                 self._say(f"a new conversation{held}")
             case Verb.COPY:
-                self._say(copied_answer(self._session, self._environment))
+                self._say(copied_answer(self._session, self._environment, self._app.config.catalog.key_variables))
             case Verb.SAVE:
                 self._say(saved_as(argument, self._session, self._keeping.conversation_id or ""))
             case Verb.WHY | Verb.STATUS | Verb.COST | Verb.HELP | Verb.RETRY | Verb.QUIT:  # pragma: no branch

@@ -6,7 +6,7 @@ where conversations are not kept, nothing is added to it. `llmr log purge --all`
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, final
 
@@ -91,7 +91,7 @@ class EditingReader:
             history=history,
             completer=_completer(catalog),
             complete_while_typing=False,
-            key_bindings=_bindings(environment),
+            key_bindings=_bindings(environment, catalog.key_variables),
             bottom_toolbar=lambda: [("noreverse", neutralize(bottom()))],
             erase_when_done=False,
             enable_suspend=True,
@@ -174,7 +174,7 @@ def _completer(catalog: Catalog) -> Any:
     return Words()
 
 
-def _bindings(environment: Environment) -> "KeyBindings":
+def _bindings(environment: Environment, secret: Collection[str]) -> "KeyBindings":
     from prompt_toolkit.application import run_in_terminal
     from prompt_toolkit.filters import is_searching
     from prompt_toolkit.key_binding import KeyBindings
@@ -198,7 +198,7 @@ def _bindings(environment: Environment) -> "KeyBindings":
 
         def edit() -> None:
             try:
-                buffer.text = edited(buffer.text, environment, suffix=".md")
+                buffer.text = edited(buffer.text, environment, secret, suffix=".md")
                 buffer.cursor_position = len(buffer.text)
             except LlmrError as error:
                 sys.stderr.write(f"llmr: {neutralize(str(error))}\n")

@@ -56,7 +56,7 @@ async def tell(
     transcript = Transcript(retry_after_cap_s=app.config.policy.breaker.retry_after_cap_s)
     failure: LlmrError | None = None
     began_at, began_s = app.clock.now(), app.clock.monotonic()
-    delivery = Delivery(output, environment, transcript, app.clock)
+    delivery = Delivery(output, environment, transcript, app.clock, app.config.catalog.key_variables)
     delivery.start()
     narrator = Narrator(transcript, say, loudness)
     spinning = spinner_wanted(dumb=environment.dumb_terminal) and loudness >= 0
