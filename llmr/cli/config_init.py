@@ -77,7 +77,11 @@ def run_init(*, force: bool) -> int:
         raise ConfigError(wrong[0])
     old = write_own(text, environment)
     print_line(f"{path} is written" + (f"; what was there is {old.name}" if old is not None else ""))
-    for line in ("  try it   llmr chat hello", "  change   llmr config edit", "  see      llmr config show --origin"):
+    ready = machine.keyed or machine.servers
+    first = (
+        ["  try it   llmr chat hello"] if ready else ["  add one  llmr keys set openai", "  then     llmr chat hello"]
+    )
+    for line in (*first, "  change   llmr config edit", "  see      llmr config show --origin"):
         say(line)
     return int(ExitCode.OK)
 
@@ -101,7 +105,7 @@ async def _look(config: Config) -> Machine:
 def _found_lines(machine: Machine) -> list[str]:
     lines = [f"  found    {p.name}: {_source(p)}" for p in machine.keyed]
     lines += [f"  found    {a.provider.name} on this machine, {counted(a.models)}" for a in machine.servers]
-    return lines or ["  found    no key and no local server yet: llmr keys set openai"]
+    return lines or ["  found    no key and no local server yet"]
 
 
 def _source(provider: Provider) -> str:

@@ -14,24 +14,37 @@ from llmr.app import LateTransport
 from llmr.catalog import Provider
 from llmr.cli.model_list import Answer, Outcome, ask, counted
 from llmr.config.build import Config, local_servers
+from llmr.dataclass import dataclass
 from llmr.errors import NoProviderReady
 
 LOOK_S: Final = 0.2  # cli.md, First run
 _NAMED: Final = 3  # more variables than that are no help on one line
 
 
-def first_run_lines(error: NoProviderReady, config: Config) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """What is typed to ask a model, {}, and to see a demo."""
+
+    ask: str
+    demo: str
+
+
+AT_THE_SHELL: Final = Ways('llmr chat -m {} "hi"', 'llmr chat --demo "hi"')
+IN_THE_CLIENT: Final = Ways("/model {}", "/quit, and then: llmr chat --demo")
+
+
+def first_run_lines(error: NoProviderReady, config: Config, ways: Ways = AT_THE_SHELL) -> Iterator[str]:
     """What is said below the error. Looks for the local servers."""
     found = asyncio.run(_look(config))
     told = [f"{answer.provider.name} at {_place(answer.provider)} ({counted(answer.models)})" for answer in found]
     widest = max(map(len, told), default=0)
     for answer, line in zip(found, told, strict=True):
-        yield f"  found    {line:<{widest}}   {_command(answer)}"
+        yield f"  found    {line:<{widest}}   {_command(answer, ways)}"
     if error.missing:
         more = " …" if len(error.missing) > _NAMED else ""
         yield f"  missing  {', '.join(error.missing[:_NAMED])}{more}"
         yield f"  add one  llmr keys set {_provider_of(error.missing[0], config)}"
-    yield '  try it   llmr chat --demo "hi"'
+    yield f"  try it   {ways.demo}"
 
 
 async def _look(config: Config) -> list[Answer]:
@@ -42,12 +55,13 @@ async def _look(config: Config) -> list[Answer]:
     return [answer for answer in answers if answer.outcome is Outcome.OK]
 
 
-def _command(answer: Answer) -> str:
+def _command(answer: Answer, ways: Ways) -> str:
     """What to type; a model's name is the server's own text, so it is quoted, or not offered at all (trust.md T31)."""
     model = next((model for model in answer.models if model.isprintable()), None)
     if model is None:
         return ""
-    return f'llmr chat -m {shlex.quote(f"{answer.provider.name}/{model}")} "hi"'
+    key = f"{answer.provider.name}/{model}"
+    return ways.ask.format(key if ways is IN_THE_CLIENT else shlex.quote(key))
 
 
 def _provider_of(variable: str, config: Config) -> str:

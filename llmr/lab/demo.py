@@ -1,6 +1,7 @@
 """Three providers to try llmr with, on a machine that has neither a key nor a model server.
 
-They differ in what routing is about: one is fast and unreliable, one is steady, one is slow. No model is
+They differ in what routing is about: one is fast and unreliable, one is steady, one is slow. The first request of a run is
+answered by a fallback, for the fast one is asked first and fails, and the answer says that it was told to. No model is
 asked and nothing leaves the machine, and each answer says so first: nobody should take an echo for
 intelligence.
 """
@@ -27,7 +28,8 @@ _ANSWER: Final = (
     "no model was asked, and nothing left this machine.\n\n"
     "You said: {prompt}\n\n"
     "For a real answer set a key such as OPENAI_API_KEY, or start a local server such as Ollama, "
-    "and leave --demo out. Run this again and `llmr chat -v` shows who was asked, why, and who failed."
+    "and leave --demo out. With -v llmr tells who was asked and who failed: demo-fast fails the first time that it is "
+    "asked, as it was told to, so that there is something to see."
 )
 
 # Seconds to the first token and between tokens: within what people see from a small hosted model, so that the
@@ -35,13 +37,15 @@ _ANSWER: Final = (
 _FAST_TTFT: Final = LogNormal(median_s=0.08, sigma=0.3)
 _STEADY_TTFT: Final = LogNormal(median_s=0.25, sigma=0.2)
 _SLOW_TTFT: Final = LogNormal(median_s=0.9, sigma=0.3)
-_FAST_FAILURES: Final = 0.3  # of all requests to demo-fast
+_FAST_FAILURES: Final = 0.3  # of all requests to demo-fast but the first, which always fails
 
 
 def demo_providers(rng: random.Random) -> tuple[LabProvider, LabProvider, LabProvider]:
-    """`demo-fast` (fails three times in ten, always before its first token), `demo-steady`, `demo-slow`."""
+    """`demo-fast` (fails at first and then three times in ten, always before its first token), `demo-steady`, `demo-slow`."""
 
-    def fast(_: int, request: LabRequest) -> Behavior:
+    def fast(n: int, request: LabRequest) -> Behavior:
+        if n == 1:  # whoever tries it once has come to see this
+            return _FAILURES[0]
         if rng.random() < _FAST_FAILURES:
             return rng.choice(_FAILURES)
         return Behavior(text=_answer("demo-fast", request), ttft_s=_FAST_TTFT, token_s=0.006)
@@ -75,7 +79,7 @@ def demo_config(lab: Lab | LabThread) -> Config:
     models = [Model(provider, DEMO_MODEL, price=Price(0.0, 0.0)) for provider in providers.values()]
     named = NamedModel(DEMO_MODEL, tuple(model.key for model in models))
     catalog = Catalog(providers, {DEMO_MODEL: named}, {model.key: model for model in models}, default_model=DEMO_MODEL)
-    return Config(catalog=catalog, rules=(), policy=Policy(), state_path=None)
+    return Config(catalog=catalog, rules=(), policy=Policy(exploration=0.0), state_path=None)
 
 
 _FAILURES: Final = (

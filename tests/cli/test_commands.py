@@ -274,6 +274,7 @@ def test_a_configuration_that_is_wrong_says_where(shell: Any) -> None:
 
 def test_the_demo_needs_nothing(shell: Any) -> None:
     said = shell("chat", "--demo", "hello")
+    assert "llmr: demo-fast/demo 503 overloaded → demo-steady/demo (" in said.err
     assert said.code == 0
     assert "no model was asked" in said.out
     assert not list(shell.home.rglob("*.db"))

@@ -28,6 +28,7 @@ def test_in_a_pipe_the_defaults_are_written_and_nobody_is_asked(shell, file):
     said = shell("config", "init")
     assert said.code == 0
     assert said.out == f"{file} is written\n"
+    assert "  add one  llmr keys set openai\n  then     llmr chat hello\n" in said.err, "what is said to be tried works"
     written = tomllib.loads(file.read_text())
     assert (written["strategy"], written["default_model"]) == ("balanced", "everyday")
     assert file.stat().st_mode & 0o777 == 0o600
@@ -47,6 +48,7 @@ def test_what_is_found_is_told_and_written_down(shell, file, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     said = shell("config", "init")
     assert "found    openai: OPENAI_API_KEY is set" in said.err
+    assert "  try it   llmr chat hello\n" in said.err
     assert "# [providers.openai] # OPENAI_API_KEY is set" in file.read_text()
     assert KEY not in file.read_text() + said.err + said.out
 

@@ -487,9 +487,14 @@ def test_the_demo_can_be_talked_to_and_keeps_nothing(here):
 def test_nobody_to_ask_is_said_with_what_is_missing_and_the_words_are_given_back(here):
     here.config_file.write_text('default_model = "gpt-4o"\n')
     screen = Terminal(here)
-    screen.until("\n>")
-    screen.ask("hello?", "OPENAI_API_KEY")
-    screen.until("> hello?", 2)
+    begun = screen.until("\n>")
+    assert "no provider is ready for 'gpt-4o'\n  missing  OPENAI_API_KEY" in begun
+    assert "try it   /quit, and then: llmr chat --demo\n" in begun
+    screen.ask("hello?", "OPENAI_API_KEY", 2)
+    text = screen.until("> hello?", 2)
+    assert "no provider is ready for 'gpt-4o'\n  missing  OPENAI_API_KEY" in text.split("> hello?")[1], (
+        "no line between"
+    )
     screen.type(CTRL_C + CTRL_D)
     assert screen.ended() == 0
 

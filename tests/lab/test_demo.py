@@ -11,13 +11,13 @@ from llmr.lab.demo import DEMO_MODEL, demo_config, demo_lab, demo_providers
 ASKED = b'{"messages":[{"role":"system","content":"s"},{"role":"user","content":"What is {2+2}?"}]}'
 
 
-def request(body: bytes = ASKED) -> LabRequest:
-    return LabRequest(1, 1, "POST", "/v1/chat/completions", (), body, 0.0)
+def request(body: bytes = ASKED, n: int = 1) -> LabRequest:
+    return LabRequest(n, 1, "POST", "/v1/chat/completions", (), body, 0.0)
 
 
 def behaviors(name: str, count: int, body: bytes = ASKED) -> list[Behavior]:
     provider = next(one for one in demo_providers(random.Random(7)) if one.name == name)
-    return [provider.arrived(lambda n: request(body))[1] for _ in range(count)]
+    return [provider.arrived(lambda n: request(body, n))[1] for _ in range(count)]
 
 
 @pytest.mark.parametrize("name", ["demo-fast", "demo-steady", "demo-slow"])
@@ -56,6 +56,11 @@ def test_the_fast_one_fails_three_times_in_ten_and_never_after_its_first_token()
     assert 250 <= len(failures) <= 350
     assert all(one.fault is not Fault.CUT or one.fault_at == 0 for one in failures)
     assert all(one.status == 200 for name in ("demo-steady", "demo-slow") for one in behaviors(name, 100))
+
+
+def test_the_first_request_of_a_run_falls_back_and_the_answer_says_that_this_was_arranged() -> None:
+    assert [behaviors("demo-fast", 1)[0].status for _ in range(9)] == [503] * 9
+    assert "demo-fast fails the first time that it is asked, as it was told to" in behaviors("demo-steady", 1)[0].text
 
 
 def test_they_differ_in_speed() -> None:

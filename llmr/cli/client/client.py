@@ -16,7 +16,7 @@ from llmr.cli.client.commands import Action, Ask, Do, Nothing, Shell, Verb, line
 from llmr.cli.client.files import attachment, taken_up, with_files
 from llmr.cli.client.giving import copied_answer, saved_as
 from llmr.cli.client.reading import HISTORY_FILE, Ended, Reader, reader_for
-from llmr.cli.client.reports import report_lines
+from llmr.cli.client.reports import report_lines, unready_lines
 from llmr.cli.client.session import Session, along_with
 from llmr.cli.client.settings import with_setting
 from llmr.cli.client.shell import shell_output
@@ -38,6 +38,7 @@ from llmr.routing.selection import Barrier
 from llmr.secret import Redactor
 
 _STDIN: Final = 0
+_ANYTHING: Final = (Message.text(Role.USER, "?"),)  # to plan by
 
 
 def run_client(config: Config, environment: Environment, wish: Wish, keeping: Keeping) -> int:
@@ -98,6 +99,8 @@ class _Client:
             with suppress(RequestDenied):  # a rule denies it as it is now; another prompt it may let through
                 self._checked(self._session)
         if self._wish.loud:
+            for line in unready_lines(self._app, self._session.request(self._wish.base, _ANYTHING)):
+                self._say(line)
             for told in where_it_stands(self._session, self._keeping.conversation_id or "", self._keeping.title):
                 self._say(told)
             self._say("Enter sends, Alt-Enter is a new line, /help tells the rest, Ctrl-D leaves.")
@@ -184,19 +187,21 @@ class _Client:
             )
         )
         if isinstance(self._told.error, NoProviderReady):
-            from llmr.cli.first_run import first_run_lines
+            from llmr.cli.first_run import IN_THE_CLIENT, first_run_lines
 
-            for line in first_run_lines(self._told.error, self._app.config):
+            for line in first_run_lines(self._told.error, self._app.config, IN_THE_CLIENT):
                 self._say(line)
+        if self._told.transcript.request_id is None:
+            write_stdout(b"\n")
         return self._told.ended_by
 
     def _after(self, told: Told, session: Session, request: ChatRequest, asked: tuple[Message, ...]) -> None:
         """Tell what remains to be told of a turn, and keep it."""
         for line in receipt_lines(told.transcript) if self._wish.loudness >= 1 else ():
             self._say(line)
-        write_stdout(b"\n")  # between the answer and what is typed next
         if told.transcript.request_id is None:  # nobody was asked
             return
+        write_stdout(b"\n")  # between the answer and what is typed next
         system = (Message.text(Role.SYSTEM, session.new_system),) if session.new_system is not None else ()
         kept = replace(request, messages=(*system, *asked), model=session.model)
         turn = turn_of(kept, told.transcript, told.outcome, self._app.redact, told.began_at)
@@ -273,7 +278,7 @@ class _Client:
 
     def _checked(self, session: Session) -> Session:
         """The session, if the next request of it can be planned. Raises UsageError for a name nobody knows."""
-        self._app.router.rank(session.request(self._wish.base, (Message.text(Role.USER, "?"),)))
+        self._app.router.rank(session.request(self._wish.base, _ANYTHING))
         return session
 
     def _edit(self) -> None:
@@ -290,7 +295,7 @@ class _Client:
     def _open_circuits(self) -> tuple[str, ...]:
         """Candidates of the next request that an open circuit keeps from being asked now."""
         try:
-            asked = self._session.request(self._wish.base, (Message.text(Role.USER, "?"),))
+            asked = self._session.request(self._wish.base, _ANYTHING)
             rejected = self._app.router.rank(asked).rejected
         except LlmrError:  # a rule denies it, say; asking will tell
             return ()
