@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NoReturn
 
 _ENDS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _TERMINALS: Final = (signal.SIGINT, signal.SIGHUP)  # sent to a whole process group at once
@@ -66,21 +66,33 @@ class Workers:
         return True
 
     def _start(self) -> None:
-        pid = os.fork()
-        if pid == 0:
+        """Start a worker, unless it is the end. A signal that comes meanwhile waits until the worker is known: it would be
+        passed on to all but this one, which nobody would ever stop."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
+        try:
+            if self._stopping:
+                return
+            pid = os.fork()
+            if pid == 0:
+                self._work()
+            self._alive[pid] = self._monotonic()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)
+
+    def _work(self) -> NoReturn:
+        code = 1
+        try:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             for number in _TERMINALS:  # the parent hears them too, and a worker told twice would end at once
                 signal.signal(number, signal.SIG_IGN)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)
             os.close(self._held_open)
             threading.Thread(target=self._end_with_parent, name="llmr-parent", daemon=True).start()
-            code = 1
-            try:
-                self._serve()
-                code = 0
-            finally:
-                sys.stdout.flush()
-                os._exit(code)  # what stands above this call is the parent's
-        self._alive[pid] = self._monotonic()
+            self._serve()
+            code = 0
+        finally:
+            sys.stdout.flush()
+            os._exit(code)  # what stands above this call is the parent's
 
     def _end_with_parent(self) -> None:
         os.read(self._alive_while, 1)  # nobody writes: it returns at the pipe's end

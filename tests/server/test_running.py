@@ -4,6 +4,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -309,6 +311,31 @@ def test_a_worker_that_is_killed_is_replaced_and_loses_nothing_that_was_answered
     assert code == 0
     assert "another takes its place" in err
     assert running.requests_kept() == 12
+
+
+DIES_ONCE = """
+import os, signal, sys, time
+from llmr.server.workers import Workers
+
+def serve():
+    if os.path.exists(sys.argv[1]):
+        os.unlink(sys.argv[1])
+        os._exit(3)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    signal.sigwait([signal.SIGTERM])
+
+def say(line):
+    os.kill(os.getpid(), signal.SIGTERM)  # between the death and the replacement
+
+signal.alarm(10)
+sys.exit(0 if Workers(1, serve, say, time.monotonic, lambda pid: None).run() else 5)
+"""
+
+
+def test_a_stop_between_the_death_of_a_worker_and_its_replacement_is_not_lost(tmp_path):
+    (tmp_path / "first").touch()
+    ended = subprocess.run([sys.executable, "-c", DIES_ONCE, tmp_path / "first"], timeout=30, check=False)
+    assert ended.returncode == 0
 
 
 def children_of(pid):
