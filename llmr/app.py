@@ -157,6 +157,22 @@ class App:
             chance=random.Random(),  # noqa: S311 - as in `opened`
         )
 
+    @contextmanager
+    def apart(self) -> Generator["App"]:
+        """The same over a connection of its own, for a thread that reads much: no request waits for the store's lock with it.
+        Raises StateError."""
+        from llmr.state.memory import MemoryStore
+
+        if self.config.state_path is None or isinstance(self.store, MemoryStore):
+            yield self
+            return
+        from llmr.state.sqlite import SqliteStore
+
+        policy = self.config.policy
+        with SqliteStore(self.config.state_path, self.clock.now) as store:
+            registry = ProviderRegistry(store, policy.breaker, random.Random(), spend=policy.spend)  # noqa: S311 - as in `opened`
+            yield replace(self, store=store, registry=registry)
+
     @property
     def notices(self) -> tuple[str, ...]:
         """What a person should be told of the files, once."""

@@ -30,7 +30,7 @@ from llmr.routing import breaker, rate_limit, spending
 from llmr.routing.budget import Budget, Charge
 from llmr.routing.circuit import BreakerState, Forced, Grant, Outcome, Phase, Refusal, Verdict
 from llmr.routing.estimate import estimate
-from llmr.routing.health import CandidateHealth, Health
+from llmr.routing.health import CandidateHealth, Circuit, Health
 from llmr.routing.latency import STREAMED_CLASSES
 from llmr.routing.latency_row import LatencyStats
 from llmr.routing.learnt_limits import LearntLimits
@@ -268,6 +268,11 @@ class ProviderRegistry:
             needed.update(keys.day(model, day) for day in days)
         rows = self._store.read(needed)
         return [model_status(model, rows, days, now) for model in models]
+
+    def circuits(self, models: Collection[Model]) -> Mapping[str, Sequence[Circuit]]:
+        """The circuits on the way to each of the models, by its key. Raises StateError."""
+        rows = self._store.read({key for model in models for key in keys.circuits(model)})
+        return {model.key: keys.circuits_in(model, rows) for model in models}
 
     def budgets(self, providers: Iterable[Provider]) -> Mapping[str, Budget]:
         """What retries and hedges each may still cause, and what was counted, by the provider's name. Raises StateError."""

@@ -111,12 +111,13 @@ class _Circuits(Collector):
         catalog = self._app.config.catalog
         models = [model for model in catalog.models.values() if model.provider.off_reason is None]
         try:
-            statuses = self._app.registry.status(models, now=self._app.clock.now())
+            with self._app.apart() as app:
+                circuits = app.registry.circuits(models)
         except StateError:
             return
-        for status in statuses:
-            worst = max((_PHASES[circuit.state.phase] for circuit in status.circuits), default=0)
-            yield [status.model.provider.name, status.model.id], worst
+        for model in models:
+            worst = max((_PHASES[circuit.state.phase] for circuit in circuits[model.key]), default=0)
+            yield [model.provider.name, model.id], worst
 
 
 def _registry(collector: Collector) -> CollectorRegistry:

@@ -22,12 +22,13 @@ _DAY_S: Final = 86_400.0
 
 
 def status_body(app: App, *, under_way: int) -> bytes:
-    """The document. Raises Refused where the store cannot be read."""
+    """The document. Reads for a while: the work of a thread. Raises Refused where the store cannot be read."""
     now = app.clock.now()
     try:
-        view = standing(app.config.catalog, app.registry, app.store, now, everyone=False)
-        requests = app.store.requests(since=now - _DAY_S, limit=_DECISIONS)
-        spent_today = sum(app.store.spent(since=now - _DAY_S).values())
+        with app.apart() as apart:
+            view = standing(app.config.catalog, apart.registry, apart.store, now, everyone=False)
+            requests = apart.store.requests(since=now - _DAY_S, limit=_DECISIONS)
+            spent_today = sum(apart.store.spent(since=now - _DAY_S).values())
     except StateError as error:
         raise refuse(503, "state_unusable", app.redact(str(error)), retry_after_s=1.0) from error
     tried = _by_request(attempt for records in view.recent.values() for attempt in records)

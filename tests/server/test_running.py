@@ -19,6 +19,7 @@ from llmr.lab import Behavior, LabProvider
 from llmr.routing.rate_limit import LimiterState
 from llmr.server import generations, reload
 from llmr.server.limits import LIMITS
+from llmr.state import sqlite
 from llmr.state.sqlite import SqliteStore
 
 
@@ -130,17 +131,20 @@ def test_a_configuration_that_is_gone_for_good_is_said_to_be(serve, monkeypatch)
     assert served.chat().status_code == 200
 
 
-def test_nobody_waits_for_who_looks_at_the_status_of_a_store_that_does_not_answer(serve, monkeypatch):
+@pytest.mark.parametrize("path", ["/v1/status", "/metrics"])
+def test_nobody_waits_for_who_reads_much_of_the_store(serve, monkeypatch, path):
     released, asked = threading.Event(), threading.Event()
-
-    def slow(_app, *, under_way):
-        asked.set()
-        released.wait(30)
-        return b"{}"
-
-    monkeypatch.setattr("llmr.server.routes.status_body", slow)
     served = serve(LabProvider("a"))
-    looking = threading.Thread(target=served.get, args=("/v1/status",))
+    read = sqlite._read
+
+    def slow(database, keys):  # within the store's lock
+        if threading.current_thread() is not served._thread:
+            asked.set()
+            released.wait(30)
+        return read(database, keys)
+
+    monkeypatch.setattr(sqlite, "_read", slow)
+    looking = threading.Thread(target=served.get, args=(path,))
     looking.start()
     try:
         assert asked.wait(10)
