@@ -1,6 +1,7 @@
 """Markdown text into blocks: what they are, and that no cut of the text changes them."""
 
-import time
+import sys
+from types import FrameType
 
 import pytest
 from fake_terminal import PIECES
@@ -176,16 +177,25 @@ def test_what_is_open_can_be_looked_at(text: str, shown: list[tuple[str, str]]) 
 
 
 def test_cost_does_not_grow_with_the_answer() -> None:
-    """Linear: four times the text takes about four times as long, not sixteen (8 allows for the machine)."""
+    """Linear: four times the text is four times the calls and four times the characters that they are called with."""
 
-    def spent(lines: int) -> float:
-        splitter = Splitter(320)
-        start = time.process_time()
-        for _ in range(lines):
-            splitter.feed("some words of a line, **bold** and ")
-            splitter.feed("`code`, and so on\n")
-        splitter.feed("x" * 200 * lines)
-        return time.process_time() - start
+    def spent(lines: int) -> int:
+        splitter, total = Splitter(320), 0
 
-    spent(500)
-    assert spent(8_000) < 8 * max(spent(2_000), 0.01)
+        def count(frame: FrameType, event: str, _: object) -> None:
+            nonlocal total
+            total += 1
+            if event == "call":
+                total += sum(len(value) for value in frame.f_locals.values() if isinstance(value, str))
+
+        sys.setprofile(count)
+        try:
+            for _ in range(lines):
+                splitter.feed("some words of a line, **bold** and ")
+                splitter.feed("`code`, and so on\n")
+            splitter.feed("x" * 200 * lines)
+        finally:
+            sys.setprofile(None)
+        return total
+
+    assert spent(1_000) < 4.2 * spent(250)

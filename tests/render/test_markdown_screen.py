@@ -5,7 +5,7 @@ import re
 
 import pytest
 from fake_terminal import PIECES, FakeTerminal, pieces_of
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from llmr.render.markdown.block import Block, Kind
@@ -186,8 +186,10 @@ def test_after_a_resize_that_may_have_wrapped_a_row_nothing_is_taken_back_and_no
     st.lists(st.sampled_from(["{} ", "{}\n\n", "\n- {} ", "**{}** ", "\n1. {}\n", "\n> {} ", "`{}`\n", "\n\n# {}\n", "{}\n",
                               "\n| {} | b |\n|---|---|\n| 1 | 2 |\n", "| {} | x |\n", "- "]),
              min_size=5, max_size=60),
-    st.dictionaries(st.integers(0, 59), st.tuples(st.integers(12, 90), st.integers(4, 40)), max_size=4),
+    st.dictionaries(st.integers(0, 59), st.tuples(st.integers(12, 90), st.integers(3, 40)), max_size=4),
 )  # fmt: skip
+@example(["{}\n", "\n- {} ", "\n| {} | b |\n|---|---|\n| 1 | 2 |\n", "{} ", "{}"], {0: (12, 6), 2: (12, 4)})
+@example(["- ", "\n- {} ", "\n| {} | b |\n|---|---|\n| 1 | 2 |\n", "- "], {1: (12, 6), 2: (13, 3), 3: (14, 6)})
 def test_no_resize_loses_a_word(pieces: list[str], sizes: dict[int, tuple[int, int]]) -> None:
     terminal = FakeTerminal(60, 30)
     screen = terminal.markdown()
@@ -200,6 +202,25 @@ def test_no_resize_loses_a_word(pieces: list[str], sizes: dict[int, tuple[int, i
     joined = "".join(terminal.plain.split())
     words = [f"w{number}x" for number, piece in enumerate(pieces) if "{}" in piece]
     assert [word for word in words if word not in joined] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["```\n" + "{} " * 300, "- {}\n  | {} |\n  |---|\n" + "  | {} |\n" * 6 + "  | {} ", "{} " * 300 + "**{}"],
+    ids=["a line of code", "bars in an item", "a paragraph"],
+)
+@pytest.mark.parametrize("size", [(50, 10), (40, 9), (30, 4), (30, 3), (9, 3)])
+def test_what_was_not_shown_of_an_open_block_is_written_after_a_resize(text: str, size: tuple[int, int]) -> None:
+    words = [f"w{number}x" for number in range(text.count("{}"))]
+    terminal = FakeTerminal(40, 10)
+    screen = terminal.markdown()
+    screen.feed(text.format(*words))
+    screen.paint()
+    terminal.resize(*size)
+    screen.paint()
+    screen.end()
+    seen = terminal.plain.split()
+    assert [word for word in words if not any(word in piece for piece in seen)] == []
 
 
 _SHELL = "\n[1]+  Stopped\n$ fg\n"
@@ -357,7 +378,8 @@ def test_a_table_is_held_behind_one_line_until_it_ends() -> None:
 
 def test_of_a_line_of_code_without_end_the_last_rows_are_shown_while_it_comes() -> None:
     block = Block(Kind.CODE, "x" * 100_000 + "END")
-    rows = tail_rows([block], 80, 0, 8)
+    rows, whole = tail_rows([block], 80, 0, 8)
+    assert not whole
     assert len(rows) <= 8
     assert rows[-1].endswith("END")
 

@@ -53,20 +53,25 @@ def prefix_of(block: Block) -> tuple[str, str]:
     return around + marker, around + " " * len(marker)
 
 
-def tail_rows(blocks: Sequence[Block], width: int, column: int, most: int) -> list[str]:
-    """The open blocks as plain text in at most `most` rows, none wider than `width`; the first begins at `column`."""
+def tail_rows(blocks: Sequence[Block], width: int, column: int, most: int) -> tuple[list[str], bool]:
+    """The open blocks as plain text in at most `most` rows, none wider than `width`; the first begins at `column`. And
+    whether that is all of their text."""
     rows = [row for block in blocks for row in _rows(block, width, 0 if block.begins else column, most)]
-    return rows if len(rows) <= most else rows[:1] + rows[1 - most :]
+    whole = len(rows) <= most and not any(_hidden(block, width, most) for block in blocks)
+    return (rows if len(rows) <= most else rows[:1] + rows[1 - most :]), whole
+
+
+def _hidden(block: Block, width: int, most: int) -> int:
+    """Characters of a line of code as long as a book that stand before its last rows, which are all that is shown of it."""
+    return max(0, (len(block.text) // width + 1 - most) * width) if block.kind is Kind.CODE else 0
 
 
 def _rows(block: Block, width: int, column: int, most: int) -> list[str]:
     gap = [""] if block.gap else []
     if block.kind is Kind.TABLE:
         return [*gap, HELD_TABLE.format(rows=block.text.count("\n") - 1)[:width]]
-    room = most * width  # of a line of code as long as a book, its last rows
-    start = max(0, len(block.text) // width * width - room + width) if block.kind is Kind.CODE else 0
     first, others = prefix_of(block)
-    text = block.text[start:]
+    text = block.text[_hidden(block, width, most) :]
     if not block.begins and not column:
         text, first = text.lstrip(" \n"), others
     return [*gap, *wrapped(text, width, column, "" if column else first, others)]

@@ -10,8 +10,9 @@ back is one synchronised update (`CSI ? 2026`), which terminals that know it sho
 
 After a resize, open rows that are shorter than both widths are still a row each, and are taken back as before. Longer ones
 the terminal has wrapped as it likes: nothing of them is taken back. The open block goes on as plain text until it ends, the
-next one is drawn to the new width; what turns out not to be the text that stands there (a table) is drawn below it. Text may
-come twice then, it is never lost. The same holds where a shell has written below them, while Ctrl-Z had stopped us.
+next one is drawn to the new width; what turns out not to be the text that stands there (a table, a block of more rows than
+were shown) is drawn below it. Text may come twice then, it is never lost. The same holds where a shell has written below
+them, while Ctrl-Z had stopped us.
 """
 
 import re
@@ -54,7 +55,9 @@ class MarkdownScreen:
         self._column = 0  # at which the unfinished last line stops
         self._shown: list[str] = []  # the open rows on the screen
         self._start = 0  # the column at which the first of them begins
-        self._plain: str | None = ""  # the open blocks as they are shown; None: a table is held, which is not
+        self._plain: str | None = (
+            ""  # the open blocks as they are shown; None: not all of their text is (a table is held)
+        )
         self._stuck: str | None = None  # what a resize left of the open blocks, as plain text
 
     def feed(self, text: str) -> None:
@@ -118,15 +121,15 @@ class MarkdownScreen:
     def _repaint(self, finished: list[str], blocks: Sequence[Block]) -> None:
         before = self._start
         width, height = self._at
-        roomy = takes_rows_back(width, height)
-        rows = tail_rows(blocks, width, self._column, min(MOST_ROWS, height - 2)) if roomy else []
+        shown = blocks if takes_rows_back(width, height) else ()
+        rows, whole = tail_rows(shown, width, self._column, min(MOST_ROWS, height - 2))
         open_rows = rows or [""]
         target = [*finished[:-1], finished[-1] + open_rows[0], *open_rows[1:]] if finished else open_rows
         change = _difference(self._shown or [""], target, before)
         if change:
             self._put(change)
         self._shown, self._start = rows, self._column
-        self._plain = _plain(blocks)
+        self._plain = _plain(shown) if whole else None
 
     def _resized(self, now: tuple[int, int]) -> None:
         """The rows on the screen are no longer ours to take back, unless each is still a row."""
