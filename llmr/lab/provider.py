@@ -116,7 +116,7 @@ class LabProvider:
         with self._changed:
             return self._peak_in_flight
 
-    def wait_for_requests(self, count: int, timeout_s: float = 10.0) -> bool:
+    def wait_for_requests(self, count: int, timeout_s: float = 30.0) -> bool:
         """Block this thread until `count` requests arrived; False if that took longer than `timeout_s`."""
         with self._changed:
             return self._changed.wait_for(lambda: len(self._requests) >= count, timeout_s)

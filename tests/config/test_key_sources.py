@@ -126,11 +126,11 @@ def test_b41_what_a_command_prints_is_judged_and_never_shown(
 
 
 def test_a_command_that_does_not_end_is_given_up_on_even_if_its_child_holds_the_pipe(world: World) -> None:
-    program = _program(world, "os.fork() or time.sleep(3); time.sleep(3)")
+    program = _program(world, "os.fork() or time.sleep(40); time.sleep(40)")
     began = time.monotonic()
     with pytest.raises(CredentialError, match=r"gave no key within 0.3 s"):
         key_of_command([str(program)], world.environment(PATH=os.environ["PATH"]), within_s=0.3)
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < 30
 
 
 def test_a_command_gets_no_shell_no_input_and_no_key(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -143,7 +143,7 @@ def test_a_slow_first_token_is_abandoned_for_the_next_provider(box):
     here.configure("a", "b", extra="[timeouts]\nfirst_token_s = 0.3")
     ended = here.run("chat", "hi")
     assert (ended.code, ended.raw) == (0, b"from b")
-    assert here.lab.provider("a").requests[0].client_closed.wait(5)
+    assert here.lab.provider("a").requests[0].client_closed.wait()
 
 
 def test_a_stall_between_tokens_ends_with_the_partial(box):
@@ -169,7 +169,7 @@ def test_ctrl_c_keeps_the_partial_closes_the_stream_and_is_held_against_nobody(b
     process.send_signal(signal.SIGINT)
     ended = here.end(process)
     assert ended.code == 130
-    assert here.lab.provider("a").requests[0].client_closed.wait(5)
+    assert here.lab.provider("a").requests[0].client_closed.wait()
     status = here.status("a")
     assert (status["attempts"], status["circuits"][0]["failures_in_a_row"]) == (0, 0)
 
@@ -190,7 +190,7 @@ def test_b57_one_signal_is_enough_although_nobody_reads_the_answer(box, form, nu
     """More than a pipe holds: the signal finds a write under way that would never end, of a stream or of a held answer."""
     here = box([LabProvider("a", [Behavior(text="word " * 60_000)])])
     process = here.start("chat", *form, "hi")
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 60
 
     def until(happened):
         while not happened() and time.monotonic() < deadline:
@@ -224,7 +224,7 @@ def test_b57_a_signal_before_the_headers_is_its_own_code_and_leaves_the_books_wh
         ended = here.end(process)
         assert (ended.code, ended.raw) == (code, b"")
         assert "Traceback" not in ended.err
-        assert request.client_closed.wait(5)
+        assert request.client_closed.wait()
         assert here.run("chat", "hi").out == "well"
         assert here.status("a")["circuits"][0]["failures_in_a_row"] == 0
 
@@ -235,11 +235,11 @@ def test_a_reader_that_leaves_ends_it_silently_and_the_stream_is_closed(box):
     assert process.stdout is not None
     process.stdout.read(3)
     process.stdout.close()
-    process.wait(timeout=20)
+    process.wait(timeout=60)
     assert process.stderr is not None
     assert (process.returncode, process.stderr.read()) == (141, b"")
     process.stderr.close()
-    assert here.lab.provider("a").requests[0].client_closed.wait(5)
+    assert here.lab.provider("a").requests[0].client_closed.wait()
 
 
 def test_a_full_disk_under_stdout_is_code_12_and_one_line(box):

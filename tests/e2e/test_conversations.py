@@ -302,7 +302,7 @@ def test_b49_a_locked_file_delays_the_end_by_a_moment_and_is_one_note(here, kept
     holder.execute("ROLLBACK")
     holder.close()
     assert "locked" in free
-    assert took_s < 10  # 0.25 s of it are the lock's; a loaded machine's are its own
+    assert took_s < 60  # 0.25 s of it are the lock's; a loaded machine's are its own
 
 
 def test_b50_fifty_at_once_lose_nothing(here):

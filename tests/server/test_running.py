@@ -40,14 +40,18 @@ def test_metrics_count_requests_attempts_and_answers_and_tell_the_circuits(serve
     served.chat()
     served.chat(model="nobody")
     served.get("/nonsense")
-    assert metric(served, "llmr_requests_total", path="/v1/chat/completions", status="200") == 2
-    assert metric(served, "llmr_requests_total", path="/v1/chat/completions", status="404") == 1
-    assert metric(served, "llmr_requests_total", path="other", status="404") == 1
-    assert metric(served, "llmr_answers_total", provider="b", model="lab-model", outcome="ok") == 2
-    assert metric(served, "llmr_attempts_total") == 4
-    assert metric(served, "llmr_circuit", provider="a", model="lab-model") == 2
-    assert metric(served, "llmr_circuit", provider="b", model="lab-model") == 0
-    assert metric(served, "llmr_requests_under_way") == 0
+    counts = (
+        (2, "llmr_requests_total", {"path": "/v1/chat/completions", "status": "200"}),
+        (1, "llmr_requests_total", {"path": "/v1/chat/completions", "status": "404"}),
+        (1, "llmr_requests_total", {"path": "other", "status": "404"}),
+        (2, "llmr_answers_total", {"provider": "b", "model": "lab-model", "outcome": "ok"}),
+        (4, "llmr_attempts_total", {}),
+        (2, "llmr_circuit", {"provider": "a", "model": "lab-model"}),
+        (0, "llmr_circuit", {"provider": "b", "model": "lab-model"}),
+        (0, "llmr_requests_under_way", {}),
+    )
+    for count, name, labels in counts:  # some are counted a moment after the answer
+        assert eventually(lambda: metric(served, name, **labels) == count), (name, labels)  # noqa: B023
 
 
 def test_labels_hold_nothing_that_a_client_made_up(serve):
@@ -147,11 +151,11 @@ def test_nobody_waits_for_who_reads_much_of_the_store(serve, monkeypatch, path):
     looking = threading.Thread(target=served.get, args=(path,))
     looking.start()
     try:
-        assert asked.wait(10)
+        assert asked.wait(30)
         assert served.chat().status_code == 200
     finally:
         released.set()
-        looking.join(10)
+        looking.join(30)
 
 
 def test_nobody_waits_for_who_looks_into_a_cache_that_does_not_answer(serve, monkeypatch):
@@ -166,11 +170,11 @@ def test_nobody_waits_for_who_looks_into_a_cache_that_does_not_answer(serve, mon
     looking = threading.Thread(target=served.chat, kwargs={"headers": {"x-llmr-cache": "true"}})
     looking.start()
     try:
-        assert asked.wait(10)
+        assert asked.wait(30)
         assert served.chat().status_code == 200
     finally:
         released.set()
-        looking.join(10)
+        looking.join(30)
 
 
 @pytest.mark.parametrize("door", ["__enter__", "__exit__"])
@@ -304,7 +308,7 @@ def test_a_worker_that_is_killed_is_replaced_and_loses_nothing_that_was_answered
     children = eventually(lambda: len(found := children_of(running.process.pid)) == 2 and found)
     for _ in range(6):
         assert running.chat(token).status_code == 200
-    time.sleep(0.3)  # what was answered in the last 50 ms may be lost
+    eventually(lambda: running.requests_kept() == 6)  # what was answered in the last 50 ms may be lost
     os.kill(children[0], signal.SIGKILL)
     eventually(
         lambda: len(children_of(running.process.pid)) == 2 and children[0] not in children_of(running.process.pid)

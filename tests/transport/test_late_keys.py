@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -55,7 +54,7 @@ def test_a_vault_that_waits_for_a_finger_does_not_hold_up_the_end() -> None:
     release = threading.Event()
 
     def fetch() -> str:
-        release.wait(30)
+        release.wait()  # whoever waits for it waits for ever
         return "late-key-123"
 
     async def scenario() -> None:
@@ -63,7 +62,5 @@ def test_a_vault_that_waits_for_a_finger_does_not_hold_up_the_end() -> None:
             async with asyncio.timeout(0.05):
                 await at_hand(Secret.late(fetch))
 
-    began = time.monotonic()
     asyncio.run(scenario())
-    assert time.monotonic() - began < 5
     release.set()
