@@ -35,7 +35,7 @@ IN_THE_CLIENT: Final = Ways("/model {}", "/quit, and then: llmr chat --demo")
 
 def first_run_lines(error: NoProviderReady, config: Config, ways: Ways = AT_THE_SHELL) -> Iterator[str]:
     """What is said below the error. Looks for the local servers."""
-    found = asyncio.run(_look(config))
+    found = asyncio.run(running_servers(config))
     told = [f"{answer.provider.name} at {_place(answer.provider)} ({counted(answer.models)})" for answer in found]
     widest = max(map(len, told), default=0)
     for answer, line in zip(found, told, strict=True):
@@ -47,7 +47,7 @@ def first_run_lines(error: NoProviderReady, config: Config, ways: Ways = AT_THE_
     yield f"  try it   {ways.demo}"
 
 
-async def _look(config: Config) -> list[Answer]:
+async def running_servers(config: Config) -> list[Answer]:
     """The servers that are up, in the catalogue's order."""
     async with LateTransport() as transport:
         asked = (ask(transport, provider, within_s=LOOK_S) for provider in local_servers(config))

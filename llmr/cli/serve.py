@@ -1,5 +1,6 @@
 """`llmr serve`: settings and token, the socket, what a person needs to know to use it, and then the server."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -8,13 +9,14 @@ from shlex import quote
 from tempfile import TemporaryDirectory
 
 from llmr.cli.exit_codes import ExitCode
+from llmr.cli.first_run import running_servers
 from llmr.cli.listing import configured
 from llmr.cli.say import say
-from llmr.config.build import Config
+from llmr.config.build import Config, local_servers
 from llmr.config.environment import Environment, disable_pydantic_plugins, share_metrics
 from llmr.config.load import load, looked_at
 from llmr.dataclass import replace
-from llmr.errors import ConfigError, NoProviderReady
+from llmr.errors import ConfigError, NoProviderReady, UsageError
 from llmr.server.limits import LIMITS, MIB
 from llmr.server.token import ServerToken, server_token
 
@@ -29,6 +31,7 @@ def run_serve(
     origins: tuple[str, ...],
     behind_tls: bool,
     max_body_mb: int,
+    passes: tuple[str, ...],
     log_requests: bool,
     config_file: str | None,
 ) -> int:
@@ -40,11 +43,15 @@ def run_serve(
             share_metrics(metrics_dir)
         try:
             from llmr.server import run
+            from llmr.server.schema_openai import ChatCompletionRequest
         except ImportError as error:
             raise ConfigError(f"llmr serve needs more packages ({error.name}): pip install 'llmr[serve]'") from None
 
         config = configured(config_file)
         _refuse_if_nobody_is_ready(config)
+        known = sorted(set(passes) & ChatCompletionRequest.model_fields.keys())
+        if known:
+            raise UsageError(f"--pass {known[0]}: llmr reads this field itself")
         environment = Environment.from_process()
         token = server_token(environment)
         traced = environment.variable(run.TRACING) == "1"
@@ -53,11 +60,15 @@ def run_serve(
         at = None if unix is None else Path(unix)
         limits = replace(LIMITS, body_bytes=max_body_mb * MIB)
         options = run.Options(
-            host, port, hosts, origins, behind_tls, log_requests, traced, workers, at, metrics_dir, limits
+            host, port, hosts, origins, behind_tls, log_requests, traced, workers, at, metrics_dir, limits, passes
         )
         listener = stack.enter_context(run.listening(options))
         stack.callback(run.put_away, options)
         where = _shown(host, listener.getsockname()[1]) if at is None else at
+        if _waits_for_a_key(config):
+            say(
+                "llmr: no provider is ready yet: `llmr keys set openai` (or another of `llmr providers`); it is noticed at once"
+            )
         for line in _welcome(where, token, config, open_wide=behind_tls):
             say(line)
         named = Path(config_file) if config_file else None
@@ -78,6 +89,13 @@ def run_serve(
 def _refuse_if_nobody_is_ready(config: Config) -> None:
     if all(provider.off_reason is not None for provider in config.catalog.providers.values()):
         raise NoProviderReady("no provider is ready: there is nobody to route to", missing=config.missing_keys)
+
+
+def _waits_for_a_key(config: Config) -> bool:
+    """Whether only servers on this machine could be asked, and none of them is up: looked for where there is no key alone."""
+    local = {provider.name for provider in local_servers(config)}
+    ready = {provider.name for provider in config.catalog.providers.values() if provider.off_reason is None}
+    return ready <= local and not asyncio.run(running_servers(config))
 
 
 def _shown(host: str, port: int) -> str:

@@ -32,6 +32,10 @@ def serve(
     max_body_mb: Annotated[
         int, typer.Option(metavar="N", min=1, max=200, help="The largest request, in MiB: images are most of it.")
     ] = 10,
+    pass_: Annotated[
+        list[str] | None,
+        typer.Option("--pass", metavar="NAME", help="A field of chat completions to pass on unread; may be repeated."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No line per request on stdout.")] = False,
     config: Annotated[
         str | None, typer.Option(metavar="FILE", help="A routing.toml to use instead of yours; it is trusted.")
@@ -53,6 +57,7 @@ def serve(
             origins=tuple(allow_origin or ()),
             behind_tls=behind_tls,
             max_body_mb=max_body_mb,
+            passes=tuple(pass_ or ()),
             log_requests=not quiet,
             config_file=config,
         )

@@ -6,6 +6,7 @@ a request that asked for the cheapest provider must not silently get another.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 from llmr.catalog import Strategy
@@ -87,13 +88,15 @@ HINTS: Final[Mapping[str, Hint]] = {
 }
 
 
-def hinted(request: ChatRequest, call: Call) -> ChatRequest:
-    """The request with what its client said about routing. Raises RequestUnfit.
+def hinted(request: ChatRequest, call: Call, *, query: Mapping[str, str] = MappingProxyType({})) -> ChatRequest:
+    """The request with what its client said about routing; `query` says it in a URL, and headers outrank it. Raises
+    RequestUnfit.
 
     Where nobody said what follows a break after text was sent, it fails: a program at the other end cannot see a seam. An
     answer in one piece can begin anew for as long as nothing of it was sent.
     """
-    said: dict[str, tuple[str, str]] = {}  # the hint → where it was said, and its value
+    # the hint → where it was said, and its value
+    said: dict[str, tuple[str, str]] = {name: (name, value) for name, value in query.items()}
     metadata: dict[str, str] = {}
     for name, value in request.metadata.items():
         if name.startswith(METADATA):

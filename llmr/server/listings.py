@@ -1,15 +1,17 @@
 """What is not a chat: the models that can be asked, the order in which they would be, how long a prompt is."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from llmr.app import App
+from llmr.catalog import Catalog
 from llmr.chat import ChatRequest, Message, Role
 from llmr.render.decision_json import decision_json
+from llmr.routing.rules.names import candidates
 from llmr.routing.tokens import estimate_tokens
 from llmr.server.call import Call
-from llmr.server.hints import hinted
+from llmr.server.hints import HINTS, hinted
 from llmr.server.problems import refuse
 from llmr.server.schema import check_shape
 from llmr.server.schema_rank import RankQuery
@@ -19,18 +21,27 @@ from llmr.wire.serving import RequestUnfit
 HEALTHY: Final = b'{"status":"ok"}'
 
 
-def model_ids(app: App) -> Mapping[str, str]:
+def _ids(app: App, names: Iterable[str]) -> Mapping[str, str]:
     """What may stand in `model` → who answers to it: the user's own names, then every model of a provider that is on."""
-    ids = dict.fromkeys(app.config.catalog.names, "llmr")
+    ids = dict.fromkeys(names, "llmr")
     for key, model in app.config.catalog.models.items():
         if model.provider.off_reason is None:
             ids.setdefault(key, model.provider.name)
     return ids
 
 
-def models_body(app: App, *, anthropic: bool) -> bytes:
-    """The list, as the SDK that asks for it reads it."""
-    ids = model_ids(app)
+def askable(catalog: Catalog) -> tuple[str, ...]:
+    """The user's names, and the shipped ones, that somebody who is on answers to."""
+    return tuple(
+        name
+        for name in catalog.names
+        if any(candidate.model.provider.off_reason is None for candidate in candidates((name,), catalog))
+    )
+
+
+def models_body(app: App, *, everything: bool, anthropic: bool) -> bytes:
+    """The list, as the SDK that asks for it reads it; `everything`: names that nobody can answer to yet as well."""
+    ids = _ids(app, app.config.catalog.names if everything else askable(app.config.catalog))
     items = [_model(model_id, owner, anthropic=anthropic) for model_id, owner in ids.items()]
     if not anthropic:
         return json_text.encode({"object": "list", "data": items})
@@ -41,7 +52,7 @@ def models_body(app: App, *, anthropic: bool) -> bytes:
 
 def model_body(app: App, model_id: str, *, anthropic: bool) -> bytes:
     """One of them. Raises Refused."""
-    owner = model_ids(app).get(model_id)
+    owner = _ids(app, app.config.catalog.names).get(model_id)
     if owner is None:
         raise refuse(404, "model_not_found", f"there is no model {model_id[:200]!r} in the list", param="model")
     return json_text.encode(_model(model_id, owner, anthropic=anthropic))
@@ -64,8 +75,9 @@ def rank_body(app: App, call: Call) -> bytes:
         said = dict(parse_qsl(call.query.decode("ascii", "replace"), keep_blank_values=True, max_num_fields=20))
     except ValueError:
         raise RequestUnfit("the query has too many fields") from None
+    steering = {name: said.pop(name) for name in HINTS if name in said}
     query = check_shape(RankQuery, said)
     request = ChatRequest(
         messages=(Message.text(Role.USER, query.prompt),), model=query.model, stream=query.stream == "true"
     )
-    return json_text.encode(decision_json(app.router.rank(hinted(request, call))))
+    return json_text.encode(decision_json(app.router.rank(hinted(request, call, query=steering))))

@@ -36,7 +36,8 @@ class Route:
     which is read and checked before `serve`, `asks` the query's, `events` that of one event where it may be streamed.
 
     `dialect` is the one in which refusals are said, None: that of the SDK that asks. `routed`: it reaches the router, so hints
-    may steer it and providers may fail it. `reads_store`: without the store there is no answer.
+    may steer it and providers may fail it. `reads_store`: without the store there is no answer. `is_open`: its body may hold
+    more fields, which the user named.
     """
 
     about: str
@@ -48,6 +49,7 @@ class Route:
     dialect: Dialect | None = None
     routed: bool = False
     reads_store: bool = False
+    is_open: bool = False
 
     @property
     def method(self) -> str:

@@ -95,7 +95,9 @@ async def _count_tokens(_counts: Counts, call: Call, _app: App, body: Body) -> N
 
 
 async def _models(_counts: Counts, call: Call, app: App, _body: Body) -> None:
-    await call.answer(200, models_body(app, anthropic=_by_anthropic(call)))
+    await call.answer(
+        200, models_body(app, everything=b"all=true" in call.query.split(b"&"), anthropic=_by_anthropic(call))
+    )
 
 
 async def _model(_counts: Counts, call: Call, app: App, _body: Body) -> None:
@@ -139,7 +141,7 @@ ROUTES: Final[Mapping[str, Route]] = MappingProxyType(
     {
         "/v1/chat/completions": Route(
             "A chat, in OpenAI's words.", _completions, (ChatCompletion,),
-            takes=ChatCompletionRequest, events=ChatCompletionChunk, dialect=_OPENAI, routed=True,
+            takes=ChatCompletionRequest, events=ChatCompletionChunk, dialect=_OPENAI, routed=True, is_open=True,
         ),
         "/v1/messages": Route(
             "A chat, in Anthropic's words.", _messages, (MessageAnswer,),
@@ -153,7 +155,10 @@ ROUTES: Final[Mapping[str, Route]] = MappingProxyType(
             "Vectors, of whoever has the very model.", _embeddings, (EmbeddingList,),
             takes=EmbeddingsRequest, dialect=_OPENAI, routed=True,
         ),
-        _MODELS: Route("What may stand in `model`.", _models, (ModelList, AnthropicModelList)),
+        _MODELS: Route(
+            "What may stand in `model` and can be asked; `?all=true`: whatever may stand there.", _models,
+            (ModelList, AnthropicModelList),
+        ),
         _ONE_MODEL: Route("One of them.", _model, (ModelCard, AnthropicModel)),
         "/v1/rank": Route(
             "The decision that a request would meet now; nobody is asked.", _rank, (RankAnswer,),

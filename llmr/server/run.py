@@ -55,7 +55,8 @@ Say = Callable[[str], None]
 @dataclass(frozen=True, slots=True)
 class Options:
     """How to serve. `hosts` and `origins` as guard.Guard has them; `behind_tls`: a proxy in front encrypts; `unix`: on a socket
-    in the file system, not on a port; `metrics_dir`: where workers count together, None where there is one."""
+    in the file system, not on a port; `metrics_dir`: where workers count together, None where there is one; `passes` as
+    gateway.Gateway has it."""
 
     host: str = "127.0.0.1"
     port: int = 8787
@@ -68,6 +69,7 @@ class Options:
     unix: Path | None = None
     metrics_dir: Path | None = None
     limits: Limits = LIMITS
+    passes: tuple[str, ...] = ()
 
 
 def listening(options: Options) -> socket.socket:
@@ -183,7 +185,9 @@ def gateway_for(
     guard = Guard(token, port, tuple(host.lower() for host in hosts), options.origins)
     chance = random.Random()  # noqa: S311 - ids of requests, no secrets
     tracer = tracer_kind()() if options.traced else None
-    return Gateway(generations, guard, log, Metrics(options.metrics_dir), chance, limits, tracer)
+    return Gateway(
+        generations, guard, log, Metrics(options.metrics_dir), chance, limits, tracer, frozenset(options.passes)
+    )
 
 
 def tracer_kind() -> Callable[[], Tracer]:

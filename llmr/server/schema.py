@@ -18,6 +18,8 @@ from llmr.wire.serving import RequestUnfit
 
 _EXPLAINED: Final = {
     "extra_forbidden": "is not known here, or not passed on",
+    "too_short": "is empty",
+    "string_too_short": "is empty",
     "missing": "is missing",
     "union_tag_invalid": "is of a type that is not known here",
     "union_tag_not_found": "has no type",
@@ -40,21 +42,31 @@ class OpenShape(BaseModel):
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
-def check_shape(shape: type[_Model], body: Mapping[str, Any]) -> _Model:
-    """The body as the model reads it. Raises RequestUnfit for the first thing that is wrong."""
+def check_shape(shape: type[_Model], body: Mapping[str, Any], *, passes: frozenset[str] | None = None) -> _Model:
+    """The body as the model reads it, but for the fields in `passes`, which nobody reads here; None: nothing may pass so.
+    Raises RequestUnfit for the first thing that is wrong."""
     try:
-        return shape.model_validate(body)
+        return shape.model_validate(
+            {name: value for name, value in body.items() if name not in passes} if passes else body
+        )
     except ValidationError as error:
-        raise _first_fault(error, body) from None
+        raise _first_fault(error, body, may_pass=passes is not None) from None
 
 
-def _first_fault(error: ValidationError, body: Mapping[str, Any]) -> RequestUnfit:
+def _first_fault(error: ValidationError, body: Mapping[str, Any], *, may_pass: bool) -> RequestUnfit:
     """The first fault, in words that quote nothing of what was sent."""
     faults = error.errors(include_url=False, include_context=False, include_input=False)
     fault = faults[0]
-    told = _EXPLAINED.get(fault["type"]) or fault["msg"][:1].lower() + fault["msg"][1:]
+    told = _EXPLAINED.get(fault["type"]) or _plain(fault["msg"])
+    if may_pass and fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1:
+        told += " (`llmr serve --pass NAME` lets a field through)"
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     return RequestUnfit(f"{told}{more}", param=_place(fault["loc"], body)[:_PLACE_LIMIT] or None)
+
+
+def _plain(message: str) -> str:
+    """pydantic's own words, after the name of the field."""
+    return message.replace("Input should be", "must be").replace("Value error, ", "")
 
 
 def _place(steps: tuple[int | str, ...], body: Mapping[str, Any]) -> str:

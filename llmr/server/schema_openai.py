@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic_core import PydanticCustomError
 
 from llmr.server.limits import LIMITS
 from llmr.server.schema import CacheControl, ModelName, OpenShape, Shape
@@ -196,6 +197,15 @@ class StreamOptions(Shape):
     include_obfuscation: bool | None = None
 
 
+def _one_answer(value: object) -> object:
+    """The value. Raises PydanticCustomError for more than one answer: only one can be routed, priced and read."""
+    if value is not None and value != 1:
+        raise PydanticCustomError(
+            "one_answer", "can only be 1 here: ask several times instead, which may go to several providers"
+        )
+    return value
+
+
 class ChatCompletionRequest(Shape):
     """`POST /v1/chat/completions`. What stands below the line is passed on to whoever is asked."""
 
@@ -217,7 +227,7 @@ class ChatCompletionRequest(Shape):
     parallel_tool_calls: bool | None = None
     response_format: Annotated[PlainFormat | SchemaFormat, Discriminator("type")] | None = None
     metadata: dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]] | None = None
-    n: Literal[1] | None = None  # one answer: only one can be routed, priced and read
+    n: Annotated[Literal[1] | None, BeforeValidator(_one_answer)] = None
     # ------------------------------------------------------------------------------------------------------------------
     frequency_penalty: Number | None = None
     presence_penalty: Number | None = None

@@ -11,6 +11,7 @@ from llmr.app import App
 from llmr.errors import StateError
 from llmr.render.standing import standing, status_document
 from llmr.routing.decision_record import DecisionRecord, Weighed
+from llmr.server.listings import askable
 from llmr.server.problems import refuse
 from llmr.state import AttemptRecord, RequestRecord
 from llmr.wire import json_text
@@ -39,7 +40,7 @@ def status_body(app: App, *, under_way: int) -> bytes:
         "now": now,
         "under_way": under_way,
         "spent_1d_usd": spent_today,
-        "names": list(app.config.catalog.names),
+        "names": list(askable(app.config.catalog)),
         "default_model": app.config.catalog.default_model,
         "decisions": [_decision_json(one, tried.get(one.id, []), now) for one in reversed(requests)],
     }
@@ -70,7 +71,12 @@ def _decision_json(request: RequestRecord, tried: Sequence[AttemptRecord], now: 
         "ranked": [_weighed_json(one) for one in decision.ranked[:_FEW]],
         "rejected": [{"candidate": one.key, "reason": one.reason} for one in decision.rejected[:_FEW]],
         "tried": [
-            {"candidate": f"{one.provider}/{one.model}", "outcome": one.outcome, "s": one.ttft_s or one.total_s}
+            {
+                "candidate": f"{one.provider}/{one.model}",
+                "outcome": one.outcome,
+                "status": one.status,
+                "s": one.ttft_s or one.total_s,
+            }
             for one in tried
         ],
     }
