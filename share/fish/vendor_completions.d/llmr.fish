@@ -229,6 +229,7 @@ complete -c llmr -n '__llmr_at \' serve\'' -l allow-host -x -d 'Another name tha
 complete -c llmr -n '__llmr_at \' serve\'' -l allow-origin -x -d 'A web page\'s origin whose scripts may ask; may be repeated'
 complete -c llmr -n '__llmr_at \' serve\'' -l behind-tls -d 'A TLS proxy stands in front: a --host beyond loopback is meant'
 complete -c llmr -n '__llmr_at \' serve\'' -l max-body-mb -x -d 'The largest request, in MiB: images are most of it'
+complete -c llmr -n '__llmr_at \' serve\'' -l pass -x -d 'A field of chat completions to pass on unread; may be repeated'
 complete -c llmr -n '__llmr_at \' serve\'' -l quiet -s q -d 'No line per request on stdout'
 complete -c llmr -n '__llmr_at \' serve\'' -l config -r -d 'A routing.toml to use instead of yours; it is trusted'
 complete -c llmr -n '__llmr_at \' serve\'' -l config -r -F
