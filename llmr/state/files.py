@@ -38,6 +38,10 @@ _NETWORK_TYPES: Final = frozenset(
 )
 
 
+class Unwritable(StateUnusable):
+    """The directory is ours, and still nothing can be made in it."""
+
+
 @final
 class PrivateDirectory:
     """An open directory that is real, mine and writable by nobody else. Every method may raise StateUnusable."""
@@ -60,7 +64,7 @@ class PrivateDirectory:
         if facts.st_mode & _WRITABLE_BY_OTHERS:
             raise StateUnusable(f"{self.path} may be written to by others; chmod go-w it")
         if not os.access(self.path, os.W_OK | os.X_OK):
-            raise StateUnusable(f"{self.path} is read-only")
+            raise Unwritable(f"{self.path} is read-only")
 
     def share(self) -> None:
         """Pass the gate together with others who only open. Raises StateBusy after 1 s."""
