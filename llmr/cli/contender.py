@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import field, replace
 from typing import Final
 
-from llmr.chat import ChatRequest, Delta
+from llmr.chat import ChatRequest
 from llmr.cli import keeping
 from llmr.cli.exit_codes import ExitCode, exit_code_of
 from llmr.cli.failure import failure_lines, note_of, refusal_note
@@ -23,21 +23,28 @@ MOST: Final = 8  # at once: more cannot be compared by eye, and each costs
 
 @dataclass(slots=True)
 class Contender:
-    """One of those who are asked. `error`: how its request ended, None: well, or not yet. `text`: of its answer so far."""
+    """One of those who are asked. `error`: how its request ended, None: well, or not yet."""
 
     title: str
     request: ChatRequest
     transcript: Transcript = field(default_factory=Transcript)
     error: LlmrError | None = None
-    text: str = ""
+    _text: str = ""
+    _in_text: int = 0  # so many of the transcript's deltas
 
     def take(self, event: Event) -> None:
         """The next event."""
         self.transcript.add(event)
-        if isinstance(event, Delta):
-            self.text += event.text
-        elif isinstance(event, BrokeOff) and event.then is OnBreak.RESTART:
-            self.text = ""
+        if isinstance(event, BrokeOff) and event.then is OnBreak.RESTART:
+            self._text, self._in_text = "", 0
+
+    @property
+    def text(self) -> str:
+        """Of its answer so far. Joined when somebody looks, some times a second: to add each delta would copy all before it."""
+        came = self.transcript.deltas
+        self._text += "".join(delta.text for delta in came[self._in_text :])
+        self._in_text = len(came)
+        return self._text
 
     @property
     def note(self) -> ErrorNote | None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Final, Self, final
 
-from llmr.render.markdown.rows import cells
+from llmr.render.columns import cells
 
 EVERY_S: Final = 0.1
 _BEGIN: Final = "\x1b[?2026h"

@@ -9,8 +9,9 @@ from itertools import zip_longest
 from typing import Final
 
 from llmr.dataclass import dataclass
+from llmr.render.columns import cells
 from llmr.render.ink import Keep, clipped, ink, plain
-from llmr.render.markdown.rows import cells, wrapped
+from llmr.render.markdown.rows import wrapped
 from llmr.render.neutralize import neutralize
 
 LEAST_COLUMN: Final = 36  # narrower columns are harder to read than answers below each other

@@ -8,14 +8,13 @@ off: then a line is its text, and no picture may mean less without colour than w
 Foreign text is neutralised where it becomes a span, so widths are those of what is shown.
 """
 
-import textwrap
-import unicodedata
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
 from llmr.dataclass import dataclass
+from llmr.render.columns import cell, cells, rows_of_words
 from llmr.render.neutralize import neutralize
 
 
@@ -103,18 +102,7 @@ def _without_trailing_blanks(line: Line) -> list[Span]:
 
 def width_of(line: Line) -> int:
     """Columns on a screen."""
-    return sum(map(_width, (span.text for span in line)))
-
-
-def _width(text: str) -> int:
-    return len(text) if text.isascii() else sum(map(_cells, text))
-
-
-def _cells(character: str) -> int:
-    """East Asian wide characters take two columns, combining marks none (Unicode UAX #11)."""
-    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
+    return sum(cells(span.text) for span in line)
 
 
 def clipped(line: Line, width: int, keep: Keep = Keep.START, ellipsis: str = "â€¦") -> Line:
@@ -134,10 +122,10 @@ def clipped(line: Line, width: int, keep: Keep = Keep.START, ellipsis: str = "â€
 
 
 def wrapped(text: str, width: int | None) -> list[str]:
-    """The text on lines of at most `width`, at least one; a word that is longer stays whole."""
-    if width is None or len(text) <= width:
+    """The text on lines of at most `width`, at least one; a word that is wider stays whole."""
+    if width is None or cells(text) <= width:
         return [text]
-    return textwrap.wrap(text, max(20, width - 2), break_long_words=False, break_on_hyphens=False) or [""]
+    return rows_of_words(text, max(20, width - 2))
 
 
 def wrapped_line(line: Line, width: int | None, indent: str = "    ") -> list[Line]:
@@ -147,16 +135,8 @@ def wrapped_line(line: Line, width: int | None, indent: str = "    ") -> list[Li
         return [line]
     *signs, text = line
     taken = width_of(tuple(signs))
-    lead = text.text[: len(text.text) - len(text.text.lstrip())]
-    first, *rest = textwrap.wrap(
-        text.text.lstrip(),
-        max(width, taken + len(indent) + 8),
-        initial_indent=" " * taken + lead,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    ) or [""]
-    return [(*signs, Span(first[taken:], text.tone)), *(ink(each, text.tone) for each in rest)]
+    first, *rest = rows_of_words(text.text, max(width, taken + len(indent) + 8), taken, len(indent))
+    return [(*signs, Span(first, text.tone)), *((Span(indent + row, text.tone),) for row in rest)]
 
 
 def _head(line: Line, width: int) -> Line:
@@ -164,10 +144,10 @@ def _head(line: Line, width: int) -> Line:
     for span in line:
         taken = ""
         for character in span.text:
-            cells = _cells(character)
-            if cells > width:
+            taken_cells = cell(character)
+            if taken_cells > width:
                 break
-            width -= cells
+            width -= taken_cells
             taken += character
         spans.append(Span(taken, span.tone))
         if len(taken) < len(span.text):

@@ -2,7 +2,8 @@
 
 import re
 
-from llmr.render.markdown.rows import cells, wrapped
+from llmr.render.columns import cells
+from llmr.render.markdown.rows import wrapped
 
 _HEAD = re.compile(r" *\S.*?\S? {2,}(?=\S)")  # of a line of a list: what it is about, a gap, what there is to say
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmr.render.columns import cells
 from llmr.render.growing import LEAST_COLUMN, Growing, column_width, fits, growing_rows
-from llmr.render.markdown.rows import cells
 
 ONE = Growing("one", "first token 1 ms", "some words that are wrapped at blanks and not in their middle " * 9)
 TWO = Growing("two", "waiting", "")
@@ -41,7 +41,7 @@ def test_b01_what_grows_is_harmless() -> None:
         assert not set("".join(growing_rows([evil, evil], width, 9))) & set("\x1b\x07\r\u202e")
 
 
-TEXT = st.text(st.sampled_from("ab  \n\t日本👍\U0001f3fd\u0301"), max_size=300)
+TEXT = st.text(st.sampled_from("ab  \n\t日本👍\U0001f3fd\u0301⚠\ufe0f\u200d🇩🇪"), max_size=300)
 
 
 @given(st.lists(TEXT, min_size=1, max_size=8), st.integers(5, 200), st.integers(1, 20))

@@ -8,10 +8,11 @@ from fake_terminal import PIECES, FakeTerminal, pieces_of
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from llmr.render.columns import cells, is_certain
 from llmr.render.markdown.block import Block, Kind
 from llmr.render.markdown.blocks import Splitter
 from llmr.render.markdown.draw import Drawer
-from llmr.render.markdown.rows import cells, is_certain, tail_rows
+from llmr.render.markdown.rows import tail_rows
 from llmr.render.markdown.screen import MOST_ROWS, MarkdownScreen
 from llmr.render.neutralize import neutralize
 

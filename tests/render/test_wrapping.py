@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmr.render.markdown.rows import cells
+from llmr.render.columns import cells
 from llmr.render.wrapping import rows_of
 
 

@@ -16,10 +16,11 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from llmr.render.columns import cells
 from llmr.render.markdown.block import Block, Kind
 from llmr.render.markdown.code import CodePainter
 from llmr.render.markdown.inline import styled
-from llmr.render.markdown.rows import QUOTE_BAR, cells, prefix_of
+from llmr.render.markdown.rows import QUOTE_BAR, prefix_of
 
 _HEADINGS: Final = {"#": "bold underline magenta", "##": "bold magenta"}
 _LESSER_HEADING: Final = "bold"

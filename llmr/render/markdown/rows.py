@@ -1,47 +1,19 @@
-"""Plain text in rows of a terminal, and how wide it is at most.
+"""Plain text in rows of a terminal.
 
-The screen takes back rows that it has written, so it must know how many there are. Terminals disagree about emoji that are
-joined, coloured or flags: some draw them as one, others as each part. Here a character counts as the widest that any of them
-draws, and a row is broken before that is wider than the terminal: it may end early, it never runs over.
+The screen takes back rows that it has written, so it must know how many there are: a row is broken before it may be wider than
+the terminal on any of them (columns.py).
 """
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Final
 
+from llmr.render.columns import cells, has_marks
 from llmr.render.markdown.block import Block, Kind
 
-_EMOJI_VARIATION: Final = "\ufe0f"  # makes a narrow character before it wide
 _TAB: Final = 4
 QUOTE_BAR: Final = "▌ "
 BULLET: Final = "•"
 HELD_TABLE: Final = "▦ a table, {rows} rows so far …"
-
-
-def cells(text: str) -> int:
-    """Columns that `text` takes at most."""
-    if text.isascii():
-        return len(text)
-    return sum(1 if character == _EMOJI_VARIATION else max(0, _cell(character)) for character in text)
-
-
-@cache
-def _cell(character: str) -> int:
-    from wcwidth import wcwidth  # 20 ms, and most text is ASCII
-
-    return wcwidth(character)
-
-
-def is_certain(text: str) -> bool:
-    """Whether all terminals agree on how wide it is."""
-    return text.isascii() or not any(
-        character in "\u200d\ufe0f" or 0x1F1E6 <= ord(character) <= 0x1F1FF or 0x1F3FB <= ord(character) <= 0x1F3FF
-        for character in text
-    )
-
-
-def _has_marks(text: str) -> bool:
-    return not text.isascii() and any(_cell(character) == 0 for character in text)
 
 
 def prefix_of(block: Block) -> tuple[str, str]:
@@ -82,7 +54,7 @@ def wrapped(text: str, width: int, column: int, first: str, others: str) -> list
     they are left out where they would leave no room."""
     if cells(others) > width // 2:
         first = others = ""
-    if _has_marks(text):
+    if has_marks(text):
         width -= 1  # some terminals go to the next row for a mark that belongs to the last column
     rows: list[str] = []
     row, used = first, column + cells(first)

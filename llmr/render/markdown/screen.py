@@ -19,9 +19,10 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, final
 
+from llmr.render.columns import cells, is_certain
 from llmr.render.markdown.block import Block, Kind
 from llmr.render.markdown.blocks import Splitter
-from llmr.render.markdown.rows import cells, is_certain, prefix_of, tail_rows
+from llmr.render.markdown.rows import prefix_of, tail_rows
 
 if TYPE_CHECKING:
     from llmr.render.markdown.draw import Drawer
