@@ -6,6 +6,7 @@
 
 httptools, the parser under uvicorn, knows the grammar (it is Node's). What it does not do is done here: an answer whose end is
 the end of the connection, interim answers (1xx), limits on what is no content, framing that is neither a length nor chunks.
+What can be read in two ways (a length and chunks, two lengths, lines that end in LF alone) it refuses, where h11 guesses.
 Whatever goes wrong is an exception of httpcore's, as sockets.py raises them too, so that failures.py judges both clients alike.
 """
 
@@ -42,6 +43,7 @@ class Connection:
         self._ends_with_connection = False
         self._keeps_alive = False
         self._spoilt = False
+        self._has_heard = False
         self._told_of_end = False
         self._fault: Exception | None = None
 
@@ -49,6 +51,11 @@ class Connection:
     def told_of_end(self) -> bool:
         """Whether the peer closed the connection before the answer was whole."""
         return self._told_of_end
+
+    @property
+    def has_heard(self) -> bool:
+        """Whether a byte has come since the last request was sent."""
+        return self._has_heard
 
     @property
     def is_reusable(self) -> bool:
@@ -100,6 +107,7 @@ class Connection:
         if not data:
             self._told_of_end = True
             return
+        self._has_heard = True
         self._overhead_bytes += len(data)
         try:
             self._parser.feed_data(data)

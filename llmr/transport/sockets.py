@@ -212,12 +212,13 @@ class Socket(asyncio.Protocol, httpcore.AsyncNetworkStream):
         return b""
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's signature
-        """Send. Raises httpcore.WriteError where the peer takes no more."""
+        """Send, and wait until most has left or something has come: who answers early may never read the rest. Raises
+        httpcore.WriteError where the peer takes no more."""
         del timeout
         if self._transport is None or self._transport.is_closing():
             raise httpcore.WriteError(self._failure) from self._failure
         self._transport.write(buffer)
-        while self._full:
+        while self._full and not self._buffer and not self._ended:
             await self._change()
         if self._failure is not None:
             raise httpcore.WriteError(self._failure) from self._failure
@@ -253,15 +254,18 @@ class Socket(asyncio.Protocol, httpcore.AsyncNetworkStream):
         return secured
 
     def get_extra_info(self, info: str) -> Any:
-        """`is_readable`: something came, or the end did, so that an idle connection is no good any more.
-        `told_of_end`: the reader has been given the end."""
+        """`is_readable`: something came, or the end did, or what was sent has not left, so that an idle connection is no good
+        any more. `told_of_end`: the reader has been given the end."""
         match info:
             case "is_readable":
-                return bool(self._buffer) or self._ended
+                return bool(self._buffer) or self._ended or self._unsent_bytes() > 0
             case "told_of_end":
                 return self._told_of_end
             case _:
                 return None if self._transport is None else self._transport.get_extra_info(info)
+
+    def _unsent_bytes(self) -> int:
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
     async def _change(self) -> None:
         self._changed = asyncio.get_running_loop().create_future()

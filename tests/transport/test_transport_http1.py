@@ -1,4 +1,7 @@
-"""One connection, answer after answer: what belongs to an answer, what does not, and when a connection is done with."""
+"""One connection, answer after answer: what belongs to an answer, what does not, and when a connection is done with.
+
+What is asked of the direct transport alone, httpcore does otherwise.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -135,3 +138,31 @@ def test_a_connection_that_nobody_needed_for_a_while_is_closed(
     script = OK + b"content-length: 2\r\n\r\nhi"
     outcomes, accepted = answers_of(client, run, ask, script, script, times=2)
     assert (bodies(outcomes), accepted) == ([b"hi", b"hi"], 2)
+
+
+def test_a_status_without_content_has_none_whatever_its_length_says(client: Client, run: Run, ask: Any) -> None:
+    script = b"HTTP/1.1 304 Not Modified\r\ncontent-length: 100\r\n\r\n"
+    outcomes, accepted = answers_of(client, run, ask, script, script, times=2)
+    assert ([(outcome.status, outcome.body) for outcome in outcomes], accepted) == ([(304, b"")] * 2, 1)
+
+
+def test_a_chunk_s_extensions_are_no_content(client: Client, run: Run, ask: Any) -> None:
+    script = OK + b'transfer-encoding: chunked\r\n\r\n2;a=b;c="d e"\r\nhi\r\n0;last\r\n\r\n'
+    outcomes, accepted = answers_of(client, run, ask, script, script, times=2)
+    assert (bodies(outcomes), accepted) == ([b"hi", b"hi"], 1)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(b"HTTP/1.1 200 OK\ncontent-length: 2\n\nhi", id="lines that end in LF"),
+        pytest.param(OK + b"content-length: 2\r\ncontent-length: 3\r\n\r\nhi!", id="two lengths"),
+        pytest.param(
+            OK + b"transfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n2\r\nhi\r\n0\r\n\r\n", id="length and chunks"
+        ),
+        pytest.param(OK + b"x: a\r\n b\r\ncontent-length: 2\r\n\r\nhi", id="a folded header"),
+    ],
+)
+def test_what_can_be_read_in_two_ways_is_refused(run: Run, ask: Any, answer: bytes) -> None:
+    outcomes, accepted = answers_of(DirectTransport, run, ask, answer, answer, times=2)
+    assert ([outcome.kind for outcome in outcomes], accepted) == ([ErrorKind.BAD_RESPONSE] * 2, 2)
