@@ -112,8 +112,12 @@ class BoundedProtocol(HttpToolsProtocol):
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words are not JSON
-        """What is no HTTP, or a target longer than the parser takes."""
+        """What is no HTTP, or a target longer than the parser takes. While an answer is under way, a word of ours would stand
+        in the middle of it and be taken for a part: then the connection ends, and nobody takes the answer for whole."""
         self._stop_head_timer()
+        if not self.is_idle:
+            self.transport.abort()
+            return
         self._refuse(_TOO_LARGE if self._head_bytes > self.limits.header_bytes else _NO_HTTP, "")
 
     def _unsupported_upgrade_warning(self) -> None:

@@ -10,6 +10,7 @@ like. A `traceparent` of the client's is followed; none is sent to providers. No
 foreign text is in a span: an error is its kind. Names of spans are cut, for they hold a client's word.
 """
 
+import re
 from collections.abc import Mapping
 from threading import Thread
 from typing import Final, final
@@ -41,6 +42,7 @@ from llmr.server.call import Call
 _PROPAGATOR: Final = TraceContextTextMapPropagator()
 _PATIENCE_S: Final = 0.3  # an orderly end takes no longer for a collector that is down
 _NAME_LIMIT: Final = 100
+_LIKE_A_MODEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,99}")
 _WELL_KNOWN: Final[Mapping[str, str]] = {  # gen_ai.provider.name, by the end of the host; else the name in routing.toml
     "openai.com": "openai",
     "openai.azure.com": "azure.ai.openai",
@@ -158,7 +160,7 @@ class OtelTrace:
         said: Attributes = _used(response.usage)
         if response.finish_reason is not None:
             said["gen_ai.response.finish_reasons"] = (response.finish_reason.value,)
-        said["gen_ai.response.model"] = response.served_model or model.id
+        said["gen_ai.response.model"] = _model_named(response.served_model) or model.id
         self._span.set_attributes({**said, "gen_ai.provider.name": _provider_name(model)})
         if event.cost_usd is not None:
             self._span.set_attribute("llmr.cost_usd", event.cost_usd)
@@ -191,6 +193,11 @@ def _asked(request: ChatRequest, operation: str) -> Attributes:
         "gen_ai.output.type": "json" if request.wants_json else None,
     }
     return {"gen_ai.operation.name": operation, **{name: value for name, value in said.items() if value is not None}}
+
+
+def _model_named(said: str | None) -> str | None:
+    """What the provider calls the model, if it looks like a model's name: it is the provider's own word, of any length."""
+    return said if said is not None and _LIKE_A_MODEL.fullmatch(said) else None
 
 
 def _model_asked(model: Model) -> Attributes:

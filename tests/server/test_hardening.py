@@ -471,6 +471,20 @@ def test_garbage_is_400(served):
     assert status(served.raw(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 50)) == 400
 
 
+def test_garbage_behind_a_request_ends_the_connection_and_is_no_part_of_its_answer(serve):
+    lab = LabProvider("a", [Behavior(text="one two three", gate="go", gate_at=1)])
+    served = serve(lab)
+    with served.connection() as connection:
+        streamed = BODY[:-1] + b', "stream": true}'
+        connection.sendall(head(served, body=streamed).replace(b"connection: close\r\n", b""))
+        answer = connection.recv(65536)
+        connection.sendall(b"junk junk\r\n\r\n")
+        answer += read_all(connection)
+    lab.release("go")
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert b"bad_request" not in answer
+
+
 def test_models_are_listed_for_either_sdk(served):
     assert "m" in [model["id"] for model in served.get("/v1/models").json()["data"]]
     listed = served.get("/v1/models", **{"anthropic-version": "2023-06-01"}).json()

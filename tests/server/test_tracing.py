@@ -8,13 +8,16 @@ import sys
 from urllib.parse import urlsplit
 
 import pytest
+
+pytest.importorskip("opentelemetry.sdk", reason="the extra `otel` is not installed")
+
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 from served import LLMR, TOKEN, Served, eventually
 
 from llmr.catalog import Model, Provider, WireFormat
 from llmr.lab import Behavior, Fault, LabProvider, LabThread
-from llmr.server.tracing import OtelTracer, _provider_name
+from llmr.server.tracing import OtelTracer, _model_named, _provider_name
 
 SECRETS = ("a private question", "a private answer", TOKEN, "what went wrong at theirs")
 
@@ -153,6 +156,21 @@ def test_embeddings_are_spans_too(traced):
 )
 def test_a_provider_has_its_well_known_name_or_the_user_s(url, name):
     assert _provider_name(Model(Provider("mine", WireFormat.OPENAI, url), "m")) == name
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("gpt-4o-2024-08-06", "gpt-4o-2024-08-06"),
+        ("anthropic/claude-x:free", "anthropic/claude-x:free"),
+        ("the private prompt, echoed", None),
+        ("A" * 1_000_000, None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_what_a_provider_calls_its_model_is_kept_where_it_looks_like_a_model(said, kept):
+    assert _model_named(said) == kept
 
 
 def test_by_default_nothing_of_opentelemetry_is_imported():

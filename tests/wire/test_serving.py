@@ -267,6 +267,33 @@ def test_one_mark_for_the_whole_request_is_its_last_block_s() -> None:
     assert again["messages"][-1]["content"][-1] == {"type": "text", "text": "so?", **EVER}
 
 
+THINKS = {"type": "thinking", "thinking": "hm", "signature": "s"}
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        [{"role": "user", "content": ""}],
+        [{"role": "user", "content": [{"type": "text", "text": " "}]}],
+        [{"role": "assistant", "content": [THINKS]}],
+    ],
+)
+def test_a_mark_for_the_whole_request_is_the_last_block_s_that_can_bear_one(last: list[Any]) -> None:
+    turns = [{"role": "user", "content": "a long rule"}, *last]
+    asked = dialect_named("anthropic").request({"model": "m", "max_tokens": 9, **HOUR, "messages": turns})
+    assert asked.unsaid == ()
+    assert said("anthropic", asked.request)["messages"][0]["content"][0] == {
+        "type": "text",
+        "text": "a long rule",
+        **HOUR,
+    }
+
+
+def test_a_mark_that_nothing_can_bear_is_told_to_be_left_out() -> None:
+    turns = [{"role": "user", "content": [{"type": "text", "text": " "}]}]
+    assert "cache_control" in dialect_named("anthropic").request({"model": "m", **HOUR, "messages": turns}).unsaid
+
+
 def test_marks_of_clients_that_speak_openai_s_words_reach_anthropic() -> None:
     body = {
         "model": "m",

@@ -1,7 +1,7 @@
 """Anthropic messages as clients ask for them → ChatRequest: what `wire/anthropic.py` says, read, for any provider.
 
 Thinking is asked for in tokens or in words; either becomes an effort, which every wire knows how to say. One cache mark for
-the whole request means its last block, and becomes that block's.
+the whole request means its last block that can bear one, and becomes that block's; where there is none, it is told as unsaid.
 """
 
 from collections.abc import Iterator, Mapping
@@ -51,12 +51,11 @@ def asked(body: Mapping[str, Any]) -> Asked:
     system = tuple(_blocks(said.get("system"), "system", {}))
     turns = tuple(_turns(list_of(said.get("messages"))))
     whole = mark_of(said)
-    if whole is not None and turns:
-        turns = (*turns[:-1], _marked_at_its_end(turns[-1], whole))
+    marked = None if whole is None else _marked_at_the_end(turns, whole)
     choice = object_of(said.get("tool_choice"))
     parallel = choice.get("disable_parallel_tool_use")
     request = ChatRequest(
-        messages=((Message(Role.SYSTEM, system),) if system else ()) + turns,
+        messages=((Message(Role.SYSTEM, system),) if system else ()) + (marked or turns),
         model=text_of(said.get("model")),
         stream=said.get("stream") is True,
         max_output_tokens=said.get("max_tokens"),
@@ -74,7 +73,8 @@ def asked(body: Mapping[str, Any]) -> Asked:
         extra={name: said[name] for name in _EXTRA if name in said},
         metadata={name: text_of(value) for name, value in object_of(said.get("metadata")).items()},
     )
-    return Asked(request, unsaid=tuple(_unsaid(said)))
+    lost = () if whole is None or marked is not None else ("cache_control",)
+    return Asked(request, unsaid=(*_unsaid(said), *lost))
 
 
 def _unsaid(said: Mapping[str, Any]) -> Iterator[str]:
@@ -112,14 +112,17 @@ def _tool(tool: dict[str, Any]) -> Tool:
     )
 
 
-def _marked_at_its_end(turn: Message, mark: CacheMark) -> Message:
-    """The turn with a mark on its last part, unless that has its own; nothing is marked in thinking."""
-    if not turn.parts:
-        return turn
-    last = turn.parts[-1]
-    if isinstance(last, Thinking) or last.mark is not None:
-        return turn
-    return Message(turn.role, (*turn.parts[:-1], replace(last, mark=mark)))
+def _marked_at_the_end(turns: tuple[Message, ...], mark: CacheMark) -> tuple[Message, ...] | None:
+    """The turns with a mark on the last part that can bear one, unless that has its own; None: none of them can. Nothing is
+    marked in thinking, nor in a text that is blank and so is not sent."""
+    for number, turn in reversed(tuple(enumerate(turns))):
+        for place, part in reversed(tuple(enumerate(turn.parts))):
+            if isinstance(part, Thinking) or (isinstance(part, Text) and not part.text.strip()):
+                continue
+            bearing = replace(part, mark=part.mark or mark)
+            parts = (*turn.parts[:place], bearing, *turn.parts[place + 1 :])
+            return (*turns[:number], Message(turn.role, parts), *turns[number + 1 :])
+    return None
 
 
 def _turns(said: list[Any]) -> Iterator[Message]:
