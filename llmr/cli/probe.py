@@ -31,7 +31,7 @@ from llmr.dataclass import dataclass
 from llmr.errors import AllAttemptsFailed, Failure, LlmrError, NoProviderReady, StreamInterrupted
 from llmr.render.figures import dollars, seconds
 from llmr.render.ink import Keep, Line, Span, Tone, clipped, ink, width_of, wrapped_line
-from llmr.router import Answering, AttemptStarted, Finished
+from llmr.router import Answering, AttemptStarted, Bill, Decided, Finished
 from llmr.routing.policy import FallbackPolicy, HedgingPolicy
 
 SCHEMA: Final = "llmr.probe/1"
@@ -44,13 +44,15 @@ LOCAL_S: Final = 0.5  # a server on this machine that lists no models by then is
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """How one provider did. Durations in seconds. `asked` False: nothing was sent, and `error` says why."""
+    """How one provider did. Durations in seconds. `asked` False: nothing was sent, and `error` says why. `cost_usd` is of what
+    came, and mostly an estimate by length: who is not heard to the end does not count the tokens."""
 
     model: Model
     asked: bool
     ttft_s: float | None = None
     total_s: float | None = None
     cost_usd: float | None = None
+    cost_estimated: bool = False
     error: LlmrError | None = None
     failure: Failure | None = None
 
@@ -162,24 +164,26 @@ async def _probe(app: App, model: Model, within_s: float) -> Probe:
         deadline_s=within_s,
         enough_characters=ENOUGH_CHARACTERS,
     )
-    probe = Probe(model, asked=False)
+    probe, bill = Probe(model, asked=False), Bill()
     try:
         async with aclosing(app.router.stream(request)) as events:
             async for event in events:
                 match event:
+                    case Decided():
+                        bill = event.bill
                     case AttemptStarted():
                         probe = replace(probe, asked=True)
                     case Answering():
                         probe = replace(probe, ttft_s=event.ttft_s)
                     case Finished():
-                        probe = replace(probe, total_s=event.total_s, cost_usd=event.cost_usd)
+                        probe = replace(probe, total_s=event.total_s)
                     case _:
                         pass
     except AllAttemptsFailed as error:
-        return replace(probe, error=error, failure=error.failures[-1] if error.failures else None)
+        probe = replace(probe, error=error, failure=error.failures[-1] if error.failures else None)
     except (StreamInterrupted, LlmrError) as error:
-        return replace(probe, error=error)
-    return probe
+        probe = replace(probe, error=error)
+    return replace(probe, cost_usd=bill.cost_usd, cost_estimated=bill.estimated_usd > 0)
 
 
 _STATE_WIDTH: Final = len("not asked")
@@ -211,7 +215,7 @@ class _AsItComes:
         )
         first = seconds(probe.ttft_s) if probe.ttft_s is not None else ""
         total = seconds(probe.total_s) if probe.total_s is not None else ""
-        cost = dollars(probe.cost_usd) if probe.cost_usd is not None else ""
+        cost = dollars(probe.cost_usd, estimated=probe.cost_estimated) if probe.cost_usd else ""
         yield self._row(probe.model.key, word, tone, (first, total, cost))
         if not probe.ok:
             said = f"{probe.model.key}: {_status(probe)}{self._app.redact(probe.why)}"
@@ -264,5 +268,6 @@ def _row_json(probe: Probe, app: App) -> dict[str, Any]:
         "ttft_ms": round(probe.ttft_s * 1000) if probe.ttft_s is not None else None,
         "ms": round(probe.total_s * 1000) if probe.total_s is not None else None,
         "cost_usd": probe.cost_usd,
+        "estimated": probe.cost_estimated,
         "error": app.redact(probe.why) or None,
     }

@@ -101,7 +101,8 @@ llmr simulate --json: llmr.simulate/1
 llmr simulate --list --json: llmr.simulate.list/1   worlds [{world, about, duration_s, requests}], policies [{policy, about}]
 
 llmr providers probe --json: llmr.probe/1
-  probes [{provider, model, asked, ok, http, kind, ttft_ms, ms, cost_usd, error}]   asked false: nothing was sent
+  probes [{provider, model, asked, ok, http, kind, ttft_ms, ms, cost_usd, estimated, error}]
+                                             asked false: nothing was sent; estimated: the cost is, by length
   not_up [name]                             local servers that are not up, and providers without a model to ask for
 
 llmr models --json: llmr.models/1

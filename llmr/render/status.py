@@ -18,7 +18,7 @@ from llmr.dataclass import dataclass
 from llmr.errors import kind_named
 from llmr.registry import ModelStatus
 from llmr.render.figures import ASSUMED, NOTHING, UNMEASURED, count, counted, dollars, left, seconds, share
-from llmr.render.ink import Keep, Line, Span, Tone, ink, wrapped_line
+from llmr.render.ink import Keep, Line, Span, Tone, ink, plain, wrapped_line
 from llmr.render.pictures import Glyphs, legend, mark, outcome_words, strip
 from llmr.render.table import Align, Column, table
 from llmr.routing.breaker import remaining_s
@@ -92,11 +92,13 @@ class StatusView:
                     troubles.setdefault(circuit.scope, self._trouble(circuit, status, glyphs))
                 elif error := self._last_error(status):
                     notes.append(ink(f"  {status.model.key}: {error}", Tone.FAINT))
+        drawn = table(_COLUMNS, rows, width)
+        head = plain(drawn[0]).split()
         return [
-            *table(_COLUMNS, rows, width),
+            *drawn,
             *(
                 each
-                for note in [*troubles.values(), *self._legend(), *notes, *self._left_out(quiet, idle)]
+                for note in [*troubles.values(), *self._legend(head), *notes, *self._left_out(quiet, idle)]
                 for each in wrapped_line(note, width)
             ),
         ]
@@ -138,7 +140,8 @@ class StatusView:
             return ""
         return f"last error {status.last_error}, {left(self.now - status.last_error_at)} ago{in_a_row}"
 
-    def _legend(self) -> list[Line]:
+    def _legend(self, head: Sequence[str]) -> list[Line]:
+        """What the columns of `head` mean that need it."""
         shown = {status.model.key for status in self.statuses}
         outcomes = {
             record.outcome
@@ -147,15 +150,17 @@ class StatusView:
             for record in recent[-RECENT_ATTEMPTS:]
         }
         words = legend(sorted(outcomes))
-        about = "spent, recent: the last 7 days" + (f"; {words}" if words else "")
+        of_a_week = [title for title in ("spent", "recent") if title in head]
+        told = [f"{', '.join(of_a_week)}: the last 7 days"] if of_a_week else []
+        told += [words] if words and "recent" in head else []
         spared = dict.fromkeys(mark(outcome).letter for outcome in sorted(outcomes) if _is_spared(outcome))
-        if spared:
-            about += f"; not in asked and ok: {', '.join(spared)}"
+        if spared and "recent" in head:
+            told.append(f"not in asked and ok: {', '.join(spared)}")
         if any(status.p50_s is None or status.success is None for status in self.statuses):
-            about += f"; {UNMEASURED}"
+            told.append(UNMEASURED)
         if any(status.p50_s is not None and status.assumed for status in self.statuses):
-            about += f"; {ASSUMED}"
-        return [ink(f"  {about}", Tone.FAINT)] if outcomes else []
+            told.append(ASSUMED)
+        return [ink(f"  {'; '.join(told)}", Tone.FAINT)] if outcomes and told else []
 
     def _left_out(self, quiet: int, idle: int) -> list[Line]:
         words = [f"{counted(self.hidden, 'provider')} (off)"] if self.hidden else []

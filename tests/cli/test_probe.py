@@ -103,6 +103,15 @@ def test_the_cheapest_model_that_is_named_is_asked_for(shell):
     assert b"1024" in lab.provider("a").requests[0].body
 
 
+def test_who_is_not_heard_to_the_end_costs_what_came_by_its_length(shell):
+    shell.serve(a=[Behavior("once upon a time there was a model", gate="never", gate_at=5)] * 2)
+    text = (shell.home / ".config/llmr/routing.toml").read_text()
+    shell.configure(f"{text}\n[providers.a.models.lab-model]\nprice = {{ input_usd = 1000, output_usd = 9000 }}\n")
+    row = _rows(shell("providers", "probe", "a", "--json"))["a"]
+    assert (row["cost_usd"] > 0, row["estimated"]) == (True, True)
+    assert " ~$0." in shell("providers", "probe", "a").out
+
+
 def test_local_servers_are_asked_only_when_they_are_up(shell):
     lab = shell.serve(ollama=[Behavior("ok")])
     text = (shell.home / ".config/llmr/routing.toml").read_text()
