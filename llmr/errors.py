@@ -9,6 +9,7 @@
     ├── RequestDenied         a rule says no
     ├── ProviderError         one attempt failed, for one `ErrorKind`
     ├── AllAttemptsFailed     every candidate was tried or refused; keeps each failure
+    │   └── TurnedAway        by a server's throttle, before anybody was asked
     ├── StreamInterrupted     text was shown, then the stream broke
     ├── StateError            the state store
     │   ├── StateBusy         another process holds the lock
@@ -186,6 +187,10 @@ class AllAttemptsFailed(LlmrError):
         self.retry_after_s = retry_after_s
         self.asked = asked
         self.ended = ended
+
+
+class TurnedAway(AllAttemptsFailed):
+    """While nobody can answer, a share of the requests is spared the asking (routing/throttle.py)."""
 
 
 class StreamInterrupted(LlmrError):

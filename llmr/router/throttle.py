@@ -9,7 +9,7 @@ from random import Random
 from typing import Final
 
 from llmr.chat import ChatRequest
-from llmr.errors import AllAttemptsFailed
+from llmr.errors import AllAttemptsFailed, TurnedAway
 from llmr.routing.rules import Plan
 from llmr.routing.throttle import NOBODY_COULD, Load, turned_away_share
 from llmr.routing.verdict import verdict
@@ -30,7 +30,7 @@ class Throttle:
         self._again_at_s: dict[Key, float] = {}
 
     def enter(self, request: ChatRequest, plan: Plan) -> None:
-        """Raises AllAttemptsFailed for a request that is turned away. One that is let through counts when it is over: as long
+        """Raises TurnedAway for a request that is turned away. One that is let through counts when it is over: as long
         as it is under way, it has not failed, and a minute's answer is no failure."""
         key, now_s = _key(request, plan), self._monotonic()
         load = self._loads.get(key, Load()).as_of(now_s)
@@ -39,7 +39,7 @@ class Throttle:
             self._note(key, load.asked())
             again_s = max(_AGAIN_S, self._again_at_s.get(key, now_s) - now_s)
             told = f"nobody has been able to answer for {plan.asked!r}, so {share:.0%} of its requests are turned away unasked"
-            raise AllAttemptsFailed(told, failures=(), retry_after_s=again_s)
+            raise TurnedAway(told, failures=(), retry_after_s=again_s)
 
     def accepted(self, request: ChatRequest, plan: Plan) -> None:
         """Somebody took a request that was let through."""

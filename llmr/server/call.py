@@ -17,6 +17,8 @@ Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 if TYPE_CHECKING:
     from llmr.server.trace import Trace
 
+TURNED_AWAY: Final = "turned_away"  # the outcome of what the throttle spared everybody
+
 ALWAYS: Final = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),

@@ -22,10 +22,10 @@ from typing import Final, NoReturn
 
 from llmr.app import App
 from llmr.dataclass import dataclass
-from llmr.errors import LlmrError
+from llmr.errors import LlmrError, TurnedAway
 from llmr.server.access_log import AccessLog
 from llmr.server.body import read_json
-from llmr.server.call import Asgi, Call, Gone, Receive, Scope, Send
+from llmr.server.call import TURNED_AWAY, Asgi, Call, Gone, Receive, Scope, Send
 from llmr.server.generations import Generations
 from llmr.server.guard import Guard
 from llmr.server.limits import LIMITS, Limits
@@ -118,7 +118,7 @@ class Gateway:
 
     async def _refused(self, error: LlmrError, call: Call, app: App, row: str | None) -> None:
         problem = problem_of(error, app.redact)
-        call.outcome = call.outcome or problem.code
+        call.outcome = call.outcome or (TURNED_AWAY if isinstance(error, TurnedAway) else problem.code)
         if call.attempts:
             call.told["x-llmr-attempts"] = str(call.attempts)
         headers = {**headers_of(problem), **getattr(error, "headers", {})}

@@ -22,7 +22,7 @@ from prometheus_client.registry import Collector
 from llmr.app import App
 from llmr.errors import StateError
 from llmr.routing.circuit import Phase
-from llmr.server.call import Call
+from llmr.server.call import TURNED_AWAY, Call
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST.encode()
 _BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
@@ -44,6 +44,10 @@ class Metrics:
             ["provider", "model", "outcome"], registry=self._registry,
         )  # fmt: skip
         self._attempts = Counter("llmr_attempts", "Attempts at providers.", registry=self._registry)
+        self._throttled = Counter(
+            "llmr_throttled", "Chats that were turned away before anybody was asked, while nobody could answer.",
+            registry=self._registry,
+        )  # fmt: skip
         self._lookups = Counter(
             "llmr_cache_lookups", "Requests for which the answer cache was asked.", ["result"], registry=self._registry
         )
@@ -68,6 +72,8 @@ class Metrics:
         self._requests.labels(path or _OTHER, str(call.status or "none")).inc()
         if path is not None:
             self._seconds.labels(path).observe(took_s)
+        if call.outcome == TURNED_AWAY:
+            self._throttled.inc()
         if call.cached is not None:
             self._lookups.labels(call.cached).inc()
         if call.attempts:

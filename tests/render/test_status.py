@@ -48,6 +48,14 @@ def test_a_model_is_a_line_of_figures_and_a_picture_of_its_last_attempts() -> No
     assert legend == "  spent, recent: the last 7 days; L rate limit; not in asked and ok: L"
 
 
+def test_the_legend_tells_only_of_columns_that_are_there() -> None:
+    of = view(status(), recent=[attempt(), attempt(outcome="rate_limit", ttft_s=None)])
+    assert said(of)[-1] == "  recent: the last 7 days; L rate limit; not in asked and ok: L"
+    head, *rest = said(of, 30)
+    assert "recent" not in head
+    assert "7 days" not in " ".join(rest)
+
+
 def test_an_open_circuit_says_how_long_still_and_below_why() -> None:
     _, line, why = said(view(status(state=OPEN)))
     assert "○ open 24 s" in line

@@ -65,6 +65,7 @@ def test_while_nobody_can_answer_requests_are_turned_away_in_the_caller_s_words(
     told = served.message().json()
     assert (told["type"], told["error"]["type"]) == ("error", "api_error")
     assert len(lab.requests) == asked
+    assert "llmr_throttled_total 2.0" in served.get("/metrics").text
 
 
 class Never(Random):
