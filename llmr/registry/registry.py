@@ -26,8 +26,8 @@ from llmr.registry.results import DAY_S, Result
 from llmr.registry.status import model_status
 from llmr.registry.unwritten import Unwritten
 from llmr.registry.values import Attempt, ModelStatus, Permit
-from llmr.routing import breaker, rate_limit, spending
-from llmr.routing.budget import Budget, Charge
+from llmr.routing import breaker, budget, rate_limit, spending
+from llmr.routing.budget import Budget, Charge, Extra
 from llmr.routing.circuit import BreakerState, Forced, Grant, Outcome, Phase, Refusal, Verdict
 from llmr.routing.estimate import estimate
 from llmr.routing.health import CandidateHealth, Circuit, Health
@@ -105,6 +105,12 @@ class ProviderRegistry:
 
     def _limits_spending(self, models: Collection[Model]) -> bool:
         return self._spend.limited or any(model.provider.spend.limited for model in models)
+
+    def may_retry(self, owner: Provider) -> bool:
+        """Whether the budget of `owner`, the provider that was asked first, covers a retry. Never raises: what cannot be read
+        is full."""
+        key = keys.budget(owner)
+        return budget.spend(Budget.from_row(self._books.read([key]).get(key)), Extra.RETRY) is not None
 
     def budget_left_usd(self, now: float) -> float | None:
         """Dollars that the strictest limit over all providers leaves; None: there is none, or it cannot be read."""

@@ -15,6 +15,7 @@ from llmr.render.flips import flip_view, takes_draws, unflipped_view
 from llmr.render.ink import Keep, Line, Span, Tone, ink, wrapped_line
 from llmr.render.pictures import Glyphs, mark, outcome_words
 from llmr.render.table import Align, Column, table
+from llmr.routing.action import ENDINGS_IN_WORDS, Ending
 from llmr.routing.decision_record import TERMS, DecisionRecord, Weighed
 from llmr.state import AttemptRecord, RequestRecord
 
@@ -23,6 +24,9 @@ _WORTH_TELLING_S: Final = 0.05
 _CANCELLED: Final = ErrorKind.CANCELLED.value
 _FEW: Final = 3  # candidates that are told beside those that were tried
 _FLIPS: Final = 2
+_ENDED: Final = {
+    each.value: f"; {ENDINGS_IN_WORDS[each]}" for each in (Ending.BUDGET, Ending.WATCHED)
+}  # what the attempts do not show
 _TRIED: Final = (
     Column("", Align.RIGHT),
     Column("tried", least=12, keep=Keep.ENDS),
@@ -103,7 +107,8 @@ class Story:
         failure = mark(request.outcome)
         said = outcome_words(request.outcome)
         by = f" by {who}" if who and request.ttft_s is not None else ""
-        return ink(f"no whole answer{by}: {said} after {seconds(request.total_s)}{cost}", failure.tone)
+        ended = _ENDED.get(self.decision.ended, "") if self.decision is not None else ""
+        return ink(f"no whole answer{by}: {said} after {seconds(request.total_s)}{cost}{ended}", failure.tone)
 
     def key_lines(self, width: int | None) -> list[Line]:
         """How the table of the decision is read, for a terminal."""
@@ -145,6 +150,7 @@ class Story:
             "asked_model": request.asked_model,
             "strategy": request.strategy,
             "outcome": request.outcome,
+            "ended": (self.decision.ended or None) if self.decision is not None else None,
             "provider": request.provider,
             "model": request.model,
             "total_s": request.total_s,

@@ -149,6 +149,10 @@ class Asker:
         """Have at hand what the request needs, before any clock or lease runs: a vault may wait for a finger."""
         await self._transport.prepare(candidate.model.provider)
 
+    def may_retry(self, progress: Progress) -> bool:
+        """Whether somebody whom the request has asked may be asked again, as far as the retry budget goes."""
+        return progress.owner is None or self._registry.may_retry(progress.owner)
+
     def is_stale(self, asking: Asking) -> bool:
         """Whether it is a probe whose lease may run out, because its caller paused between its admission and its sending."""
         return asking.permit.probe and self.took_s(asking) > LONGEST_PAUSE_S

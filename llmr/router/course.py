@@ -66,6 +66,7 @@ class Course:
 
     def rank_anew(self, progress: Progress) -> None:
         """Rank as of this moment, by what has failed in this request as well."""
+        progress.handler.may_retry = self._asker.may_retry(progress)
         progress.handler.selection = self._planner.select(
             progress.request,
             progress.plan,

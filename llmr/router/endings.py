@@ -16,20 +16,11 @@ from llmr.errors import (
 )
 from llmr.router.events import AttemptFailed
 from llmr.router.progress import Progress
-from llmr.routing.action import Ending, GiveUp
+from llmr.routing.action import ENDINGS_IN_WORDS, Ending, GiveUp
 from llmr.routing.disposition import Onward, onward
 from llmr.routing.policy import OnBreak
 from llmr.routing.seam import may_continue
 from llmr.routing.selection import Barrier, Selection
-
-_ENDINGS: Final[Mapping[Ending, str]] = MappingProxyType(
-    {
-        Ending.EXHAUSTED: "nobody else can be asked",
-        Ending.FATAL: "the request itself was rejected",
-        Ending.DEADLINE: "the deadline is over",
-        Ending.ATTEMPTS: "enough has been tried",
-    }
-)
 
 _EMPTY: Final[Mapping[FinishReason | None, tuple[ErrorKind, str]]] = MappingProxyType(
     {
@@ -50,8 +41,9 @@ def all_failed(asked: str, end: GiveUp, now: float) -> AllAttemptsFailed:
     tried = sum(failure.error is not None for failure in end.failures)
     attempts = f"{tried} attempt" if tried == 1 else f"{tried} attempts"
     because = f" ({end.because})" if end.because else ""
-    message = f"no answer for {asked!r}: {_ENDINGS[end.ending]}{because}, {attempts}"
-    ended = end.because if end.ending is Ending.EXHAUSTED else f"{_ENDINGS[end.ending]}{because}"
+    words = ENDINGS_IN_WORDS[end.ending]
+    message = f"no answer for {asked!r}: {words}{because}, {attempts}"
+    ended = end.because if end.ending is Ending.EXHAUSTED else f"{words}{because}"
     return AllAttemptsFailed(message, failures=end.failures, retry_after_s=retry_after_s, asked=asked, ended=ended)
 
 

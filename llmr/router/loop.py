@@ -39,7 +39,7 @@ from llmr.router.endings import (
 from llmr.router.events import Answering, BrokeOff, Decided, Event, Finished, Waiting
 from llmr.router.planning import Planner
 from llmr.router.progress import Progress
-from llmr.routing.action import GiveUp, Try, Wait
+from llmr.routing.action import Ending, GiveUp, Try, Wait
 from llmr.routing.decision_record import DecisionRecord
 from llmr.routing.policy import OnBreak, Policy
 from llmr.routing.rules import Plan, RulesEngine
@@ -94,9 +94,9 @@ class Router:
         StreamInterrupted when the answer broke off after its first token. Closing the generator cancels the attempt.
         """
         plan = plan or self._planner.plan(request)
-        if self._throttle is not None:
-            self._throttle.enter(request, plan)
+        turn = None if self._throttle is None else self._throttle.enter(request, plan)
         progress = self._course.begin(request, plan)
+        progress.turn = turn
         refuse_if_nobody_is_ready(progress.decided)
         try:
             yield Decided(progress.decided, progress.request_id, progress.bill)
@@ -106,6 +106,8 @@ class Router:
         finally:
             if not progress.recorded:  # the caller left between two attempts
                 self._record(progress, ErrorKind.CANCELLED.value, None)
+            if turn is not None:
+                turn.over()
 
     async def _run(self, progress: Progress) -> AsyncGenerator[Event, None]:
         waited_for: str | None = None
@@ -113,6 +115,8 @@ class Router:
             action = self._course.next_action(progress)
             match action:
                 case Wait():
+                    if progress.turn is not None and not progress.turn.waits(action):
+                        raise self._gave_up(progress, progress.handler.give_up(Ending.WATCHED))
                     goes_on = action.reason == waited_for
                     waited_for = action.reason
                     yield Waiting(action.seconds, action.reason, action.within_s, action.tries, goes_on)
@@ -235,6 +239,7 @@ class Router:
                     spoke = True
                     self._asker.first_token(leader)
                     if not buffered:
+                        progress.is_answered()
                         yield Answering(leader.candidate, leader.ttft_s, leader.number)
                 elif spoke:
                     self._asker.goes_on(leader)
@@ -249,6 +254,7 @@ class Router:
                     break
         finished = self._finished(progress, leader)
         refuse_unless_accepted(progress.request, finished.response)
+        progress.is_answered()
         self._asker.report(progress, leader, None)
         self._record(progress, "ok", leader)
         if buffered:
@@ -271,10 +277,8 @@ class Router:
             streamed=progress.request.stream,
         )
 
-    def _record(self, progress: Progress, outcome: str, answer: Asking | None) -> None:
+    def _record(self, progress: Progress, outcome: str, answer: Asking | None, ending: Ending | None = None) -> None:
         progress.recorded = True
-        if self._throttle is not None and not progress.gave_up:
-            self._throttle.accepted(progress.request, progress.plan)
         self._registry.record(
             RequestRecord(
                 id=progress.request_id,
@@ -287,7 +291,7 @@ class Router:
                 provider=answer.candidate.model.provider.name if answer else None,
                 model=answer.candidate.model.id if answer else None,
                 ttft_s=answer.ttft_s if answer else None,
-                decision=DecisionRecord.of(progress.decided).to_text(),
+                decision=DecisionRecord.of(progress.decided, ended="" if ending is None else ending.value).to_text(),
             )
         )
 
@@ -295,7 +299,7 @@ class Router:
         """Why nobody answered; where text was shown, the break that nobody could go on from."""
         last = next((failure.kind for failure in reversed(end.failures) if failure.error is not None), None)
         error = all_failed(progress.plan.asked, end, self._clock.now())
-        if self._throttle is not None and progress.broken is None:
-            progress.gave_up = self._throttle.failed(progress.request, progress.plan, error)
-        self._record(progress, last.value if last else "refused", None)
+        if progress.turn is not None:
+            progress.turn.failed(error)
+        self._record(progress, last.value if last else "refused", None, end.ending)
         return progress.broken or error

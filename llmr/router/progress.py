@@ -1,6 +1,7 @@
 """One request under way: what it wants and how far it came."""
 
 from dataclasses import field
+from typing import TYPE_CHECKING
 
 from llmr.catalog import Provider
 from llmr.chat import ChatRequest, Delta
@@ -12,6 +13,9 @@ from llmr.routing.fallback import FallbackHandler
 from llmr.routing.policy import OnBreak
 from llmr.routing.rules import Candidate, Plan
 from llmr.routing.selection import Selection
+
+if TYPE_CHECKING:
+    from llmr.router.throttle import Turn
 
 
 @dataclass(slots=True)
@@ -31,12 +35,17 @@ class Progress:
     hedges: bool
     attempts: int = 0
     recorded: bool = False
-    gave_up: bool = False  # nobody could, and not for anything in the request
+    turn: "Turn | None" = None  # at the throttle, where there is one
     owner: Provider | None = None
     asked: set[str] = field(default_factory=set[str])  # keys
     kept: tuple[Delta, ...] = ()  # of answers that broke and are being continued
     broken: StreamInterrupted | None = None  # the last break that the request went on from
     bill: Bill = field(default_factory=Bill)
+
+    def is_answered(self) -> None:
+        """Somebody took it."""
+        if self.turn is not None:
+            self.turn.accepted()
 
     @property
     def on_break(self) -> OnBreak:

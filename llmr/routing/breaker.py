@@ -78,7 +78,7 @@ def admit(
                 died = state.lease_until > 0.0
                 return _probe(replace(state, lost=state.lost + died), now, lease_s)
             look_again_at = min(state.lease_until, now + policy.probe_poll_s)
-            return state, Refusal(PROBING, retry_at=look_again_at, why=state.why)
+            return state, Refusal(PROBING, retry_at=look_again_at, why=state.why, probed=True)
         case _:
             assert_never(state.phase)
 

@@ -112,12 +112,14 @@ class Grant:
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """No. `retry_at` is when to ask again, None: not before somebody changes something. `early_at`: from then on an early
-    probe is possible if there is nobody else, None: it is not. `why` is the ErrorKind behind it, "" where there is none."""
+    probe is possible if there is nobody else, None: it is not. `why` is the ErrorKind behind it, "" where there is none.
+    `probed`: somebody's probe is out, and its verdict is awaited."""
 
     reason: str
     retry_at: float | None = None
     early_at: float | None = None
     why: str = ""
+    probed: bool = False
 
     def by(self, scope: str, key: str) -> "Refusal":
         """The same, saying whose circuit it is where it is not the model's own: who reads it has read the model's name."""

@@ -64,7 +64,8 @@ class Rival:
 
 @dataclass(frozen=True, slots=True)
 class DecisionRecord:
-    """One decision. `rules` are the names of those that matched; `rivals` is empty where the index did not make the order."""
+    """One decision. `rules` are the names of those that matched; `rivals` is empty where the index did not make the order.
+    `ended`: why there was no further attempt, an action.Ending; "" where there was an answer, or nobody wrote it down."""
 
     prompt_tokens: int | None = None
     explored: bool = False
@@ -72,9 +73,10 @@ class DecisionRecord:
     rejected: tuple[PassedOver, ...] = ()
     rules: tuple[str, ...] = ()
     rivals: tuple[Rival, ...] = ()
+    ended: str = ""
 
     @staticmethod
-    def of(selection: Selection) -> "DecisionRecord":
+    def of(selection: Selection, ended: str = "") -> "DecisionRecord":
         """What `selection` came to."""
         found = sensitivity(selection)
         return DecisionRecord(
@@ -94,6 +96,7 @@ class DecisionRecord:
                 )
                 for flip in (found.flips if found else ())
             ),
+            ended=ended,
         )
 
     def to_text(self) -> str:
@@ -106,6 +109,7 @@ class DecisionRecord:
                 "rejected": [[each.key, each.barrier, each.reason, each.retry_at] for each in self.rejected],
                 "rules": self.rules,
                 "rivals": [[_short(getattr(each, name)) for name in Rival.__slots__] for each in self.rivals],
+                **({"ended": self.ended} if self.ended else {}),
             },
             separators=(",", ":"),
         )
@@ -122,6 +126,7 @@ class DecisionRecord:
                 rejected=tuple(_read_passed_over(*cells) for cells in kept["rejected"]),
                 rules=tuple(map(str, kept.get("rules", ()))),
                 rivals=tuple(_read_rival(*cells) for cells in kept.get("rivals", ())),
+                ended=str(kept.get("ended", "")),
             )
         except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
             return None

@@ -7,7 +7,8 @@
 In this order (shared/design/routing.md §4): someone who has not been tried, at once, for back-off protects only the one that
 failed; then a retry of one that may be retried, after full jitter; then, with every circuit open, the earliest moment at
 which one may be asked or probed; then the end. A wait is never longer than `max_wait_s`, nor than half of what is left of
-the request. Nothing is tried after the deadline, and at most `max_attempts` times in all.
+the request; nor are all waits for told Retry-Afters together, for who says 7 s twice has said 14. Nobody is waited for whom
+the retry budget would refuse afterwards. Nothing is tried after the deadline, and at most `max_attempts` times in all.
 
 With every circuit open, the last one to fail speaks for all: an early probe is sent once *nobody* has failed for
 `early_probe_s`, and to who was left alone longest. Were each circuit probed at its own pace, six providers that are down
@@ -29,14 +30,15 @@ from typing import Final
 from llmr.catalog import Model, Timeouts
 from llmr.dataclass import dataclass
 from llmr.errors import ErrorKind, Failure, ProviderError
-from llmr.routing.action import Action, Ending, GiveUp, Try, Wait
+from llmr.routing.action import Action, Awaited, Ending, GiveUp, Try, Wait
 from llmr.routing.breaker import PROBING
 from llmr.routing.disposition import Disposition, Onward, disposition, onward
 from llmr.routing.fate import strikes_its_domain
 from llmr.routing.hedging import partner
+from llmr.routing.moments import first_moment, longest_silent, moment, moment_of_retry
 from llmr.routing.policy import FallbackPolicy
 from llmr.routing.rules import Candidate
-from llmr.routing.selection import Barrier, Ranked, Rejected, Selection
+from llmr.routing.selection import Barrier, Ranked, Selection
 
 _LOOK_AGAIN_S: Final = 1.0  # while others probe: their verdict may come at any moment
 NOBODY_BACK: Final = "until somebody is back: everybody is left alone for a while"
@@ -50,29 +52,36 @@ class _Tried:
     attempts: int = 0
     retries_left: int = 0
     not_before_s: float = 0.0  # elapsed seconds
+    told: bool = False  # by itself, with its last failure
 
 
 @dataclass(slots=True)
 class FallbackHandler:
     """One request's way through its candidates. `selection` is the newest ranking: replace it after each failure, by one
-    made with `failed=struck.values()`."""
+    made with `failed=struck.values()`. `may_retry`: the budget covers asking one again; keep it as new as the ranking."""
 
     selection: Selection
     policy: FallbackPolicy
     timeouts: Timeouts
     chance: Random
+    may_retry: bool = True
     failures: list[Failure] = field(default_factory=list[Failure])
     struck: dict[str, Model] = field(default_factory=dict[str, Model])  # by key: whose failure domain is in doubt
     _tried: dict[str, _Tried] = field(default_factory=dict[str, _Tried])
     _attempts: int = 0
     _fatal: bool = False
     _may_probe_s: float = 0.0  # elapsed seconds from which this request may send its next early probe
+    _told_s: float = 0.0  # waited so far because a provider said so
+    _told_since_s: float | None = None  # elapsed seconds at which such a wait began
     _least_window_tokens: int | None = None
     _refused: dict[str, Failure] = field(default_factory=dict[str, Failure])  # the last refusal of each
     _barred_until_s: dict[str, float] = field(default_factory=dict[str, float])  # elapsed seconds, inf: for good
 
     def next_action(self, now: float, elapsed_s: float) -> Action:
         """What to do at this moment."""
+        if self._told_since_s is not None:
+            self._told_s += elapsed_s - self._told_since_s
+            self._told_since_s = None
         if self._fatal:
             return self._give_up(Ending.FATAL)
         if elapsed_s >= self.timeouts.deadline_s:
@@ -85,7 +94,11 @@ class FallbackHandler:
                 len(fresh) == 1 and not self._retryable(elapsed_s) and not self._somebody_is_back_soon(now, elapsed_s)
             )
             return Try(fresh[0], alone=self._is_last() or alone)
-        return self._again(elapsed_s) or self._later(now, elapsed_s) or self._give_up(Ending.EXHAUSTED)
+        return self._again(elapsed_s) or self._later(now, elapsed_s) or self._give_up(self._ending(elapsed_s))
+
+    def give_up(self, ending: Ending) -> GiveUp:
+        """The end, whatever else could be done: whoever drives the request has a reason of its own."""
+        return self._give_up(ending)
 
     def failed(self, candidate: Candidate, error: ProviderError, elapsed_s: float) -> None:
         """An attempt failed before anything was shown. `error` decides who may be asked now."""
@@ -102,7 +115,9 @@ class FallbackHandler:
         self._may_probe_s = elapsed_s + min(
             self.policy.backoff_cap_s, self.policy.backoff_base_s * 2.0 ** (self._attempts + 1)
         )
-        tried.not_before_s = elapsed_s + max(self.chance.uniform(0.0, backoff_s), error.retry_after_s or 0.0)
+        told_s = error.retry_after_s or 0.0
+        tried.not_before_s = elapsed_s + max(self.chance.uniform(0.0, backoff_s), told_s)
+        tried.told = told_s > 0.0
         match onward(error.kind, self.policy):
             case Onward.ANYONE:
                 pass
@@ -146,7 +161,7 @@ class FallbackHandler:
         meanwhile does not get all of it."""
         soon_s = (self.timeouts.deadline_s - elapsed_s) / 2
         return any(
-            _first_moment(rejected) - now < soon_s and self._may_follow(rejected.candidate)
+            first_moment(rejected) - now < soon_s and self._may_follow(rejected.candidate)
             for rejected in self.selection.rejected
         )
 
@@ -164,7 +179,13 @@ class FallbackHandler:
 
     def _retryable(self, elapsed_s: float) -> list[Candidate]:
         """Candidates in order that failed and may be asked once more."""
-        return [c for c in self._open_to_us(elapsed_s) if c.key in self._tried and self._tried[c.key].retries_left > 0]
+        return [c for c in self._open_to_us(elapsed_s) if c.key in self._tried and self._may_follow(c)]
+
+    def _ending(self, elapsed_s: float) -> Ending:
+        """Why nobody is left: the budget, where it alone keeps somebody from being asked again."""
+        longest_s = self._longest_wait_s(Awaited.BACKOFF, elapsed_s)
+        again = (t for t in self._tried.values() if t.retries_left > 0 and t.not_before_s - elapsed_s <= longest_s)
+        return Ending.EXHAUSTED if self.may_retry or not any(again) else Ending.BUDGET
 
     def _open_to_us(self, elapsed_s: float) -> list[Candidate]:
         return [
@@ -188,7 +209,8 @@ class FallbackHandler:
         wait_s = self._tried[first.key].not_before_s - elapsed_s
         if wait_s <= 0:
             return Try(first, alone=self._is_last() or len(candidates) == 1)
-        return self._worth_waiting(wait_s, f"before asking {first.key} again", elapsed_s)
+        awaited = Awaited.TOLD if self._tried[first.key].told else Awaited.BACKOFF
+        return self._worth_waiting(wait_s, f"before asking {first.key} again", awaited, elapsed_s)
 
     def _later(self, now: float, elapsed_s: float) -> Action | None:
         """Everyone left is refused for a time: probe early where that is possible, else wait for the first."""
@@ -206,33 +228,40 @@ class FallbackHandler:
             if rejected.early_at is not None and self._held_back_s(rejected.candidate, elapsed_s) <= 0
         ]
         if early and early_at <= now and pace_s <= 0:
-            best = min(early, key=_longest_silent)
+            best = min(early, key=longest_silent)
             return Try(best.candidate, last_resort=True, alone=self._is_last() or len(blocked) == 1)
         probe_in_s = max(early_at - now, min(pace_s, _LOOK_AGAIN_S))
         waits = [
             (
                 max(
-                    min(_moment_of_retry(r) - now, math.inf if r.early_at is None else probe_in_s),
+                    min(moment_of_retry(r) - now, math.inf if r.early_at is None else probe_in_s),
                     self._held_back_s(r.candidate, elapsed_s),
                 ),
                 f"for {r.candidate.key}: {r.reason}",
-                PROBING in r.reason or (r.early_at is not None and len(blocked) > 1),
+                r.awaited,
+                r.probed or (r.early_at is not None and len(blocked) > 1),
             )
             for r in blocked
         ]
         waits += [
-            (self._held_back_s(one, elapsed_s), f"for {one.key}: {self._refusal(one)}", PROBING in self._refusal(one))
+            (
+                self._held_back_s(one, elapsed_s),
+                f"for {one.key}: {self._refusal(one)}",
+                Awaited.PROBE if PROBING in self._refusal(one) else Awaited.ROOM,
+                PROBING in self._refusal(one),
+            )
             for one in (ranked.candidate for ranked in self.selection.ranked)
             if self._may_follow(one)
         ]
-        if not waits:
-            return None
-        wait_s, reason, looks = min(waits)
-        wait = self._worth_waiting(wait_s, reason, elapsed_s)
-        if wait is None or not looks:
-            return wait
-        within_s = self.timeouts.deadline_s - elapsed_s
-        return Wait(wait.seconds, reason if len(waits) == 1 else NOBODY_BACK, within_s, self._tries_left())
+        for wait_s, reason, awaited, looks in sorted(waits):
+            wait = self._worth_waiting(wait_s, reason, awaited, elapsed_s)
+            if wait is not None and looks:
+                within_s = self.timeouts.deadline_s - elapsed_s
+                told = reason if len(waits) == 1 else NOBODY_BACK
+                return Wait(wait.seconds, told, awaited, within_s, self._tries_left())
+            if wait is not None:
+                return wait
+        return None
 
     def _refusal(self, candidate: Candidate) -> str:
         """Why the candidate was refused at the door."""
@@ -259,18 +288,28 @@ class FallbackHandler:
         tried = self._tried.get(candidate.key)
         if tried is None:
             return len(self._tried) < self.policy.max_candidates and self._window_suffices(candidate)
-        return tried.retries_left > 0 and self._window_suffices(candidate)
+        return tried.retries_left > 0 and self.may_retry and self._window_suffices(candidate)
 
-    def _worth_waiting(self, wait_s: float, reason: str, elapsed_s: float) -> Wait | None:
-        longest_s = min(self.policy.max_wait_s, (self.timeouts.deadline_s - elapsed_s) / 2)
+    def _worth_waiting(self, wait_s: float, reason: str, awaited: Awaited, elapsed_s: float) -> Wait | None:
         wait_s = max(wait_s, _SHORTEST_WAIT_S)
-        return Wait(wait_s, reason) if wait_s <= longest_s else None
+        if wait_s > self._longest_wait_s(awaited, elapsed_s):
+            return None
+        if awaited is Awaited.TOLD:
+            self._told_since_s = elapsed_s
+        return Wait(wait_s, reason, awaited)
+
+    def _longest_wait_s(self, awaited: Awaited, elapsed_s: float) -> float:
+        """Seconds that a wait for this may take; what was waited for told moments before is taken off."""
+        longest_s = min(self.policy.max_wait_s, (self.timeouts.deadline_s - elapsed_s) / 2)
+        if awaited is not Awaited.TOLD:
+            return longest_s
+        return min(longest_s, self.timeouts.deadline_s / 2 - self._told_s, self.policy.max_wait_s - self._told_s)
 
     def _give_up(self, ending: Ending) -> GiveUp:
         early = [r.early_at for r in self.selection.rejected if r.early_at is not None]
         early_at = max(early, default=math.inf)  # one for all, as in _later: whoever asks next finds it so
         rejected = {
-            r.candidate.key: Failure(r.candidate.key, r.reason, r.kind, retry_at=_moment(r, early_at))
+            r.candidate.key: Failure(r.candidate.key, r.reason, r.kind, retry_at=moment(r, early_at))
             for r in self.selection.rejected
             if r.barrier is not Barrier.RULE  # the user's own choice is no news to them
         }
@@ -296,24 +335,3 @@ def _too_small(candidate: Candidate) -> str:
     if window is None:
         return "its window is not known to be larger (context_window_tokens in routing.toml says it)"
     return f"its window of {window:,} tokens is no larger"
-
-
-def _longest_silent(rejected: Rejected) -> tuple[float, ...]:
-    """Among those that may be probed early: tier and favour first, then who has been left alone for longest."""
-    candidate = rejected.candidate
-    return candidate.tier, candidate.favour, rejected.early_at or 0.0, candidate.position
-
-
-def _moment_of_retry(rejected: Rejected) -> float:
-    return math.inf if rejected.retry_at is None else rejected.retry_at
-
-
-def _moment(rejected: Rejected, early_at: float) -> float | None:
-    """The same for people, where early probes are sent from `early_at` on: None where time does not mend it."""
-    moment = min(_moment_of_retry(rejected), math.inf if rejected.early_at is None else early_at)
-    return moment if math.isfinite(moment) else None
-
-
-def _first_moment(rejected: Rejected) -> float:
-    """Wall-clock seconds from which the candidate may be asked or probed; inf: time does not mend it."""
-    return min((moment for moment in (rejected.retry_at, rejected.early_at) if moment is not None), default=math.inf)

@@ -8,6 +8,7 @@ from enum import StrEnum
 from llmr.catalog import Strategy
 from llmr.dataclass import dataclass
 from llmr.errors import ErrorKind
+from llmr.routing.action import Awaited
 from llmr.routing.estimate import Estimate
 from llmr.routing.rules import Candidate, RuleTrace
 from llmr.routing.score import Score
@@ -42,7 +43,8 @@ class Rejected:
     """A candidate that is not asked now.
 
     `kind` is what it comes down to, None for RULE and OFF; `retry_at`, `early_at` are wall-clock seconds as in
-    circuit.Refusal, None: time does not mend it; `estimate` is set for CIRCUIT: an early probe needs to know its habits.
+    circuit.Refusal, None: time does not mend it; `estimate` is set for CIRCUIT: an early probe needs to know its habits;
+    `probed`: somebody's probe of it is out.
     """
 
     candidate: Candidate
@@ -52,6 +54,14 @@ class Rejected:
     retry_at: float | None = None
     early_at: float | None = None
     estimate: Estimate | None = None
+    probed: bool = False
+
+    @property
+    def awaited(self) -> Awaited:
+        """What waiting for it is waiting for."""
+        if self.barrier is not Barrier.CIRCUIT:
+            return Awaited.ROOM
+        return Awaited.PROBE if self.probed or self.early_at is not None else Awaited.TOLD
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,8 +115,9 @@ class ModelSelector:
             why = _KINDS.get(refusal.why)  # a newer llmr may have written a kind that is not known here
             after = "" if why is None or why is ErrorKind.RATE_LIMIT else f" ({why.value.replace('_', ' ')})"
             reason = f"{refusal.reason}{after}"
+            moments = refusal.retry_at, refusal.early_at
             return Rejected(
-                candidate, Barrier.CIRCUIT, reason, why, refusal.retry_at, refusal.early_at, estimate=own.estimate
+                candidate, Barrier.CIRCUIT, reason, why, *moments, estimate=own.estimate, probed=refusal.probed
             )
         full = head_room(own.limiter, provider.rate_limit, plan.prompt_tokens, now) or learnt_room(
             own.told, plan.prompt_tokens, now

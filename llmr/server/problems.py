@@ -25,6 +25,7 @@ from llmr.secret import Redactor
 from llmr.server.why import why
 from llmr.wire.serving import Problem, RequestUnfit
 
+LEAST_RETRY_AFTER_S: Final = 1.0  # "at once" is what the client did already
 MESSAGE_LIMIT: Final = 2048  # characters, trust.md T21
 
 
@@ -110,8 +111,9 @@ def headers_of(problem: Problem) -> dict[str, str]:
     """What HTTP says of it: when to come back, and whether to."""
     headers: dict[str, str] = {}
     if problem.retry_after_s is not None:
-        headers["retry-after"] = str(max(1, math.ceil(problem.retry_after_s)))  # who comes a moment early comes in vain
-        headers["retry-after-ms"] = str(max(1, math.ceil(problem.retry_after_s * 1000)))
+        after_s = max(LEAST_RETRY_AFTER_S, problem.retry_after_s)
+        headers["retry-after"] = str(math.ceil(after_s))  # who comes a moment early comes in vain
+        headers["retry-after-ms"] = str(math.ceil(after_s * 1000))
     if problem.should_retry is not None:
         headers["x-should-retry"] = str(problem.should_retry).lower()
     return headers

@@ -186,14 +186,14 @@ def test_when_its_time_is_up_exactly_one_probe_goes_out() -> None:
     state, grant = granted(opened(), NOON + 30)
     assert grant == Grant(epoch=2, probe=True)
     assert (state.phase, state.lease_from, state.lease_until) == (Phase.HALF_OPEN, NOON + 30, NOON + 75)
-    assert refused(state, NOON + 30) == Refusal("another process is probing it", retry_at=NOON + 31)
+    assert refused(state, NOON + 30) == Refusal("another process is probing it", retry_at=NOON + 31, probed=True)
 
 
 def test_while_another_process_probes_one_looks_again_every_second_until_its_lease_ends() -> None:
     """The probe's verdict may come at any moment: to sleep out the lease would be to miss it by most of a minute."""
     state, _ = granted(failing(CLOSED, NOON, verdict=Verdict(Outcome.ERROR, why=ErrorKind.SERVER)), NOON + 30)
     assert refused(state, NOON + 40) == Refusal(
-        "another process is probing it", retry_at=NOON + 41, why=ErrorKind.SERVER
+        "another process is probing it", retry_at=NOON + 41, why=ErrorKind.SERVER, probed=True
     )
     assert refused(state, NOON + 74.5).retry_at == NOON + 75
     lazy = replace(POLICY, probe_poll_s=20)

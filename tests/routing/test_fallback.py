@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from llmr.catalog import Capabilities, Model, Provider, Strategy, Timeouts, WireFormat
 from llmr.errors import ErrorKind, Failure, ProviderError
-from llmr.routing.action import Ending, GiveUp, Try, Wait
+from llmr.routing.action import Awaited, Ending, GiveUp, Try, Wait
 from llmr.routing.disposition import DISPOSITIONS, Onward
 from llmr.routing.estimate import estimate
 from llmr.routing.fallback import NOBODY_BACK, FallbackHandler
@@ -357,7 +357,7 @@ def test_the_last_attempt_of_all_has_all_the_time_whoever_it_goes_to() -> None:
 
 def test_with_every_circuit_open_the_earliest_one_is_waited_for() -> None:
     on = handler(rejected=[open_circuit(A, retry_in_s=9), open_circuit(B, retry_in_s=3)])
-    assert waits(on) == Wait(3, "for b/m: circuit open")
+    assert waits(on) == Wait(3, "for b/m: circuit open", Awaited.TOLD)
 
 
 def test_a_circuit_that_opens_too_late_is_not_waited_for() -> None:
@@ -472,7 +472,7 @@ def test_one_refused_at_the_door_is_passed_over_and_asked_again_when_it_said() -
     on.refused(A, NOON + 3, NOON, 0)
     assert tried(on) == B
     fail(on, B, K.AUTH)
-    assert waits(on) == Wait(3, "for a/m: another process was faster")
+    assert waits(on) == Wait(3, "for a/m: another process was faster", Awaited.ROOM)
     assert tried(on, 3) == A
 
 
