@@ -1,5 +1,6 @@
 """The loop with everything real but time, the network and the disk."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -113,6 +114,21 @@ class Rig:
             told.error = error
         assert self.transport.open == 0, "a connection was left open"
         return told
+
+    async def herd(self, many: int, *, every_s: float = 0.01) -> list[tuple[float, Told]]:
+        """So many requests, each begun so long after the one before: the seconds that it took, and what it came to."""
+
+        async def one(number: int) -> tuple[float, Told]:
+            await self.clock.sleep((number + 1) * every_s)
+            began_s, told = self.clock.monotonic(), Told()
+            try:
+                async with aclosing(self.router.stream(request())) as events:
+                    told.events = [event async for event in events]
+            except LlmrError as error:
+                told.error = error
+            return self.clock.monotonic() - began_s, told
+
+        return list(await asyncio.gather(*(one(number) for number in range(many))))
 
     async def leave_at(self, kind: type, asked: ChatRequest | None = None) -> Told:
         """Ask, and close the generator at the first event of this kind, as a reader does who has seen enough."""

@@ -32,11 +32,16 @@ from fakes import (
 from llmr.catalog import Catalog, NamedModel, Strategy, Timeouts
 from llmr.errors import ErrorKind, NoProviderReady, ProviderError, RequestDenied, TrustError, UsageError
 from llmr.registry import Attempt
+from llmr.render.pictures import ASCII
+from llmr.render.story import Story
 from llmr.router import AttemptFailed, AttemptStarted, Decided, Waiting
+from llmr.routing.budget import Budget
 from llmr.routing.circuit import Forced, Phase
+from llmr.routing.decision_record import DecisionRecord
 from llmr.routing.policy import BreakerPolicy, Policy
 from llmr.routing.rules import Rule
 from llmr.routing.tokens import estimate_tokens
+from llmr.state import Change
 
 CERTAIN = Policy(exploration=0.0)
 
@@ -573,3 +578,29 @@ def test_after_a_failure_a_stranger_is_asked_before_a_sibling_of_the_one_that_fa
     assert ranked == ["a/x", "a/y", "b/m"]
     at.transport._script["a"] = [fails(500)]
     assert run(at.ask(asked())).tried == ["a", "b"]
+
+
+def test_with_the_retry_budget_spent_a_told_moment_is_told_on_and_not_waited_for(rig: Any, run: Any) -> None:
+    rigged = rig({"a": fails(429, **{"retry-after": "7"})})
+    spent = Budget(tokens=0.0)
+    rigged.store.transact({"q:a#0badcafe"}, lambda rows, now: Change(None, {"q:a#0badcafe": spent.to_row()}))
+    told = run(rigged.ask())
+    assert (told.tried, told.waits) == (["a"], [])
+    assert told.gave_up.retry_after_s == pytest.approx(7.0, abs=0.2)
+    assert "retry budget spent" in str(told.error)
+    (kept,) = rigged.store.requests()
+    assert DecisionRecord.from_text(kept.decision).ended == "budget"
+    story = Story.of(kept, rigged.store.attempts())
+    lines = ["".join(span.text for span in line) for line in story.lines(rigged.clock.now(), 200, ASCII)]
+    assert any("retry budget spent" in line for line in lines)
+    assert story.document()["ended"] == "budget"
+
+
+def test_two_told_moments_of_seven_seconds_are_not_waited_for_one_after_the_other(rig: Any, run: Any) -> None:
+    limited = fails(429, **{"retry-after": "7"})
+    rigged = rig({"a": limited, "b": limited})
+    run(rigged.ask())
+    told = run(rigged.ask())  # both circuits are open when it comes
+    assert told.tried == ["a", "b"]
+    assert 6.0 < sum(told.waits) <= 10.0
+    assert told.gave_up.retry_after_s > 6.0

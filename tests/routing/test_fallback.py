@@ -268,6 +268,65 @@ def test_no_wait_is_longer_than_half_of_what_is_left() -> None:
     assert isinstance(on.next_action(NOON, 3), GiveUp)
 
 
+def test_told_moments_are_waited_for_no_longer_together_than_one_may_be() -> None:
+    on = handler(A, B)
+    fail(on, A, K.RATE_LIMIT, retry_after_s=7)
+    fail(on, B, K.RATE_LIMIT, retry_after_s=7)
+    wait = waits(on)
+    assert (wait.seconds, wait.awaited) == (pytest.approx(7), Awaited.TOLD)
+    fail(on, tried(on, 7), K.RATE_LIMIT, at_s=7, retry_after_s=7)
+    fail(on, tried(on, 7), K.RATE_LIMIT, at_s=7, retry_after_s=7)
+    assert gives_up(on, 7).ending is Ending.EXHAUSTED
+
+
+def test_two_short_told_moments_are_both_waited_for() -> None:
+    on = handler(A, retries_per_candidate=2)
+    fail(on, A, K.RATE_LIMIT, retry_after_s=4)
+    assert waits(on).seconds == pytest.approx(4)
+    fail(on, tried(on, 4), K.RATE_LIMIT, at_s=4, retry_after_s=6)
+    assert waits(on, 4).seconds == pytest.approx(6)
+
+
+def test_nor_longer_together_than_half_of_the_deadline() -> None:
+    limited = Rejected(B, Barrier.CIRCUIT, "rate-limited", K.RATE_LIMIT, retry_at=NOON + 3)
+    on = handler(rejected=[limited], deadline_s=10)
+    assert waits(on).seconds == pytest.approx(3)
+    on.selection = selection([], [Rejected(B, Barrier.CIRCUIT, "rate-limited", K.RATE_LIMIT, retry_at=NOON + 6)])
+    assert gives_up(on, 3).retry_at == NOON + 6
+
+
+def test_looking_for_anothers_probe_is_no_told_moment() -> None:
+    on = handler(rejected=[Rejected(A, Barrier.CIRCUIT, "probed", K.SERVER, retry_at=NOON + 1, probed=True)])
+    for second in range(15):
+        on.selection = selection(
+            [], [Rejected(A, Barrier.CIRCUIT, "probed", K.SERVER, retry_at=NOON + second + 1, probed=True)]
+        )
+        assert waits(on, second) == Wait(1, "for a/m: probed", Awaited.PROBE)
+
+
+def test_whom_the_budget_will_not_let_be_asked_again_is_not_waited_for() -> None:
+    on = handler(A)
+    fail(on, A, K.RATE_LIMIT, retry_after_s=7)
+    on.may_retry = False
+    on.selection = selection([], [Rejected(A, Barrier.CIRCUIT, "rate-limited", K.RATE_LIMIT, retry_at=NOON + 7)])
+    end = gives_up(on)
+    assert (end.ending, end.retry_at) == (Ending.BUDGET, NOON + 7)
+
+
+def test_the_budget_is_named_only_where_it_is_what_is_in_the_way() -> None:
+    on = handler(A, B)
+    on.may_retry = False
+    fail(on, A)
+    assert tried(on) == B, "a first time costs nothing"
+    fail(on, B, K.AUTH)
+    assert gives_up(on).ending is Ending.BUDGET, "the first could be asked again"
+    for kind, retry_after_s in ((K.AUTH, None), (K.RATE_LIMIT, 60)):
+        on = handler(A)
+        on.may_retry = False
+        fail(on, A, kind, retry_after_s=retry_after_s)
+        assert gives_up(on).ending is Ending.EXHAUSTED, kind
+
+
 # WHAT ENDS A REQUEST
 
 
@@ -328,6 +387,11 @@ def test_whom_a_rule_left_out_is_no_failure() -> None:
     on = handler(A, rejected=[ruled, unfit])
     fail(on, A, K.AUTH)
     assert [failure.candidate for failure in gives_up(on).failures] == ["a/m", "c/m"]
+
+
+def test_of_several_early_probes_none_is_sent_before_the_last_moment_of_them() -> None:
+    rejected = [open_circuit(A, retry_in_s=30, early_in_s=-5), open_circuit(B, retry_in_s=30, early_in_s=2)]
+    assert gives_up(handler(rejected=rejected, max_wait_s=0)).retry_at == NOON + 2
 
 
 @pytest.mark.parametrize(
