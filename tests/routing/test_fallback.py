@@ -301,7 +301,7 @@ def test_looking_for_anothers_probe_is_no_told_moment() -> None:
         on.selection = selection(
             [], [Rejected(A, Barrier.CIRCUIT, "probed", K.SERVER, retry_at=NOON + second + 1, probed=True)]
         )
-        assert waits(on, second) == Wait(1, "for a/m: probed", Awaited.PROBE)
+        assert (waits(on, second).seconds, waits(on, second).awaited) == (1, Awaited.PROBE)
 
 
 def test_whom_the_budget_will_not_let_be_asked_again_is_not_waited_for() -> None:
