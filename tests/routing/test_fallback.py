@@ -477,17 +477,19 @@ def test_a_wait_for_any_of_several_says_how_often_and_how_long_it_may_go_on() ->
     rejected = [open_circuit(one, retry_in_s=60, early_in_s=0) for one in (A, B, C)]
     on = handler(rejected=rejected, max_attempts=5)
     fail(on, A)
-    assert waits(on) == Wait(1, NOBODY_BACK, within_s=60, tries=4)  # of the five that B, C and A once more would be
+    assert waits(on) == Wait(
+        1, NOBODY_BACK, Awaited.PROBE, within_s=60, tries=4
+    )  # of the five that B, C and A once more would be
     fail(on, B, K.AUTH)
-    assert waits(on) == Wait(1, NOBODY_BACK, within_s=60, tries=3)
+    assert waits(on) == Wait(1, NOBODY_BACK, Awaited.PROBE, within_s=60, tries=3)
 
 
 def test_a_wait_for_somebody_elses_verdict_may_go_on_and_one_for_a_known_moment_may_not() -> None:
-    probed = Rejected(A, Barrier.CIRCUIT, "another process is probing it", K.SERVER, NOON + 1)
-    assert waits(handler(rejected=[probed])) == Wait(1, "for a/m: another process is probing it", 60, 2)
+    probed = Rejected(A, Barrier.CIRCUIT, "another process is probing it", K.SERVER, NOON + 1, probed=True)
+    assert waits(handler(rejected=[probed])) == Wait(1, "for a/m: another process is probing it", Awaited.PROBE, 60, 2)
     on = handler(A)
     on.refused(A, NOON + 2, NOON, 0, reason="3 requests a minute are used up")
-    assert waits(on) == Wait(2, "for a/m: 3 requests a minute are used up")
+    assert waits(on) == Wait(2, "for a/m: 3 requests a minute are used up", Awaited.ROOM)
 
 
 def test_who_gives_up_for_want_of_budget_says_so() -> None:
