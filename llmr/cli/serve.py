@@ -63,7 +63,7 @@ def run_serve(
             host, port, hosts, origins, behind_tls, log_requests, traced, workers, at, metrics_dir, limits, passes
         )
         listener = stack.enter_context(run.listening(options))
-        stack.callback(run.put_away, options)
+        stack.callback(run.put_away, options, listener)
         where = _shown(host, listener.getsockname()[1]) if at is None else at
         if _waits_for_a_key(config):
             say(

@@ -89,10 +89,10 @@ def listening(options: Options) -> socket.socket:
         raise UsageError(f"{options.host}:{options.port}: {reason.lower()}; --port takes another") from error
 
 
-def put_away(options: Options) -> None:
+def put_away(options: Options, listener: socket.socket) -> None:
     """What a server leaves behind in the file system goes with it."""
     if options.unix is not None:
-        remove(options.unix)
+        remove(options.unix, listener)
 
 
 def serve(

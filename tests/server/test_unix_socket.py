@@ -14,7 +14,7 @@ from served import LLMR, settings_for
 
 from llmr.errors import UsageError
 from llmr.lab import LabProvider, LabThread
-from llmr.server.unix import listening_at
+from llmr.server.unix import _locked, listening_at, remove
 
 
 @pytest.fixture
@@ -94,6 +94,27 @@ def test_where_somebody_answers_nobody_else_serves(serving, place, tmp_path):
     assert second.wait(20) == 2
     assert "somebody serves there already" in "".join(told)
     assert ask(place, tmp_path).status_code == 200
+
+
+def test_a_socket_that_is_bound_and_does_not_listen_yet_is_left_to_who_has_the_lock(place):
+    lock = _locked(place)
+    with socket.socket(socket.AF_UNIX) as starting:
+        starting.bind(str(place))
+        with pytest.raises(UsageError, match="somebody serves there already"):
+            listening_at(place, 1)
+        assert place.is_socket()
+    os.close(lock)
+    with listening_at(place, 1) as next_one:
+        remove(place, next_one)
+    assert not place.exists()
+
+
+def test_what_is_another_s_is_not_removed(place):
+    with listening_at(place, 1) as first, socket.socket(socket.AF_UNIX) as other:
+        place.unlink()
+        other.bind(str(place))
+        remove(place, first)
+        assert place.is_socket()
 
 
 def test_what_is_no_socket_stays(place):
