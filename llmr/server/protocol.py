@@ -10,7 +10,7 @@ that has been idle longest makes room. How long a *body* may take is body.py's b
 """
 
 import asyncio
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -35,7 +35,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._gateway: Gateway = self.app
+        self._gateway = cast("Gateway", self.app)  # which this class changes for a moment, so a checker expects either
         self._head_bytes = 0
         self._head_fields = 0
         self._head_timer: asyncio.TimerHandle | None = None
