@@ -134,9 +134,8 @@ class Turn:
                 self._throttle.again_in(self._key, error.retry_after_s)
 
     def over(self) -> None:
-        """Nothing more comes of it. Who left while he was being served has seen no failure."""
-        if not self._asked:
-            self.accepted()
+        """Nothing more comes of it. Who left before anybody spoke or failed counts as neither: a provider that hangs until
+        its callers give up accepts nobody."""
         self._throttle.leaves_watch(self._key, self)
 
     def _count(self) -> None:

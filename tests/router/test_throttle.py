@@ -1,6 +1,7 @@
 """The throttle in the loop: who is turned away, and what never counts against anybody."""
 
 from collections.abc import Callable
+from contextlib import aclosing
 from random import Random
 from typing import Any
 
@@ -9,6 +10,7 @@ from fakes import FakeClock, breaks_off, fails, request, says
 
 from llmr.chat import ChatRequest
 from llmr.errors import StreamInterrupted
+from llmr.router import AttemptStarted
 from llmr.router.throttle import Throttle
 from llmr.routing.policy import FallbackPolicy, Policy
 from llmr.routing.throttle import turned_away_share
@@ -90,6 +92,21 @@ def test_an_answer_that_breaks_off_was_an_answer(run, throttled):
     assert isinstance(ask(run, rigged).error, StreamInterrupted)
     (load,) = rigged.router._throttle._loads.values()
     assert (load.requests, load.accepts) == (1, 1)
+
+
+def test_who_leaves_before_a_word_came_was_not_accepted(run, throttled):
+    """Of a provider that hangs, callers with time-outs of their own see no more than that."""
+    rigged = throttled(fails(503))
+
+    async def leave() -> None:
+        async with aclosing(rigged.router.stream(request())) as events:
+            async for event in events:
+                if isinstance(event, AttemptStarted):
+                    return
+
+    for _ in range(3 * MANY):
+        run(leave())
+    assert was_turned_away(ask(run, rigged, times=12))
 
 
 def test_who_insists_on_a_dead_provider_does_not_shut_out_the_others(run, throttled):
