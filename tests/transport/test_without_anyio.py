@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from types import ModuleType, SimpleNamespace
 
 import anyio
+import httpcore
 import pytest
 from httpcore import _synchronization as synchronization
 
@@ -93,6 +94,24 @@ def test_one_who_waits_holds_the_lock_in_turn(spared, nobody_uses_anyio):
 
 def test_what_else_is_asked_for_is_anyios(spared):
     assert spared.anyio.fail_after is anyio.fail_after
+
+
+def test_what_is_asked_for_as_no_httpcore_yet_asks_is_anyios(spared, nobody_uses_anyio):
+    async def asked():
+        return spared.anyio.Lock(fast_acquire=True), spared.anyio.CancelScope(deadline=1.0, shield=True)
+
+    lock, scope = asyncio.run(asked())
+    assert isinstance(lock, anyio.Lock)
+    assert isinstance(scope, anyio.CancelScope)
+    assert scope.deadline == 1.0
+
+
+@pytest.mark.parametrize("version", ["1.1.0", "2.0", "1.00", ""])
+def test_an_httpcore_that_was_not_tried_is_left_alone(monkeypatch, version):
+    monkeypatch.setattr(synchronization, "anyio", anyio)
+    monkeypatch.setattr(httpcore, "__version__", version)
+    spare_anyio()
+    assert synchronization.anyio is anyio
 
 
 @pytest.mark.parametrize("found", [None, SimpleNamespace(Lock=None)])
