@@ -17,8 +17,8 @@ def script() -> None:
     try:
         main()
     except SystemExit as done:
-        if _may_leave_at_once():
-            _leave_at_once(done.code)
+        if (done.code is None or isinstance(done.code, int)) and _may_leave_at_once():  # a text is Python's to print
+            _leave_at_once(done.code or 0)
         raise
 
 
@@ -38,8 +38,12 @@ def main() -> None:
 
 
 def _may_leave_at_once() -> bool:
-    """Not while a thread is at work, nor under a debugger, a profiler or coverage, which have their say at the end."""
+    """Not while a thread is at work, nor under a debugger, a profiler or coverage, which have their say at the end; nor where
+    Python is to go on (`-i`), or to warn of what is found in the taking apart (`-X dev`, `-W`)."""
     if sys.gettrace() or sys.getprofile() or _monitored():
+        return False
+    inspected = sys.flags.inspect or os.environ.get("PYTHONINSPECT")  # noqa: TID251 - as Python asks, at its end
+    if inspected or sys.flags.dev_mode or sys.warnoptions:
         return False
     threading = sys.modules.get("threading")
     if threading is None:
@@ -53,7 +57,7 @@ def _monitored() -> bool:
     return monitoring is not None and any(monitoring.get_tool(number) for number in range(6))  # it has six places
 
 
-def _leave_at_once(code: object) -> None:
+def _leave_at_once(code: int) -> None:
     """Do what Python does at its end but for the taking apart. Returns where something cannot be written: Python tells."""
     atexit._run_exitfuncs()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - what the interpreter calls
     try:
@@ -61,7 +65,7 @@ def _leave_at_once(code: object) -> None:
             stream.flush()
     except (OSError, ValueError, AttributeError):
         return
-    os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+    os._exit(code)
 
 
 def _occupy_closed_descriptors() -> None:

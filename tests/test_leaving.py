@@ -23,10 +23,18 @@ entry.script()
 """
 
 
-def run(first="", stdout=subprocess.PIPE):
+MONITORED = """
+if hasattr(sys, "monitoring"):
+    sys.monitoring.use_tool_id(3, "onlooker")
+else:  # Python 3.11
+    sys.monitoring = type("monitoring", (), {"get_tool": staticmethod({3: "onlooker"}.get)})
+"""
+
+
+def run(first="", stdout=subprocess.PIPE, options=(), **variables):
     return subprocess.run(
-        [sys.executable, "-P", "-c", PROBE.format(first=first)],
-        env={}, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False,
+        [sys.executable, "-P", *options, "-c", PROBE.format(first=first)],
+        env=variables, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False,
     )  # fmt: skip
 
 
@@ -39,10 +47,31 @@ def test_it_leaves_without_taking_apart_but_calls_what_was_registered_and_writes
 
 
 @pytest.mark.parametrize(
-    "first", ["sys.setprofile(lambda *_: None)", "sys.settrace(lambda *_: None)"], ids=["profiler", "debugger"]
+    "first",
+    ["sys.setprofile(lambda *_: None)", "sys.settrace(lambda *_: None)", MONITORED],
+    ids=["profiler", "debugger", "monitoring"],
 )
 def test_under_a_tool_that_has_its_say_at_the_end_it_leaves_as_python_does(first):
     assert run(first).stdout.splitlines()[1:] == ["called at exit"]
+
+
+@pytest.mark.parametrize(
+    ("options", "variables", "first"),
+    [
+        (["-i"], {}, ""),
+        ([], {"PYTHONINSPECT": "1"}, ""),
+        ([], {}, "os.environ['PYTHONINSPECT'] = '1'"),
+        (["-X", "dev"], {}, ""),
+        (["-W", "default"], {}, ""),
+    ],
+)
+def test_where_python_is_to_go_on_or_to_warn_at_its_end_it_leaves_as_python_does(options, variables, first):
+    assert run(first, options=options, **variables).stdout.splitlines()[1:] == ["called at exit"]
+
+
+def test_a_text_to_exit_with_is_said_as_python_says_it():
+    done = run('entry._version = lambda: "what went wrong"')
+    assert (done.returncode, done.stderr) == (1, "what went wrong\n")
 
 
 def test_a_thread_at_work_is_waited_for():
