@@ -131,3 +131,32 @@ def test_in_the_background_it_is_left_alone_and_stops_nobody(box_with_answer, sp
     shell.expect("all done\r\n")
     assert b"Stopped" not in shell.before
     assert echoes(shell)
+
+
+def test_two_runs_on_one_terminal_give_it_back_in_whatever_order_they_end(box_with_answer, spawned):
+    a = box_with_answer.lab.provider("a")
+    a.follow([Behavior(text="one two", gate="first", gate_at=1), Behavior(text="six ten", gate="second", gate_at=1)])
+    child = spawned("/bin/sh", "-c", '"$0" chat x & read _; "$0" chat x & wait', LLMR)
+    child.expect("one")
+    until(lambda: not echoes(child))
+    child.send("\n")
+    child.expect("six")
+    a.release("first")
+    until(lambda: echoes(child))
+    a.release("second")
+    child.expect("ten")
+    child.expect(pexpect.EOF)
+    assert echoes(child)
+
+
+def test_what_others_set_meanwhile_stays(box_with_answer, spawned):
+    child = spawned(LLMR, "chat", "hi")
+    child.expect("two")
+    until(lambda: not echoes(child))
+    modes = termios.tcgetattr(child.child_fd)
+    modes[0] ^= termios.IXON
+    termios.tcsetattr(child.child_fd, termios.TCSANOW, modes)
+    box_with_answer.lab.provider("a").release("go")
+    child.expect(pexpect.EOF)
+    assert echoes(child)
+    assert termios.tcgetattr(child.child_fd)[0] == modes[0]
