@@ -5,8 +5,9 @@ above pairs that do mean the same. A list of words that turn an answer around wo
 round: every word counts, and what may differ is the list.
 
     words        the same words in the same order, of whatever language, but for
-                   what is said for politeness (please, can you tell me …) and the articles
-                   spelling (colour | color), one and many (egg | eggs), contractions (isn't | is not)
+                   what is said for politeness (please, can you tell me …), and articles: "a" behind a word that one follows,
+                     so not in "hepatitis a"
+                   spelling (colour | color), contractions (isn't | is not); not one and many (security | securities)
                    words that stand for each other (SAME: big | large, buy | purchase …)
     numbers      every figure, in digits or words, with its sign, unit and order
     names        what is written with a capital inside a sentence, or with an @, _ or / in it, options of programs
@@ -44,28 +45,20 @@ _UNIT_WORDS: Final = frozenset(  # short words behind a number that are no unit
 _SAME: Final[Mapping[str, str]] = {
     word: group.split()[0]
     for group in (
-        "is are", "do does", "big large", "buy purchase", "start begin", "end finish", "explain describe clarify", "show display",
-        "create generate", "fix repair mend", "use utilize", "help assist", "picture image photo photograph", "film movie",
-        "error mistake", "car automobile", "job occupation", "kid child children", "quickly fast rapidly", "remove delete",
-        "choose pick select", "get obtain", "enough sufficient", "approximately roughly", "often frequently", "whole entire",
-        "way method", "maximum max", "minimum min", "information info", "application app", "television tv", "telephone phone",
+        "big large", "buy purchase", "explain describe clarify", "create generate", "fix repair mend", "use utilize",
+        "help assist", "picture image photo photograph", "film movie", "car automobile", "job occupation",
+        "quickly rapidly", "enough sufficient", "approximately roughly", "often frequently", "whole entire",
+        "information info", "application app", "television tv", "telephone phone",
     )
     for word in group.split()
 }  # fmt: skip
 """What stands for what, the first of each line for all of it. Whoever adds one: would you take either answer for either
 question, in law, in medicine and in code?"""
-_SPELLINGS: Final = (  # of one word, and of its plural
+_SPELLINGS: Final = (
     (re.compile(r"(?<=\w{3})is(?=(?:e|es|ed|ing|ation|ations)$)"), "iz"),
     (re.compile(r"(?<=\w{3})our(?=s?$)"), "or"),
     (re.compile(r"(?<=\w{3})tre(?=s?$)"), "ter"),
-    (re.compile(r"(?<=\w{3})ies$"), "y"),
-    (re.compile(r"(?<=(?:ch|sh|ss))es$|(?<=x)es$"), ""),
-    (re.compile(r"(?<=\w{2}[^sui])s$"), ""),
 )
-_OTHER_WORDS: Final = frozenset(
-    ("news", "goods", "arms", "customs", "means", "glasses", "does", "this", "thus", "always", "less")
-)
-"""What ends in s and is no plural, or another thing in the plural."""
 _SPOKEN: Final = (  # what is said in one word, in two
     (re.compile(r"\b(?:can't|cant|cannot)\b"), "can not"),
     (re.compile(r"\bwon't\b"), "will not"),
@@ -82,7 +75,14 @@ _OPENING: Final = re.compile(
     r"|(?:can|could|would|will) you(?= (?:please |kindly |also )?(?:tell|show|give|explain|describe|list|name|write|find|help"
     r"|translate|convert|summari[sz]e|compare|calculate|suggest|recommend|define|check|fix)\b))(?!\w)"
 )
-_POLITE: Final = re.compile(r"\b(?:please|kindly|thanks|thank you)\b|\b(?:the|an?)\b(?! (?:few|little|lot))")
+_POLITE: Final = re.compile(r"\b(?:please|kindly|thanks|thank you)\b")
+_ARTICLES: Final = frozenset({"a", "an", "the"})
+_BEFORE_A: Final = frozenset(  # else it may be a letter: vitamin a, group a, hepatitis a
+    {"is", "are", "was", "of", "in", "on", "at", "to", "by", "for", "and", "or", "as", "with", "from", "into", "about", "what",
+     "make", "find", "give", "need", "have", "write", "use", "buy", "build", "cook", "start", "show", "tell", "explain", "describe",
+     "me", "not", "fix", "repair", "mend", "through", "without", "than", "like", "it", "does", "do"}
+)  # fmt: skip
+_WITH_A: Final = frozenset({"few", "little", "lot"})  # another meaning than without
 _WORD: Final = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _QUOTED: Final = re.compile(r"\"([^\"\n]{1,200})\"|“([^”\n]{1,200})”|«([^»\n]{1,200})»|(?<!\w)'([^'\n]{1,200})'(?!\w)")
 _CODE: Final = re.compile(r"```.*?(?:```|\Z)|`[^`\n]+`", re.DOTALL)
@@ -129,15 +129,21 @@ def _words(text: str) -> Iterator[str]:
         said = said[opening.end() :].lstrip(" ,:")
     for spoken, written in _SPOKEN:
         said = spoken.sub(written, said)
-    for found in _WORD.findall(_POLITE.sub(" ", said)):
+    words = _WORD.findall(_POLITE.sub(" ", said))
+    for before, found, after in zip(["", *words], words, [*words[1:], ""], strict=False):
         word = found.lstrip("0123456789")
-        if word and word not in _NUMBER_WORDS:
+        if word and word not in _NUMBER_WORDS and not _is_article(before, word, after):
             yield _standing_for(word)
 
 
+def _is_article(before: str, word: str, after: str) -> bool:
+    """Whether the word between these two says nothing."""
+    if word not in _ARTICLES or not after or after in _WITH_A:
+        return False
+    return word != "a" or not before or before in _BEFORE_A
+
+
 def _standing_for(word: str) -> str:
-    if word in _SAME or word in _OTHER_WORDS:
-        return _SAME.get(word, word)
     for spelling, ours in _SPELLINGS:
         word = spelling.sub(ours, word)
     return _SAME.get(word, word)

@@ -7,6 +7,14 @@ from hypothesis import strategies as st
 from llmr.cache.agreement import agree
 
 APART = [
+    # one and many, articles that are letters, words that stand for each other in one trade and not in another
+    ("what are securities?", "what is security?"),
+    ("explain damages in contract law", "explain damage in contract law"),
+    ("vitamin a deficiency symptoms", "vitamin deficiency symptoms"),
+    ("list the symptoms of hepatitis a", "list the symptoms of hepatitis"),
+    ("blood type a diet", "blood type diet"),
+    ("remove the file from git", "delete the file from git"),
+    ("how do I select rows in sql", "how do I pick rows in sql"),
     # numbers
     ("Convert 10 USD to EUR", "Convert 100 USD to EUR"),
     ("Convert 10 USD to EUR", "Convert 10 EUR to USD"),
@@ -139,7 +147,7 @@ TOGETHER = [
     ("What is the capital of France?", "what is the capital of France"),
     ("Please tell me the capital of France", "Tell me the capital of France please"),
     ("Convert 10 USD to EUR", "convert 10 USD to EUR, please"),
-    ("How do I boil an egg?", "How do I boil eggs?"),
+    ("How do I boil an egg?", "how can I boil the egg?"),
     ("it costs 1,000 dollars", "it costs 1000 dollars"),
     ("name three rivers", "name 3 rivers"),
     ("what does `a < b` do?", "tell me what does `a < b` do"),
@@ -148,10 +156,10 @@ TOGETHER = [
     ("Could you explain photosynthesis?", "Explain photosynthesis, please"),
     ("Hi! Can you please tell me the time in Rome", "tell me the time in Rome"),
     ("How can I fix a bike", "How do you repair a bike"),
-    ("what's the best way to use it", "what is the best method to utilize it"),
+    ("what's the best way to use it", "what is the best way to utilize it"),
     ("I can't sleep", "I cannot sleep"),
     ("what colour is the flag", "what color is the flag"),
-    ("show big pictures of centres", "display large images of centers"),
+    ("show a big picture of centres", "show a large image of centers"),
     ("Summarise the text", "Summarize the text"),
 ]
 
