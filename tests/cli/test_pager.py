@@ -2,9 +2,12 @@
 
 import os
 import pty
+import select
+import signal
 import subprocess
 import sys
 import sysconfig
+import termios
 from pathlib import Path
 
 import pytest
@@ -98,3 +101,70 @@ def test_in_a_pipe_nothing_is_paged(tmp_path: Path, pager: str) -> None:
     )  # fmt: skip
     assert MARK not in done.stdout
     assert "llmr.chat/1" in done.stdout
+
+
+ON_THE_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+IN_RAW_MODE = f"""
+import os, signal, sys, tty
+tty.setraw(1)
+{{first}}
+os.write(1, b"{MARK} %d;" % os.getpid())
+while True:
+    signal.pause()
+"""
+"""A pager as less is: neither the end of its input nor a SIGTERM makes it give the terminal back."""
+
+
+def _read_until(master: int, end: bytes) -> bytes:
+    seen = b""
+    while not seen.endswith(end) and select.select([master], [], [], 30)[0]:
+        seen += os.read(master, 1)
+    return seen
+
+
+def _gone(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "first"),
+    [
+        (signal.SIGTERM, 143, "sys.stdin.read()"),
+        (signal.SIGHUP, 129, "sys.stdin.read()"),
+        (signal.SIGTERM, 143, ""),  # reads nothing
+        (signal.SIGTERM, 143, "signal.signal(signal.SIGTERM, signal.SIG_IGN)"),
+    ],
+)
+def test_a_signal_that_ends_us_ends_the_pager_and_gives_the_terminal_back(
+    tmp_path: Path, number: signal.Signals, code: int, first: str
+) -> None:
+    script = tmp_path / "pager.py"
+    script.write_text(IN_RAW_MODE.format(first=first))
+    master, slave = pty.openpty()
+    subprocess.run(["stty", "rows", "10", "cols", "80"], stdin=slave, check=True)
+    before = termios.tcgetattr(slave)
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-c", ON_THE_TERMINAL, LLMR, *LONG], cwd=tmp_path,
+        env={"HOME": str(tmp_path), "PATH": os.environ["PATH"], "TERM": "xterm", "LLMR_PAGER": f"{sys.executable} {script}"},
+        stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+    )  # fmt: skip
+    try:
+        pager = int(_read_until(master, b";").split()[-1].rstrip(b";"))
+        assert termios.tcgetattr(slave) != before
+        process.send_signal(number)
+        assert process.wait(30) == code
+        assert _gone(pager)
+        assert termios.tcgetattr(slave) == before
+    finally:
+        process.kill()
+        process.wait()
+        os.close(slave)
+        os.close(master)
