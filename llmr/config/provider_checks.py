@@ -46,6 +46,8 @@ def provider_faults(name: str, provider: ProviderTable) -> Iterator[Fault]:
 
 
 def _base_url(path: KeyPath, provider: ProviderTable) -> Iterator[Fault]:
+    if provider.only_consents:
+        return
     if provider.base_url is None:
         yield Fault(path, 'is missing: write base_url = "https://…"')
         return

@@ -152,6 +152,11 @@ class ProviderTable(Table):
         None, description="Trust whoever answers, on this machine or a private network. Only in your own file."
     )
 
+    @property
+    def only_consents(self) -> bool:
+        """Whether it is no provider: it says no more than where a project's file of that name may send a key."""
+        return self.model_fields_set == {"key_origins"}
+
 
 class NameTable(Table):
     """`[models.NAME]`: a name to ask for."""

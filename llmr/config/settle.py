@@ -54,8 +54,9 @@ def settle(found: Found, environment: Environment) -> Settled:
     raise_all((known, own, whole, *_unconsented(known, own, whole)))
     assert known.settings is not None and own.settings is not None and whole.settings is not None  # noqa: S101, PT018 - no fault
     remarks = [remark for _, those in projects for remark in those]
+    providers = {name: table for name, table in whole.settings.providers.items() if not table.only_consents}
     return Settled(
-        whole.settings,
+        whole.settings.model_copy(update={"providers": providers}),
         whole.origins,
         Consent.given_by(known.settings, own.settings),
         notices=(*notices, *_listed([remark.notice for remark in remarks])),

@@ -566,16 +566,18 @@ def test_a_projects_file_is_trusted_by_hand(shell: Any) -> None:
     assert shell("config", "path").err == ""
 
 
-def test_a_trusted_file_that_sends_a_key_somewhere_says_what_it_still_needs(shell: Any) -> None:
+def test_a_file_that_sends_a_key_where_nobody_consented_is_trusted_after_the_consent(shell: Any) -> None:
     project: Path = shell.home / "project"
     (project / ".git").mkdir(parents=True)
     theirs = '[providers.theirs]\nbase_url = "https://llm.corp.example/v1"\napi_key_env = "WORK_LLM_KEY"\n'
     (project / "routing.toml").write_text(theirs)
     told = shell("config", "trust", str(project))
-    assert told.code == 0
-    assert "as it is now" in told.out
-    assert "it cannot be used yet: " in told.err
-    assert '[providers.theirs] key_origins = ["https://llm.corp.example"]' in told.err
+    assert told.code == 3
+    assert "nothing is trusted" in told.err
+    consent = '[providers.theirs] key_origins = ["https://llm.corp.example"]'
+    assert consent in told.err
+    shell.configure(f"{consent.replace('] ', ']' + chr(10), 1)}\n")
+    assert "as it is now" in shell("config", "trust", str(project)).out
 
 
 def test_the_schema_is_one_json_document(shell: Any) -> None:
