@@ -8,6 +8,7 @@ arguments ─▶ request ─▶ App ─▶ router events ─┬▶ Transcript   
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -140,16 +141,17 @@ class _Run:
         with Signals(asking) as signals, undisturbed(delivery.moved):  # until all is told and kept
             try:
                 await asking
-                code = int(self._finish(delivery))
+                return int(self._finish(delivery))
             except asyncio.CancelledError:
                 if signals.code is None:
                     raise
-                code = self._interrupted(signals.code, delivery)
+                return self._interrupted(signals.code, delivery)
             except NoProviderReady:  # nothing to keep, and what helps looks around with a loop of its own
                 raise
+            except OutputError as error:
+                return self.ended(error) if signals.code is None else self._left(signals.code, error)
             except LlmrError as error:
-                code = self.ended(error)
-            return int(signals.code or code)
+                return self.ended(error)
 
     async def _stream(self, app: App, request: ChatRequest, delivery: Delivery) -> None:
         narrator = Narrator(self._transcript, self._say, self._arguments.loudness)
@@ -202,22 +204,27 @@ class _Run:
         """The user ended it: what came stays."""
         self._transcript.cancelled()
         self._transcript.total_s = self._clock.monotonic() - self._began_s
-        if code is ExitCode.INTERRUPTED:
-            delivery.disturbed()
         notes = self._keep(CANCELLED)
-        told = ErrorNote(ErrorKind.CANCELLED.value, "interrupted", int(code))
-        for line in (*delivery.cut_short(told, self._redact), *notes):
-            self._note(line)
-        self._tell_receipt()
+        if code is ExitCode.INTERRUPTED:
+            with suppress(OutputError):  # what follows will tell
+                delivery.disturbed()
+        if self._cut_short(ErrorNote(ErrorKind.CANCELLED.value, "interrupted", int(code))) is None:
+            for line in notes:
+                self._note(line)
+            self._tell_receipt()
         return int(code)
 
     def ended(self, error: LlmrError) -> int:
         """The request failed, or the reader of stdout went away; what came until then is kept. The exit code."""
-        if not isinstance(error, ClosedPipe):
-            return self._failed(error)
+        return self._left(error.code, error) if isinstance(error, ClosedPipe) else self._failed(error)
+
+    def _left(self, code: ExitCode, why: OutputError) -> int:
+        """The reader of stdout, or the person, went away: nothing more is written to it."""
         self._transcript.cancelled()
         self._keep(CANCELLED)
-        return int(error.code)
+        if not isinstance(why, ClosedPipe):
+            self._note(f"{why}{self._where_it_is()}")
+        return int(code)
 
     def _failed(self, error: LlmrError) -> int:
         """Tell it on stderr, and in the JSON where that was asked for."""
@@ -230,7 +237,7 @@ class _Run:
         notes = self._keep(note_of(error).kind)
         if isinstance(error, OutputError):
             error = OutputError(f"{error}{self._where_it_is()}")
-        elif (ended := self._cut_short(error)) is not None:
+        elif (ended := self._cut_short(note_of(error))) is not None:
             return int(ended)
         for line in notes:
             self._note(line)
@@ -242,10 +249,10 @@ class _Run:
         self._tell_receipt()
         return int(code)
 
-    def _cut_short(self, error: LlmrError) -> ExitCode | None:
-        """Deliver what there is of an answer that failed; the code to leave with at once, None: there is more to say."""
+    def _cut_short(self, told: ErrorNote) -> ExitCode | None:
+        """Deliver what there is of an answer that is not whole; the code to leave with at once, None: there is more to say."""
         try:
-            for line in self._delivery.cut_short(note_of(error), self._redact) if self._delivery is not None else ():
+            for line in self._delivery.cut_short(told, self._redact) if self._delivery is not None else ():
                 self._note(line)
         except ClosedPipe as gone:
             return gone.code

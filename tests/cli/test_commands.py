@@ -14,6 +14,7 @@ import pytest
 from llmr.app import SystemClock
 from llmr.chat import Delta
 from llmr.cli import COMMANDS, crashed, run
+from llmr.cli.delivery import Delivery
 from llmr.cli.exit_codes import ExitCode
 from llmr.cli.file_target import FileTarget
 from llmr.cli.keeping import Keeping
@@ -215,7 +216,7 @@ def test_a_signal_after_the_last_token_finds_the_books_and_the_file_whole(shell:
 
     shell.monkeypatch.setattr(FileTarget, "write", interrupted)
     said = shell("chat", "--save", "-o", "out.txt", "x")
-    assert (said.code, said.err.count("Traceback")) == (130, 0)
+    assert (said.code, said.err.count("Traceback")) == (0, 0)
     assert Path("out.txt").read_text() == "Once upon a time"
     kept = shell("log", "show", "--json").json
     assert [turn["outcome"] for turn in kept["turns"]] == ["ok"]
@@ -443,19 +444,68 @@ def test_a_second_signal_does_not_interrupt_the_books_of_an_answer_that_is_over(
     assert left == []
 
 
-def test_an_interrupt_while_a_failure_is_being_told_does_not_lose_the_turn(shell: Any) -> None:
+@pytest.mark.parametrize(
+    ("answer", "code", "outcome"), [(Behavior(status=400), 9, "bad_request"), (Behavior(), 0, "ok")]
+)
+def test_an_interrupt_while_the_books_are_kept_changes_nothing(
+    shell: Any, answer: Behavior, code: int, outcome: str
+) -> None:
     shell.monkeypatch.setenv("LLMR_SAVE", "1")
-    shell.serve(a=[Behavior(status=400)])
+    shell.serve(a=[answer])
     keep = Keeping.keep
 
     def interrupted(*arguments: Any, **more: Any) -> Any:
         os.kill(os.getpid(), signal.SIGINT)
         return keep(*arguments, **more)
 
-    shell.monkeypatch.setattr(Keeping, "keep", interrupted)
-    assert shell("chat", "hi").code == 130
+    with shell.monkeypatch.context() as patch:
+        patch.setattr(Keeping, "keep", interrupted)
+        assert shell("chat", "hi").code == code
     (turn,) = shell("log", "show", "last", "--json").json["turns"]
-    assert turn["outcome"] == "bad_request"
+    assert turn["outcome"] == outcome
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, 129)])
+def test_a_signal_counts_for_more_than_an_end_that_cannot_be_written(
+    shell: Any, number: signal.Signals, code: int
+) -> None:
+    shell.monkeypatch.setenv("LLMR_SAVE", "1")
+    shell.serve(a=[Behavior(text="one two three", gate="never", gate_at=1)])
+    take = Delivery.take
+
+    def signalled(delivery: Delivery, event: Event, redact: Any) -> None:
+        take(delivery, event, redact)
+        if isinstance(event, Delta):
+            os.kill(os.getpid(), number)
+
+    def gone(*_: object) -> Any:
+        raise OutputError("the terminal has gone")
+
+    with shell.monkeypatch.context() as patch:
+        patch.setattr(Delivery, "take", signalled)
+        for name in ("cut_short", "disturbed"):
+            patch.setattr(Delivery, name, gone)
+        assert shell("chat", "hi").code == code
+    (turn,) = shell("log", "show", "last", "--json").json["turns"]
+    assert turn["outcome"] == "cancelled"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_write_that_finds_the_terminal_gone_is_the_end_that_the_signal_tells(
+    shell: Any, number: signal.Signals
+) -> None:
+    shell.monkeypatch.setenv("LLMR_SAVE", "1")
+    shell.serve(a=[Behavior()])
+
+    def gone(*_: object) -> None:
+        os.kill(os.getpid(), number)
+        raise OutputError("the terminal has gone")
+
+    with shell.monkeypatch.context() as patch:
+        patch.setattr(Delivery, "take", gone)
+        assert shell("chat", "hi").code == 128 + number
+    (turn,) = shell("log", "show", "last", "--json").json["turns"]
+    assert turn["outcome"] == "cancelled"
 
 
 def test_a_cancellation_that_no_signal_caused_is_not_swallowed(shell: Any) -> None:

@@ -475,6 +475,16 @@ def test_b57_a_signal_in_an_answer_ends_the_client_and_keeps_what_came(here, at,
     assert (one["outcome"], one["answer"].strip()) == ("cancelled", "one two")
 
 
+def test_a_terminal_that_is_closed_in_an_answer_ends_the_client_and_keeps_what_came(here, at):
+    here.lab.provider("a").follow([Behavior(text="one two three", gate="never", gate_at=2)])
+    screen = at()
+    screen.ask("hi", "two")
+    screen.child.ptyproc.fileobj.close()  # and nothing else: pexpect's own close() sends signals too
+    assert screen.child.wait() == 129
+    (one,) = kept(here)
+    assert (one["outcome"], one["answer"].strip()) == ("cancelled", "one two")
+
+
 def test_the_demo_can_be_talked_to_and_keeps_nothing(here):
     screen = Terminal(here, "--demo")
     screen.until("\n>")

@@ -5,6 +5,7 @@ turn. Everything but answers is said on stderr, where one-shot chat says it.
 """
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +34,6 @@ from llmr.config.environment import Environment
 from llmr.errors import LlmrError, NoProviderReady, OutputError, RequestDenied, UsageError
 from llmr.exchange import Transport
 from llmr.render.figures import counted
-from llmr.render.transcript import receipt_lines
 from llmr.routing.selection import Barrier
 from llmr.secret import Redactor
 
@@ -183,7 +183,7 @@ class _Client:
                 self._say,
                 self._wish.loudness,
                 self._quiet,
-                lambda told: self._after(told, session, request, asked),
+                lambda told: self._keep(told, session, request, asked),
             )
         )
         if isinstance(self._told.error, NoProviderReady):
@@ -191,23 +191,20 @@ class _Client:
 
             for line in first_run_lines(self._told.error, self._app.config, IN_THE_CLIENT):
                 self._say(line)
-        if self._told.transcript.request_id is None:
+        if self._told.transcript.request_id is None and self._told.ended_by is None:
             write_stdout(b"\n")
         return self._told.ended_by
 
-    def _after(self, told: Told, session: Session, request: ChatRequest, asked: tuple[Message, ...]) -> None:
-        """Tell what remains to be told of a turn, and keep it."""
-        for line in receipt_lines(told.transcript) if self._wish.loudness >= 1 else ():
-            self._say(line)
+    def _keep(self, told: Told, session: Session, request: ChatRequest, asked: tuple[Message, ...]) -> Sequence[str]:
+        """Keep a turn and go on from it; what is to be said of that."""
         if told.transcript.request_id is None:  # nobody was asked
-            return
-        write_stdout(b"\n")  # between the answer and what is typed next
+            return ()
         system = (Message.text(Role.SYSTEM, session.new_system),) if session.new_system is not None else ()
         kept = replace(request, messages=(*system, *asked), model=session.model)
         turn = turn_of(kept, told.transcript, told.outcome, self._app.redact, told.began_at)
-        for note in self._keeping.keep(turn, loud=self._wish.loud, line=session.line):
-            self._say(note)
+        notes = tuple(self._keeping.keep(turn, loud=self._wish.loud, line=session.line))
         self._session = session.went_on(self._keeping.line[-1], had_their_say(told.transcript))
+        return notes
 
     def _retry(self) -> ExitCode | None:
         """The last prompt, of the best candidate that has not been asked it yet; where all were, from the beginning."""
