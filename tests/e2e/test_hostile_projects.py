@@ -152,13 +152,20 @@ def test_b09_a_provider_s_name_that_is_no_name_is_code_3_and_harmless(cloned):
 
 def test_b39_another_port_of_the_same_host_gets_no_key(cloned, decoy):
     own = cloned.home / ".config/llmr/routing.toml"
-    mine = cloned.lab.url("a")
-    project(cloned, f'[providers.a]\nbase_url = "http://127.0.0.1:{decoy.port}/v1"')
-    trusted = cloned.end(cloned.start("config", "trust", work_in=cloned.home / "cloned"))
+    said, theirs = own.read_text(), f"http://127.0.0.1:{decoy.port}"
+
+    def consent(origin: str) -> None:
+        own.write_text(said.replace("[providers.a]", f'[providers.a]\nkey_origins = ["{origin}"]'))
+
+    project(cloned, f'[providers.a]\nbase_url = "{theirs}/v1"')
+    trust = ("config", "trust")
+    consent(cloned.lab.url("a").removesuffix("/v1"))
+    refused = cloned.end(cloned.start(*trust, work_in=cloned.home / "cloned"))
+    assert refused.code == 3, refused.err
+    consent(theirs)
+    trusted = cloned.end(cloned.start(*trust, work_in=cloned.home / "cloned"))
     assert trusted.code == 0, trusted.err
-    own.write_text(
-        own.read_text().replace("[providers.a]", f'[providers.a]\nkey_origins = ["{mine.removesuffix("/v1")}"]')
-    )
+    consent(cloned.lab.url("a").removesuffix("/v1"))
     ended = ask(cloned)
     assert ended.code == 3, ended.err
     assert KEY not in ended.err
