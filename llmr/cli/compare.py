@@ -66,17 +66,19 @@ class Comparison:
         view = live_view(self.everyone, lambda: app.clock.monotonic() - began_s, app.redact)
         live = LiveRows(view, lambda: terminal_size(self.environment, STDERR), shown=self.live)
         asking = asyncio.get_running_loop().create_task(_ask_all(app, self.everyone, live))
+        ended_by: ExitCode | None = None  # the signal that ended the asking; one that comes later changes nothing
         with Signals(asking) as signals, undisturbed(live.moved):
             try:
                 await asking
             except asyncio.CancelledError:
                 if signals.code is None:
                     raise
+                ended_by = signals.code
             notes = [*self._kept(app, asked or request, began_at)]
             self._write(app)
             for line in (*self._told(), *notes):
                 note(line)
-            return signals.code or exit_code_of_several({one.code for one in self.everyone})
+            return ended_by or exit_code_of_several({one.code for one in self.everyone})
 
     def _kept(self, app: App, asked: ChatRequest, at: float) -> Iterator[str]:
         """Keep them, before the JSON names the conversation and before a reader that has gone ends the run; what to say of

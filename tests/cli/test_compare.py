@@ -1,6 +1,8 @@
 """`--compare a,b` and `--n N`: several answers to one question, asked at once."""
 
 import json
+import os
+import signal
 import threading
 
 import pytest
@@ -9,6 +11,7 @@ from fakes import model
 from llmr.chat import ChatRequest
 from llmr.cli.compare_view import live_view
 from llmr.cli.contender import Contender
+from llmr.cli.keeping import Keeping
 from llmr.lab import Behavior, Fault
 from llmr.router import AttemptStarted, Waiting
 from llmr.routing.rules import Candidate
@@ -129,6 +132,21 @@ def test_a_question_about_what_was_said_before_is_asked_of_all_with_its_history(
     for name in "ab":
         assert [m["content"] for m in lab.provider(name).requests[-1].json["messages"]] == ["one", "first", "two"]
     assert [turn["prompt"] for turn in shell("log", "show", "last", "--json").json["turns"]] == ["one", "two", "two"]
+
+
+def test_an_interrupt_while_whole_answers_are_kept_changes_nothing(shell, monkeypatch) -> None:
+    monkeypatch.setenv("LLMR_SAVE", "1")
+    shell.serve(a=[Behavior(text="from a")], b=[Behavior(text="from b")])
+    keep = Keeping.keep
+
+    def interrupted(*arguments, **more):
+        os.kill(os.getpid(), signal.SIGINT)
+        return keep(*arguments, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Keeping, "keep", interrupted)
+        assert shell("chat", "--compare", f"{A},{B}", "hi").code == 0
+    assert [turn["outcome"] for turn in shell("log", "show", "last", "--all", "--json").json["turns"]] == ["ok", "ok"]
 
 
 def test_nothing_is_kept_where_nothing_is_to_be(shell) -> None:
