@@ -11,12 +11,12 @@ There are two such scripts. `import httpx` also imports httpx's own command line
 are installed, as they are beside llmr: 35 ms that a script in an environment of its own does not pay, nor does llmr
 (transport/__init__.py). "httpx alone" is that script, and the stricter measure.
 
-Seen on one busy machine of two cores. Before: 1.72 × the CPU of the script, .41 of `llm`. Then instructions of the user's side,
-in millions (valgrind), beside 847 for the script and 645 for httpx alone: 984 with classes made when they are used
+Seen on one busy machine of two cores. Before: 1.72 × the CPU of the script, .41 of `llm`. Then instructions of the user's
+side, in millions (valgrind), beside 847 for the script and 645 for httpx alone: 984 with classes made when they are used
 (dataclass.py), 895 without taking the interpreter apart at the end (__main__.py), 814 without anyio
-(transport/without_anyio.py). By then, in ms of CPU, the least of 15: llmr 170, the script 176, httpx alone 124, llm 783, which
-is .96 ×, 1.36 × and .22; the second between 1.28 and 1.36 from run to run. What is left, roughly, in ms: Python 10, typer 23,
-httpx 40, asyncio and ssl 12, llmr's 150 modules 35, and the work itself 20.
+(transport/without_anyio.py). On the same machine, quiet, in ms of CPU, the least of 11: llmr 132, the script 134, httpx alone
+96, llm 564, which is .98 ×, 1.37 × and .23; busy, the second is between 1.28 and 1.36. What is left, roughly, in ms: Python
+10, typer 23, httpx 40, asyncio and ssl 12, llmr's 150 modules 35, and the work itself 20.
 
 What drawing Markdown costs is in bench/render.py, what each way in imports in bench/start_up.py.
 """

@@ -7,30 +7,29 @@ connections, so that what is measured is the gateway. "added" is its median (and
 asked directly by the same client. "CPU ms" is what a request costs the gateway, which holds on a busy machine too. `--other`
 measures a gateway that you have started yourself, in the same run, against the same upstream, one after the other.
 
-2026-11-26, two virtual cores of an AMD EPYC (Firecracker), Python 3.11.7, uvloop, one worker; five other people's tests ran
-beside it (load 8), so of the wall clock only what stands in one run can be compared. Added p50 ms / requests a second / CPU ms:
+2026-11-26, two virtual cores of an AMD EPYC (Firecracker), Python 3.11.7, uvloop, nothing else running, one worker; start
+.27 s, 55 to 68 MB. Added p50 ms / requests a second / CPU ms, Portkey in the same run, LiteLLM in another, beside a load of 8:
 
-                        whole, c = 1         c = 16              streamed, c = 1      c = 16
-    llmr                .69 / 1,196 / .76    11.4 / 1,115 / .77   1.3 / 420 / 1.5     19 / 617 / 1.2
-    Portkey 1.15.2      .62 /   613 / .86     9.6 / 1,113 / .70    27 /  34 / 2.9     47 / 302 / 1.2
-    LiteLLM 1.108.7      13 /    58 / 12      146 /    86 / 9.3    24 /  21 / 32     547 /  28 / 25
+                        c = 1                c = 16               c = 64
+    llmr, whole         .64 / 1,242 / .83    11.1 / 1,366 / .78   45 / 1,393 / .76
+    Portkey 1.15.2      .64 / 1,071 / 1.19    7.2 / 1,868 / .67   36 / 1,729 / .68
+    LiteLLM 1.108.7     12.6 /   58 / 12      146 /    86 / 9.3   454 /  107 / 8.0
+    llmr, streamed      .92 /   876 / 1.15   15.6 /   977 / 1.07  66 /   949 / 1.10
+    Portkey             27.6 /   36 / 3.06   28.9 /   532 / 1.08  39 / 1,514 / .81
+    LiteLLM             24.1 /   21 / 32      547 /    28 / 25   2,161 /  27 / 31
 
-The same hour at a load of 5, llmr alone (start .31 s, 56 to 67 MB): whole, c = 1: +.68 ms, p99 4.8, 1,183/s, .77 CPU ms;
-c = 16: 1,152/s, .84; c = 64: 1,152/s, p99 83 ms, .79. Streamed, c = 1: +1.0 ms, 809/s, 1.11; c = 16: 893/s; c = 64: 890/s, p99
-100 ms, 1.18. The p99 at c = 1 is the thread that writes history: without it, 1.1 ms.
+llmr's p99 at c = 1 is 2.2 ms whole and 3.1 streamed: that is the thread that writes history. Two workers at c = 64: 2,427 a
+second whole and 1,559 streamed (one: 1,207 and 723 in the run before), 170 MB for all three processes.
 
-So llmr costs what Node does, a tenth to a twentieth of LiteLLM, and keeps limits, circuits, history and a log besides. A stream
-of twenty chunks comes in one read here, which llmr passes on in one piece. Before (4347cf3, quiet machine): 1.24 CPU ms whole,
-1.71 streamed, 2.5 at c = 64. What of it went where:
+So with one caller llmr is level with Node whole and far ahead streamed; with many at once Portkey, which keeps no limits,
+circuits, history or log, answers a third more whole ones. A stream of twenty chunks comes in one read here, which llmr passes
+on in one piece. Before (4347cf3, quiet machine): 1.24 CPU ms whole, 1.71 streamed, 2.5 at c = 64. What of it went where:
 
     httpx, httpcore, h11     .24 ms at c = 1, .45 at 64 ─▶ .025 (transport/direct.py)
     history, in its thread   .11 ─▶ .08: `replace`, one INSERT for many rows
     reading the store        .05 ─▶ .01 where nobody has written since (state/seen.py)
     20 writes a stream ─▶ 1  .17
     p99 at c = 64            336 ms ─▶ 83: connections were let in one a turn of the loop (run.py)
-
-Two workers, c = 64, beside a load of 9: 1,520 a second whole, 942 streamed, at .98 and 1.41 CPU ms a request; one worker in the
-minute before: 618 and 697. The client and the upstream take a share of the same two cores: on these, two workers cannot double.
 
 LiteLLM:  pip install 'litellm[proxy]'; litellm --config … --port P, one model `bench-model` with api_base = the upstream's.
 Portkey:  npm i @portkey-ai/gateway with "overrides": {"@hono/node-server": "1.13.8"};
