@@ -172,7 +172,7 @@ def test_the_answer_is_copied_through_the_terminal_in_base64(on_terminal: Any) -
 
 def test_an_interrupt_draws_what_is_open_and_leaves_with_130(on_terminal: Any) -> None:
     terminal = on_terminal("some **bold** and more", more={"gate": "g", "gate_at": 3})
-    terminal.read(until="some")
+    terminal.read(until="bold")
     terminal.child.sendintr()
     terminal.read()
     assert terminal.code == 130
