@@ -12,6 +12,7 @@ import selectors
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from random import Random
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -415,3 +416,21 @@ __all__ = [
     "VirtualLoop", "breaks_off", "catalog", "completion", "event", "fails", "finish", "hangs", "hangs_before_head",
     "model", "provider", "request", "says", "token", "turn", "unreachable",
 ]  # fmt: skip
+
+
+def in_virtual_time(work: Any) -> Any:
+    """What `work` gives, in an event loop whose time jumps."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(work)
+
+
+class Dice(Random):
+    """Chance that always says the same."""
+
+    def __init__(self, says: float) -> None:
+        super().__init__(7)
+        self.says = says
+
+    def random(self) -> float:
+        """`says`, which may be changed."""
+        return self.says

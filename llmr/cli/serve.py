@@ -7,11 +7,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from shlex import quote
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from llmr.cli.exit_codes import ExitCode
 from llmr.cli.first_run import running_servers
 from llmr.cli.listing import configured
 from llmr.cli.say import say
+from llmr.cli.serve_command import ServeOptions
 from llmr.config.build import Config, local_servers
 from llmr.config.environment import Environment, disable_pydantic_plugins, share_metrics
 from llmr.config.load import load, looked_at
@@ -20,58 +22,31 @@ from llmr.errors import ConfigError, NoProviderReady, UsageError
 from llmr.server.limits import LIMITS, MIB
 from llmr.server.token import ServerToken, server_token
 
+if TYPE_CHECKING:
+    from llmr.server.run import Options
 
-def run_serve(
-    *,
-    host: str,
-    port: int,
-    unix: str | None,
-    workers: int,
-    hosts: tuple[str, ...],
-    origins: tuple[str, ...],
-    behind_tls: bool,
-    max_body_mb: int,
-    passes: tuple[str, ...],
-    log_requests: bool,
-    config_file: str | None,
-) -> int:
+
+def run_serve(typed: ServeOptions) -> int:
     """Serve until a signal. Raises LlmrError."""
     disable_pydantic_plugins()
     with ExitStack() as stack:
-        metrics_dir = Path(stack.enter_context(TemporaryDirectory(prefix="llmr-metrics-"))) if workers > 1 else None
-        if metrics_dir is not None:
-            share_metrics(metrics_dir)
+        metrics_dir = None
+        if typed.workers > 1:
+            metrics_dir = Path(stack.enter_context(TemporaryDirectory(prefix="llmr-metrics-")))
+            share_metrics(metrics_dir)  # prometheus_client looks for it when it is imported
         try:
             from llmr.server import run
-            from llmr.server.schema_openai import ChatCompletionRequest
         except ImportError as error:
             raise ConfigError(f"llmr serve needs more packages ({error.name}): pip install 'llmr[serve]'") from None
-
-        config = configured(config_file)
+        config, environment = configured(typed.config), Environment.from_process()
         _refuse_if_nobody_is_ready(config)
-        known = sorted(set(passes) & ChatCompletionRequest.model_fields.keys())
-        if known:
-            raise UsageError(f"--pass {known[0]}: llmr reads this field itself")
-        environment = Environment.from_process()
-        token = server_token(environment)
-        traced = environment.variable(run.TRACING) == "1"
-        if traced:
-            run.tracer_kind()  # said now, and not by every worker
-        at = None if unix is None else Path(unix)
-        limits = replace(LIMITS, body_bytes=max_body_mb * MIB)
-        options = run.Options(
-            host, port, hosts, origins, behind_tls, log_requests, traced, workers, at, metrics_dir, limits, passes
-        )
+        options, token = _settled(typed, environment, metrics_dir), server_token(environment)
         listener = stack.enter_context(run.listening(options))
         stack.callback(run.put_away, options, listener)
-        where = _shown(host, listener.getsockname()[1]) if at is None else at
-        if _waits_for_a_key(config):
-            say(
-                "llmr: no provider is ready yet: `llmr keys set openai` (or another of `llmr providers`); it is noticed at once"
-            )
-        for line in _welcome(where, token, config, open_wide=behind_tls):
+        where = _shown(typed.host, listener.getsockname()[1]) if options.unix is None else options.unix
+        for line in (*_warnings(config), *_welcome(where, token, config, open_wide=typed.behind_tls)):
             say(line)
-        named = Path(config_file) if config_file else None
+        named = Path(typed.config) if typed.config else None
         served = run.serve(
             config,
             options,
@@ -84,6 +59,38 @@ def run_serve(
     if not served:
         say("llmr: the workers end as soon as they start; --workers 1 says why")
     return int(ExitCode.OK if served else ExitCode.UNEXPECTED)
+
+
+def _settled(typed: ServeOptions, environment: Environment, metrics_dir: Path | None) -> "Options":
+    """What was typed as the server takes it. Raises UsageError, ConfigError."""
+    from llmr.server import run
+    from llmr.server.schema_openai import ChatCompletionRequest
+
+    known = sorted(set(typed.pass_) & ChatCompletionRequest.model_fields.keys())
+    if known:
+        raise UsageError(f"--pass {known[0]}: llmr reads this field itself")
+    traced = environment.variable(run.TRACING) == "1"
+    if traced:
+        run.tracer_kind()  # said now, and not by every worker
+    return run.Options(
+        typed.host,
+        typed.port,
+        typed.allow_host,
+        typed.allow_origin,
+        typed.behind_tls,
+        log_requests=not typed.quiet,
+        traced=traced,
+        workers=typed.workers,
+        unix=None if typed.unix is None else Path(typed.unix),
+        metrics_dir=metrics_dir,
+        limits=replace(LIMITS, body_bytes=typed.max_body_mb * MIB),
+        passes=typed.pass_,
+    )
+
+
+def _warnings(config: Config) -> Iterator[str]:
+    if _waits_for_a_key(config):
+        yield "llmr: no provider is ready yet: `llmr keys set openai` (or another of `llmr providers`); it is noticed at once"
 
 
 def _refuse_if_nobody_is_ready(config: Config) -> None:

@@ -198,4 +198,4 @@ def _form_of(start: bytes, *, streamed: bool, ended: bool) -> _Form:
 
 def incomplete(what: str) -> ProviderError:
     """The stream ended without the wire's own end; `what` names the missing piece."""
-    return ProviderError(ErrorKind.INCOMPLETE, f"the answer broke off: it ended without {what}")
+    return ProviderError(ErrorKind.INCOMPLETE, f"the answer ended without {what}")

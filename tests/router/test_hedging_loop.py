@@ -13,11 +13,11 @@ from fakes import (
     Answer,
     RacingClock,
     ScriptedTransport,
-    VirtualLoop,
     breaks_off,
     catalog,
     fails,
     hangs,
+    in_virtual_time,
     model,
     provider,
     request,
@@ -46,11 +46,7 @@ def clock() -> RacingClock:
 
 @pytest.fixture
 def run() -> Callable[[Any], Any]:
-    def running(work: Any) -> Any:
-        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-            return runner.run(work)
-
-    return running
+    return in_virtual_time
 
 
 def late_s(samples: int) -> float:

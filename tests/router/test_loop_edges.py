@@ -16,11 +16,11 @@ from fakes import (
     FakeClock,
     RacingClock,
     RateLimit,
-    VirtualLoop,
     breaks_off,
     fails,
     finish,
     hangs,
+    in_virtual_time,
     model,
     provider,
     request,
@@ -49,11 +49,7 @@ CALM = Policy(exploration=0.0)
 def race() -> Any:
     """Run in a loop whose time jumps."""
 
-    def running(work: Any) -> Any:
-        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-            return runner.run(work)
-
-    return running
+    return in_virtual_time
 
 
 def slots(rigged: Any, name: str) -> int:

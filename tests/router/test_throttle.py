@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 from contextlib import aclosing
-from random import Random
 from typing import Any
 
 import pytest
-from fakes import FakeClock, breaks_off, fails, request, says
+from fakes import Dice, FakeClock, breaks_off, fails, request, says
 
 from llmr.chat import ChatRequest
 from llmr.errors import StreamInterrupted
@@ -17,17 +16,6 @@ from llmr.routing.throttle import turned_away_share
 
 MANY = 14  # more failures than are spared
 AT_ONCE = Policy(exploration=0.0, fallback=FallbackPolicy(max_wait_s=0.0))
-
-
-class Dice(Random):
-    """Chance that always says the same."""
-
-    def __init__(self, says: float) -> None:
-        super().__init__(7)
-        self.says = says
-
-    def random(self) -> float:
-        return self.says
 
 
 @pytest.fixture

@@ -1,29 +1,16 @@
 """Many at once before providers that are down: who waits, who is sent away, and when each of them counts."""
 
-import asyncio
 from collections.abc import Callable
-from random import Random
 from typing import Any
 
 import pytest
-from fakes import RacingClock, RateLimit, VirtualLoop, fails, model, provider, says
+from fakes import Dice, RacingClock, RateLimit, fails, in_virtual_time, model, provider, says
 
 from llmr.router import Waiting
 from llmr.router.throttle import Throttle
 from llmr.routing.policy import FallbackPolicy, Policy
 
 AT_ONCE = Policy(exploration=0.0, fallback=FallbackPolicy(max_wait_s=0.0))
-
-
-class Dice(Random):
-    """Chance that always says the same."""
-
-    def __init__(self, says: float) -> None:
-        super().__init__(7)
-        self.says = says
-
-    def random(self) -> float:
-        return self.says
 
 
 @pytest.fixture
@@ -33,11 +20,7 @@ def clock() -> RacingClock:
 
 @pytest.fixture
 def run() -> Callable[[Any], Any]:
-    def running(work: Any) -> Any:
-        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-            return runner.run(work)
-
-    return running
+    return in_virtual_time
 
 
 def was_turned_away(told: Any) -> bool:

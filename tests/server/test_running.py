@@ -135,46 +135,51 @@ def test_a_configuration_that_is_gone_for_good_is_said_to_be(serve, monkeypatch)
     assert served.chat().status_code == 200
 
 
+class Gate:
+    """Where somebody is held until it opens."""
+
+    def __init__(self) -> None:
+        self._reached, self._open = threading.Event(), threading.Event()
+
+    def hold(self) -> None:
+        self._reached.set()
+        self._open.wait(30)
+
+    @contextmanager
+    def holding(self, look, *arguments, **named):
+        """While who does this is held."""
+        looking = threading.Thread(target=look, args=arguments, kwargs=named)
+        looking.start()
+        try:
+            assert self._reached.wait(30)
+            yield
+        finally:
+            self._open.set()
+            looking.join(30)
+
+
 @pytest.mark.parametrize("path", ["/v1/status", "/metrics"])
 def test_nobody_waits_for_who_reads_much_of_the_store(serve, monkeypatch, path):
-    released, asked = threading.Event(), threading.Event()
+    gate = Gate()
     served = serve(LabProvider("a"))
     read = sqlite._read
 
     def slow(database, keys):  # within the store's lock
         if threading.current_thread() is not served._thread:
-            asked.set()
-            released.wait(30)
+            gate.hold()
         return read(database, keys)
 
     monkeypatch.setattr(sqlite, "_read", slow)
-    looking = threading.Thread(target=served.get, args=(path,))
-    looking.start()
-    try:
-        assert asked.wait(30)
+    with gate.holding(served.get, path):
         assert served.chat().status_code == 200
-    finally:
-        released.set()
-        looking.join(30)
 
 
 def test_nobody_waits_for_who_looks_into_a_cache_that_does_not_answer(serve, monkeypatch):
-    released, asked = threading.Event(), threading.Event()
-
-    def slow(_store, _key, *, max_age_s=None):
-        asked.set()
-        released.wait(30)
-
-    monkeypatch.setattr("llmr.cache.store.AnswerStore.find", slow)
+    gate = Gate()
+    monkeypatch.setattr("llmr.cache.store.AnswerStore.find", lambda *_, **__: gate.hold())
     served = serve(LabProvider("a"))
-    looking = threading.Thread(target=served.chat, kwargs={"headers": {"x-llmr-cache": "true"}})
-    looking.start()
-    try:
-        assert asked.wait(30)
+    with gate.holding(served.chat, headers={"x-llmr-cache": "true"}):
         assert served.chat().status_code == 200
-    finally:
-        released.set()
-        looking.join(30)
 
 
 @pytest.mark.parametrize("door", ["__enter__", "__exit__"])
